@@ -1,0 +1,93 @@
+"""Clips in memory, ragged: all frames in one array with offsets; and the documented layout on disk, written.
+
+`data/README.md` describes the layout. The simulator and the video converter write it, `mbnb.dataset` reads it.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mbnb.classes import ClassTable, write_classes
+from mbnb.files import replacing
+
+SPLITS = ("train", "val", "test")
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Clips:
+    """N clips of one split.
+
+    frames: (sum T, J, 3) float32, metres, x right, y down, z away from the camera; NaN where a joint was not seen.
+    offsets: (N + 1,) int64; clip i is frames[offsets[i]:offsets[i + 1]].
+    names: N clip names. labels: (N,) int64 class ids, all -1 in an unlabelled split.
+    subjects: N names of people.
+    """
+
+    frames: np.ndarray
+    offsets: np.ndarray
+    names: tuple[str, ...]
+    labels: np.ndarray
+    subjects: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        """Clip i, (T, J, 3)."""
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"clip {i} of {len(self)}")
+        i %= len(self)
+        return self.frames[self.offsets[i]:self.offsets[i + 1]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(N,) frames of each clip."""
+        return np.diff(self.offsets)
+
+    @property
+    def labelled(self) -> bool:
+        return len(self) > 0 and bool((self.labels != UNLABELLED).all())
+
+    def take(self, indices: np.ndarray) -> "Clips":
+        """The clips at `indices`, in that order."""
+        poses = [self[int(i)] for i in indices]
+        return pack(poses, [self.names[i] for i in indices], self.labels[indices], [self.subjects[i] for i in indices],
+                    joints=self.frames.shape[1])
+
+
+def pack(poses: list[np.ndarray], names: list[str], labels, subjects: list[str], joints: int = 17) -> Clips:
+    """Clips from a list of (T, J, 3) arrays."""
+    frames = np.concatenate(poses).astype(np.float32, copy=False) if poses else np.zeros((0, joints, 3), np.float32)
+    offsets = np.concatenate([[0], np.cumsum([len(pose) for pose in poses])]).astype(np.int64)
+    return Clips(frames, offsets, tuple(names), np.asarray(labels, np.int64).reshape(-1), tuple(subjects))
+
+
+def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, packed: bool = False) -> None:
+    """Write a data set in the documented layout, whole or not at all; an existing `root` is replaced.
+
+    A folder for each clip with `pose_3d.npy`, or with `packed` one `<split>.npz` for each split; label files, classes.csv
+    and subjects.csv either way.
+    """
+    with replacing(root) as part:
+        part.mkdir()
+        for split, clips in splits.items():
+            if packed:
+                np.savez(part / f"{split}.npz", frames=clips.frames, offsets=clips.offsets, clip_names=np.array(clips.names, str))
+            else:
+                for name, pose in zip(clips.names, clips):
+                    (part / split / name).mkdir(parents=True)
+                    np.save(part / split / name / "pose_3d.npy", pose)
+            lines = [f"{name} {max(label, 0)}\n" for name, label in zip(clips.names, clips.labels)]
+            (part / f"{split}_labels.txt").write_text("".join(lines), encoding="utf-8")
+        write_classes(classes, part / "classes.csv")
+        with open(part / "subjects.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["clip", "subject"])
+            writer.writerows((name, subject) for clips in splits.values() for name, subject in zip(clips.names, clips.subjects))

@@ -1,0 +1,69 @@
+"""Writing files whole or not at all, reading CSV tables with line numbers, and the one error for bad input."""
+
+import contextlib
+import csv
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+TABLES = PACKAGE / "tables"
+# A checkout is its own workplace; an installed package works in the current folder.
+ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
+
+
+class InputError(ValueError):
+    """Something a user gave cannot be used: says which file, which line, what was expected and what came."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; it takes the place of `path` when the block ends well, else it is removed.
+
+    Works for files and for folders (the block creates either). An existing folder is replaced whole.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    part = holder / path.name
+    try:
+        yield part
+        if part.is_dir() and path.is_dir():
+            os.rename(path, holder / "replaced")
+        os.replace(part, path)
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """Rows of a CSV file with their line numbers; every one of `columns` is filled, further columns may be there.
+
+    Raises InputError that lists every line with a missing value.
+    """
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in columns if name not in (reader.fieldnames or [])]
+        if missing:
+            raise InputError(f"{path}, line 1: expected the columns {', '.join(columns)}; missing: {', '.join(missing)}")
+        rows = [(reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in reader]
+    empty = [f"{path}, line {line}: no value for {name}" for line, row in rows for name in columns if not row[name]]
+    if empty:
+        raise InputError("\n".join(empty))
+    return rows
+
+
+def fingerprint(*parts: bytes) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of `parts` in their order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]
