@@ -1,0 +1,213 @@
+"""DSTformer and its action heads.
+
+Zhu et al., MotionBERT: A Unified Perspective on Learning Human Motion Representations, ICCV 2023 (arXiv 2210.06551).
+Constructor keywords and parameter names are those of the authors' code, so that scripts and weights carry over.
+Shapes: B batch, M persons, F frames, J joints, C channels, D = dim_feat, R = dim_rep, H heads.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the last but one axis: (..., N, D) -> (..., N, D)."""
+
+    def __init__(self, dim: int, num_heads: int, qkv_bias: bool, qk_scale: float | None, attn_drop: float, drop: float):
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(f"dim_feat must be a multiple of num_heads, got {dim} and {num_heads}")
+        self.num_heads, self.scale, self.attn_drop = num_heads, qk_scale, attn_drop
+        self.qkv = nn.Linear(dim, dim * 3, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        self.proj_drop = nn.Dropout(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (..., N, 3, H, D/H)
+        q, k, v = qkv.transpose(-4, -2).unbind(-3)  # three of (..., H, N, D/H)
+        x = F.scaled_dot_product_attention(q, k, v, dropout_p=self.attn_drop if self.training else 0.0, scale=self.scale)
+        return self.proj_drop(self.proj(x.transpose(-3, -2).flatten(-2)))  # (..., H, N, D/H) -> (..., N, D)
+
+
+class MLP(nn.Module):
+    """(..., D) -> (..., D) through `hidden` units and the exact GELU."""
+
+    def __init__(self, dim: int, hidden: int, drop: float):
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+        self.drop = nn.Dropout(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop(self.fc2(self.drop(F.gelu(self.fc1(x)))))
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: drops a sub-layer's whole output for a random part of the batch (Huang et al., 2016)."""
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        keep = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(1 - self.rate)  # (B, 1, ...)
+        return x * keep / (1 - self.rate)
+
+
+class Block(nn.Module):
+    """Spatial attention (joints of a frame) and temporal attention (frames of a joint), each with an MLP.
+
+    `order` is 'st' (spatial pair first) or 'ts'. (B, F, J, D) -> (B, F, J, D).
+    """
+
+    def __init__(self, order: str, dim: int, hidden: int, drop: float, drop_path: float, norm_layer: Callable, **attention):
+        super().__init__()
+        self.order = order
+        for axis in "st":
+            setattr(self, f"norm1_{axis}", norm_layer(dim))
+            setattr(self, f"attn_{axis}", Attention(dim, drop=drop, **attention))
+            setattr(self, f"norm2_{axis}", norm_layer(dim))
+            setattr(self, f"mlp_{axis}", MLP(dim, hidden, drop))
+        self.drop_path = DropPath(drop_path)
+
+    def spatial(self, x: Tensor) -> Tensor:
+        x = x + self.drop_path(self.attn_s(self.norm1_s(x)))  # attends over J in (B, F, J, D)
+        return x + self.drop_path(self.mlp_s(self.norm2_s(x)))
+
+    def temporal(self, x: Tensor) -> Tensor:
+        swapped = self.norm1_t(x).transpose(1, 2)  # (B, F, J, D) -> (B, J, F, D), attends over F
+        x = x + self.drop_path(self.attn_t(swapped).transpose(1, 2))  # back to (B, F, J, D)
+        return x + self.drop_path(self.mlp_t(self.norm2_t(x)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.temporal(self.spatial(x)) if self.order == "st" else self.spatial(self.temporal(x))
+
+
+class DSTformer(nn.Module):
+    """Dual-stream spatio-temporal transformer: two orders of the same sub-layers, fused after every layer."""
+
+    def __init__(self, dim_in: int = 3, dim_out: int = 3, dim_feat: int = 256, dim_rep: int = 512, depth: int = 5,
+                 num_heads: int = 8, mlp_ratio: float = 4, num_joints: int = 17, maxlen: int = 243, qkv_bias: bool = True,
+                 qk_scale: float | None = None, drop_rate: float = 0.0, attn_drop_rate: float = 0.0,
+                 drop_path_rate: float = 0.0, norm_layer: Callable | None = None, att_fuse: bool = True):
+        super().__init__()
+        norm_layer = norm_layer or partial(nn.LayerNorm, eps=1e-6)
+        self.dim_in, self.dim_out, self.dim_feat, self.dim_rep = dim_in, dim_out, dim_feat, dim_rep
+        self.num_joints, self.maxlen, self.att_fuse = num_joints, maxlen, att_fuse
+        self.joints_embed = nn.Linear(dim_in, dim_feat)
+        self.pos_embed = nn.Parameter(torch.zeros(1, num_joints, dim_feat))
+        self.temp_embed = nn.Parameter(torch.zeros(1, maxlen, 1, dim_feat))
+        self.pos_drop = nn.Dropout(drop_rate)
+        rates = torch.linspace(0, drop_path_rate, depth).tolist()
+        common = dict(dim=dim_feat, hidden=int(dim_feat * mlp_ratio), drop=drop_rate, norm_layer=norm_layer, num_heads=num_heads,
+                      qkv_bias=qkv_bias, qk_scale=qk_scale, attn_drop=attn_drop_rate)
+        self.blocks_st = nn.ModuleList(Block("st", drop_path=rate, **common) for rate in rates)
+        self.blocks_ts = nn.ModuleList(Block("ts", drop_path=rate, **common) for rate in rates)
+        self.norm = norm_layer(dim_feat)
+        self.pre_logits = nn.ModuleDict({"fc": nn.Linear(dim_feat, dim_rep)})
+        self.head = nn.Linear(dim_rep, dim_out)
+        if att_fuse:
+            self.ts_attn = nn.ModuleList(nn.Linear(dim_feat * 2, 2) for _ in rates)
+        self.apply(self._start)
+        for embedding in (self.pos_embed, self.temp_embed):
+            nn.init.trunc_normal_(embedding, std=0.02)
+        if att_fuse:
+            for gate in self.ts_attn:
+                nn.init.zeros_(gate.weight)
+                nn.init.constant_(gate.bias, 0.5)
+
+    @staticmethod
+    def _start(module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def get_representation(self, x: Tensor) -> Tensor:
+        """(B, F, J, dim_in) -> (B, F, J, R), 1 ≤ F ≤ maxlen. Raises ValueError for any other shape."""
+        if x.ndim != 4 or x.shape[2:] != (self.num_joints, self.dim_in) or not 1 <= x.shape[1] <= self.maxlen:
+            raise ValueError(f"expected (B, F, {self.num_joints}, {self.dim_in}) with 1 to {self.maxlen} frames (maxlen), got {tuple(x.shape)}")
+        x = self.joints_embed(x) + self.pos_embed + self.temp_embed[:, :x.shape[1]]  # (B, F, J, D)
+        x = self.pos_drop(x)
+        for i, (block_st, block_ts) in enumerate(zip(self.blocks_st, self.blocks_ts)):
+            x_st, x_ts = block_st(x), block_ts(x)
+            if self.att_fuse:
+                share = self.ts_attn[i](torch.cat([x_st, x_ts], dim=-1)).softmax(dim=-1)  # (B, F, J, 2)
+                x = x_st * share[..., :1] + x_ts * share[..., 1:]
+            else:
+                x = (x_st + x_ts) / 2
+        return torch.tanh(self.pre_logits["fc"](self.norm(x)))
+
+    def forward(self, x: Tensor, return_rep: bool = False) -> Tensor:
+        """(B, F, J, dim_in) -> (B, F, J, dim_out), or the representation with `return_rep`."""
+        representation = self.get_representation(x)
+        return representation if return_rep else self.head(representation)
+
+    def get_classifier(self) -> nn.Module:
+        return self.head
+
+    def reset_classifier(self, dim_out: int, global_pool: str = "") -> None:
+        """A fresh output layer of `dim_out` channels."""
+        self.dim_out = dim_out
+        self.head = nn.Linear(self.dim_rep, dim_out)
+
+
+class ActionHeadClassification(nn.Module):
+    """(B, M, F, J, R) -> logits (B, num_classes).
+
+    The authors' dropout stands before the mean over frames, where averaging undoes it; `drop_pooled` puts it behind.
+    """
+
+    def __init__(self, dropout_ratio: float = 0.0, dim_rep: int = 512, num_classes: int = 60, num_joints: int = 17,
+                 hidden_dim: int = 2048, drop_pooled: bool = False):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout_ratio)
+        self.drop_pooled = drop_pooled
+        self.fc1 = nn.Linear(num_joints * dim_rep, hidden_dim)
+        self.bn = nn.BatchNorm1d(hidden_dim, momentum=0.1)
+        self.fc2 = nn.Linear(hidden_dim, num_classes)
+
+    def forward(self, feat: Tensor) -> Tensor:
+        if self.drop_pooled:
+            pooled = self.dropout(feat.mean(2).flatten(2).mean(1))  # (B, M, F, J, R) -> (B, M, J·R) -> (B, J·R)
+        else:
+            pooled = self.dropout(feat).mean(2).flatten(2).mean(1)
+        return self.fc2(F.relu(self.bn(self.fc1(pooled))))
+
+
+class ActionHeadEmbed(nn.Module):
+    """(B, M, F, J, R) -> unit vectors (B, hidden_dim), for one-shot recognition by the nearest exemplar."""
+
+    def __init__(self, dropout_ratio: float = 0.0, dim_rep: int = 512, num_joints: int = 17, hidden_dim: int = 2048):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout_ratio)
+        self.fc1 = nn.Linear(num_joints * dim_rep, hidden_dim)
+
+    def forward(self, feat: Tensor) -> Tensor:
+        pooled = self.dropout(feat).mean(2).flatten(2).mean(1)  # (B, M, F, J, R) -> (B, M, J·R) -> (B, J·R)
+        return F.normalize(self.fc1(pooled), dim=-1)
+
+
+class ActionNet(nn.Module):
+    """A DSTformer backbone with an action head; `version` is 'class' or 'embed'."""
+
+    def __init__(self, backbone: DSTformer, dim_rep: int = 512, num_classes: int = 60, dropout_ratio: float = 0.0,
+                 version: str = "class", hidden_dim: int = 2048, num_joints: int = 17, drop_pooled: bool = False):
+        super().__init__()
+        if version not in ("class", "embed"):
+            raise ValueError(f"version must be 'class' or 'embed', got {version!r}")
+        self.backbone = backbone
+        self.feat_J = num_joints
+        common = dict(dropout_ratio=dropout_ratio, dim_rep=dim_rep, num_joints=num_joints, hidden_dim=hidden_dim)
+        self.head = (ActionHeadClassification(num_classes=num_classes, drop_pooled=drop_pooled, **common) if version == "class"
+                     else ActionHeadEmbed(**common))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, M, F, J, C) -> logits (B, num_classes), or unit vectors (B, hidden_dim)."""
+        feat = self.backbone.get_representation(x.flatten(0, 1))  # (B, M, F, J, C) -> (B·M, F, J, C)
+        return self.head(feat.unflatten(0, x.shape[:2]))  # (B·M, F, J, R) -> (B, M, F, J, R)
