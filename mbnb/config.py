@@ -1,0 +1,217 @@
+"""The one configuration: a flat dataclass that notebooks, YAML files, the command line and Python all fill.
+
+Values come in this order, the later winning: the defaults below, the preset (the model's size), the recipe (how clips are
+prepared and trained on), a file, single parameters.
+"""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mbnb.files import ROOT, InputError, write_text
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "demo": dict(dim_feat=48, dim_rep=64, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=256, clip_len=32),
+    "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, clip_len=64),
+    "lite": dict(dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, clip_len=64),
+    "full": dict(dim_feat=512, dim_rep=512, depth=5, num_heads=8, mlp_ratio=2.0, hidden_dim=2048, clip_len=64),
+}
+RECIPES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "parity": dict(preset="ma52", clip_len=243, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
+                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0),
+}
+# Settings of the parity recipe alone: whoever gives one of them means that recipe.
+PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
+CHOICES = {"preset": tuple(PRESETS), "recipe": tuple(RECIPES), "schedule": ("cosine", "exponential"), "device": ("auto", "cpu", "cuda"),
+           "checkpoint_choice": ("best", "latest")}
+
+
+@dataclass
+class Config:
+    """Every setting of the workbook. Make one with `Config.of`, which checks names, types and ranges."""
+
+    # Where things are. Relative paths start at the checkout.
+    run: str = "workbook"  # the run's folder below `outputs`
+    outputs: str = "outputs"
+    data_root: str = ""  # a folder in the layout of data/README.md; empty: simulated people
+    checkpoint: str = ""  # evaluate this file instead of the run's own checkpoint
+    videos: str = ""  # 02: a folder of videos; empty: a short video made from a sample portrait
+    video_labels: str = ""  # 02: a file with `name id` a line; empty: every video gets class 0, to be predicted only
+    # What the data mean.
+    skeleton: str = "h36m17"
+    class_table: str = "document"  # for data without classes.csv: document, ma52 or the path of a table
+    action_classes: int = 0  # expected number of classes; 0: whatever the class table has
+    fps: float = 30.0
+    val_fraction: float = 0.15  # of the people in train, held out where there is no val split
+    # Simulated people.
+    simulated_people: int = 32
+    simulated_test_people: int = 12
+    simulated_clips: int = 52  # clips per person
+    simulated_seed: int = 0
+    # The model. dim_* and the rest come from the preset unless given.
+    preset: str = "demo"
+    dim_feat: int = 48
+    dim_rep: int = 64
+    depth: int = 2
+    num_heads: int = 4
+    mlp_ratio: float = 2.0
+    maxlen: int = 243
+    hidden_dim: int = 256
+    att_fuse: bool = True
+    dropout_ratio: float = 0.5
+    drop_path_rate: float = 0.0
+    # How clips are prepared.
+    recipe: str = "default"
+    clip_len: int = 32  # frames that the model sees
+    smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
+    motion: bool = True  # give the model each joint's movement beside its position
+    flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
+    rotate: float = 20.0  # largest turn about the vertical, degrees
+    stretch: float = 0.2  # clips are shortened, and limbs scaled, by up to this share
+    noise: float = 0.01  # sensor noise, in lengths of the trunk
+    # How clips are prepared in the parity recipe.
+    random_move: bool = True
+    normalize: bool = True
+    scale_range_train: list[float] = field(default_factory=lambda: [0.8, 3.2])
+    scale_range_test: list[float] = field(default_factory=lambda: [2.0, 2.0])
+    # Training.
+    seed: int = 0
+    epochs: int = 40
+    batch_size: int = 32
+    lr_backbone: float = 1e-3
+    lr_head: float = 1e-3
+    weight_decay: float = 0.05
+    schedule: str = "cosine"  # or exponential: times lr_decay after every epoch
+    warmup: float = 0.1  # share of the steps over which the cosine schedule rises
+    lr_decay: float = 0.98
+    label_smoothing: float = 0.1
+    clip_gradients: float = 1.0  # largest norm; 0: no limit
+    init_from: str = ""  # start from the weights of this checkpoint file, as far as they fit
+    freeze: list[str] = field(default_factory=list)  # beginnings of parameter names that stay as they are
+    resume: bool = True  # go on from the run's latest checkpoint where there is one
+    device: str = "auto"
+    # Evaluation.
+    checkpoint_choice: str = "best"  # best on people held out from train, or latest
+    bootstraps: int = 1000  # resamplings of people behind every interval
+
+    @classmethod
+    def of(cls, *sources: dict[str, Any]) -> "Config":
+        """A configuration from dictionaries, the later winning. Raises InputError that lists every fault."""
+        given: dict[str, Any] = {}
+        for source in sources:
+            given |= source
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        faults = []
+        for key in [key for key in given if key not in fields]:
+            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+            faults.append(f"unknown setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(fields)}"))
+            del given[key]
+        values = {}
+        for key, value in given.items():
+            try:
+                values[key] = _as_type(value, fields[key].type)
+            except (TypeError, ValueError, OverflowError):
+                kind = getattr(fields[key].type, "__name__", str(fields[key].type)) if fields[key].type is not list else "list"
+                faults.append(f"setting {key!r}: expected {kind}, found {value!r}")
+        for key, choices in CHOICES.items():
+            if values.get(key, choices[0]) not in choices:
+                faults.append(f"setting {key!r}: expected {' or '.join(choices)}, found {values.pop(key)!r}")
+        defaults = cls()
+        if any(key in values for key in PARITY_ONLY):
+            values.setdefault("recipe", "parity")
+            faults += [f"setting {key!r} belongs to the recipe 'parity', but the recipe is {values['recipe']!r}" for key in PARITY_ONLY
+                       if values["recipe"] != "parity" and values.get(key, getattr(defaults, key)) != getattr(defaults, key)]
+        recipe = RECIPES[values.get("recipe", "default")]
+        preset = PRESETS[values.get("preset", recipe.get("preset", defaults.preset))]
+        config = cls(**(preset | recipe | values))
+        faults += config._faults()
+        if faults:
+            raise InputError("\n".join(faults))
+        return config
+
+    def _faults(self) -> list[str]:
+        at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "epochs", "simulated_people", "simulated_clips",
+                        "simulated_test_people", "bootstraps", "fps"),
+                    2: ("batch_size",), 0: ("smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
+                                            "simulated_seed", "clip_gradients")}
+        faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
+                  for key in keys if not getattr(self, key) >= least]
+        below_one = ("val_fraction", "dropout_ratio", "drop_path_rate", "stretch", "label_smoothing", "warmup")
+        faults += [f"setting {key!r}: expected a share from 0 to below 1, found {getattr(self, key)}" for key in below_one
+                   if not 0 <= getattr(self, key) < 1]
+        if self.num_heads > 0 and (self.dim_feat < 1 or self.dim_feat % self.num_heads):
+            faults.append(f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}")
+        if self.clip_len > self.maxlen:
+            faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}), found {self.clip_len}")
+        if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
+            faults.append(f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}")
+        for key in ("scale_range_train", "scale_range_test"):
+            if len(getattr(self, key)) != 2 or not 0 < min(getattr(self, key)):
+                faults.append(f"setting {key!r}: expected two numbers above 0, found {getattr(self, key)}")
+        if not self.run or Path(self.run).name != self.run:
+            faults.append(f"setting 'run': expected the plain name of a folder, found {self.run!r}")
+        return faults
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder that keeps everything of this run."""
+        return ROOT / self.outputs / self.run
+
+    @property
+    def figures_dir(self) -> Path:
+        return self.run_dir / "figures"
+
+    @property
+    def parity(self) -> bool:
+        return self.recipe == "parity"
+
+    @property
+    def dim_in(self) -> int:
+        """Channels of a joint that the model sees."""
+        return 6 if self.motion and not self.parity else 3
+
+    def save(self, path: Path) -> None:
+        """Write every setting as YAML."""
+        write_text(path, yaml.safe_dump(dataclasses.asdict(self), sort_keys=False))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The settings in a YAML file; names are checked by `Config.of`. Raises InputError naming file and line."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InputError(f"{path}{f', line {mark.line + 1}' if mark else ''}: not YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(values or {}, dict):
+        raise InputError(f"{path}: expected `setting: value` lines, found a {type(values).__name__}")
+    return values or {}
+
+
+def _as_type(value: Any, kind: Any) -> Any:
+    """`value` as the field's type; YAML reads 1e-4 as text, and whole numbers stand for decimals."""
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+    if isinstance(value, bool):
+        raise TypeError
+    if kind is float:
+        return float(value)
+    if kind is int:
+        if isinstance(value, str) or int(value) != value:
+            raise TypeError
+        return int(value)
+    if kind is str:
+        if not isinstance(value, str | int | Path):
+            raise TypeError
+        return str(value)
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return [_as_type(item, kind.__args__[0]) for item in value]
