@@ -26,10 +26,10 @@ class Attention(nn.Module):
         self.proj_drop = nn.Dropout(drop)
 
     def forward(self, x: Tensor) -> Tensor:
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (..., N, 3, H, D/H)
-        q, k, v = qkv.transpose(-4, -2).unbind(-3)  # three of (..., H, N, D/H)
-        x = F.scaled_dot_product_attention(q, k, v, dropout_p=self.attn_drop if self.training else 0.0, scale=self.scale)
-        return self.proj_drop(self.proj(x.transpose(-3, -2).flatten(-2)))  # (..., H, N, D/H) -> (..., N, D)
+        qkv = self.qkv(x).flatten(0, -3)  # (..., N, D) -> (L, N, 3·D): the fused kernels take one leading axis only
+        q, k, v = qkv.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # three of (L, H, N, D/H)
+        y = F.scaled_dot_product_attention(q, k, v, dropout_p=self.attn_drop if self.training else 0.0, scale=self.scale)
+        return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2).view(x.shape)))  # (L, H, N, D/H) -> (..., N, D)
 
 
 class MLP(nn.Module):

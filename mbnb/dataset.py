@@ -1,0 +1,348 @@
+"""Reading a data set in the documented layout, checking all of it, and holding people out for validation.
+
+One reader serves both: `verify` returns every problem that it meets as a table, `load` raises when one of them would
+break a training. `data/README.md` describes the layout.
+"""
+
+import os
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+from tqdm.auto import tqdm
+
+from mbnb import simulator
+from mbnb.classes import ClassTable, read_classes
+from mbnb.clips import SPLITS, UNLABELLED, Clips, pack, write_dataset
+from mbnb.config import Config
+from mbnb.files import ROOT, InputError, fingerprint, read_table
+from mbnb.skeleton import Skeleton, load_skeleton
+
+TRUNK = (0.25, 0.9)  # metres from pelvis to neck between a small child and a giant
+BONE_SPREAD = 0.15  # a bone whose length varies by more of itself within a clip is oddly tracked
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The splits of a data set with what their labels and joints mean.
+
+    `notes` are decisions to be said aloud (which class table, who was held out). `known_people` is False where every
+    clip counts as a person of its own. `simulated` tells simulated people from recorded ones.
+    """
+
+    root: Path
+    splits: dict[str, Clips]
+    classes: ClassTable
+    skeleton: Skeleton
+    notes: tuple[str, ...]
+    known_people: bool
+    simulated: bool
+
+    def fingerprint(self) -> str:
+        """The same for the same clips, labels, people and classes, wherever they lie."""
+        parts = [repr(self.classes).encode()]
+        for split, clips in self.splits.items():
+            parts += [repr((split, clips.names, clips.subjects)).encode(), clips.labels.tobytes(), clips.offsets.tobytes(), clips.frames.tobytes()]
+        return fingerprint(*parts)
+
+    def describe(self) -> str:
+        """What was loaded and what was decided, in a few lines."""
+        counts = ", ".join(f"{split} {len(clips)}" + ("" if clips.labelled else " (unlabelled)") for split, clips in self.splits.items())
+        kind = "simulated people" if self.simulated else "recordings"
+        lines = [f"{self.root.name}: {kind}; clips: {counts}; {len(self.classes)} classes in {len(self.classes.region_names)} regions"]
+        return "\n- ".join([*lines, *self.notes])
+
+
+@dataclass
+class _Problems:
+    """Everything wrong that a reading meets; an error would break a training, a warning would not."""
+
+    rows: list[tuple[str, str, int | None, str]] = field(default_factory=list)
+
+    def error(self, where: object, problem: str, line: int | None = None) -> None:
+        self.rows.append(("error", str(where), line, problem))
+
+    def warning(self, where: object, problem: str, line: int | None = None) -> None:
+        self.rows.append(("warning", str(where), line, problem))
+
+    def table(self) -> pd.DataFrame:
+        table = pd.DataFrame(self.rows, columns=["severity", "file", "line", "problem"]).astype({"line": "Int64"})
+        return table.sort_values("severity", kind="stable", ignore_index=True)
+
+
+def verify(root: str | Path, config: Config | None = None) -> pd.DataFrame:
+    """Every problem of the data set in `root`: columns severity (error, warning), file, line, problem; errors first."""
+    problems = _Problems()
+    _read(Path(root), config or Config(), problems)
+    return problems.table()
+
+
+def load(config: Config) -> DataSet:
+    """The configured data set, or simulated people where none is configured; with a val split of people held out.
+
+    Raises InputError that lists every problem which would break a training.
+    """
+    root = ROOT / config.data_root if config.data_root else _simulated(config)
+    problems = _Problems()
+    data = _read(root, config, problems)
+    errors = [f"{file}{'' if line is None else f', line {line}'}: {text}" for severity, file, line, text in problems.rows if severity == "error"]
+    if errors:
+        raise InputError("\n".join(errors))
+    if config.action_classes not in (0, len(data.classes)):
+        raise InputError(f"setting 'action_classes': {config.action_classes}, but the class table of {root} has {len(data.classes)} classes")
+    advice = [f"{len(problems.rows)} warnings: python -m mbnb verify {config.data_root}"] if problems.rows and config.data_root else []
+    if "val" in data.splits or config.val_fraction == 0:
+        return DataSet(**vars(data) | {"notes": (*data.notes, *advice)})
+    splits, note = _hold_out(data, config)
+    return DataSet(**vars(data) | {"splits": splits, "notes": (*data.notes, note, *advice)})
+
+
+def _simulated(config: Config) -> Path:
+    """The folder of this configuration's simulated people, made where it is missing."""
+    settings = (config.simulated_people, config.simulated_test_people, config.simulated_clips, config.simulated_seed)
+    # The simulator's own text is part of the name: another version of it makes other people.
+    digest = fingerprint(repr(settings).encode(), Path(simulator.__file__).read_bytes())
+    root = ROOT / "data" / f"simulated-{digest}"
+    if not root.exists():
+        people, test_people, clips, seed = settings
+        splits = simulator.simulate(people=people, test_people=test_people, clips_per_person=clips, seed=seed)
+        write_dataset(root, splits, read_classes("document"), packed=True)
+    return root
+
+
+def _hold_out(data: DataSet, config: Config) -> tuple[dict[str, Clips], str]:
+    """Move some of train's people to a val split."""
+    train = data.splits["train"]
+    people = np.array(train.subjects)
+    folds = max(2, round(1 / config.val_fraction))
+    count = len(set(train.subjects))
+    if count < 2:
+        return data.splits, "train has one person only: nobody can be held out, so `best` is chosen on the training clips"
+    folds = min(folds, count)
+    shuffled = StratifiedGroupKFold(folds, shuffle=True, random_state=config.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # classes with fewer clips than folds are common and harmless here
+        kept, held = next(shuffled.split(people, train.labels, people))
+    splits = {"train": train.take(kept), "val": train.take(held)} | {k: v for k, v in data.splits.items() if k != "train"}
+    return splits, f"{len(set(people[held]))} of {count} people were held out from train as val, since the data set has none"
+
+
+def _read(root: Path, config: Config, problems: _Problems) -> DataSet:
+    skeleton = load_skeleton(config.skeleton)
+    notes = []
+    if not root.is_dir():
+        problems.error(root, "expected a folder in the layout that data/README.md describes, found none")
+    classes = _read_class_table(root, config, problems, notes)
+    subjects, known_people = _read_subjects(root / "subjects.csv", problems, notes)
+    splits = {}
+    for split in SPLITS:
+        clips = _read_split(root, split, skeleton, classes, subjects, problems, notes)
+        if clips is not None:
+            splits[split] = clips
+    if "train" not in splits and "test" not in splits and root.is_dir():
+        problems.error(root, "expected train/ or train.npz with train_labels.txt, found no split")
+    _check_subjects(subjects, splits, problems) if known_people else None
+    _check_across_splits(root, splits, classes, known_people, problems)
+    _check_bones(root, splits, skeleton, problems)
+    return DataSet(root, splits, classes, skeleton, tuple(notes), known_people, simulated=not config.data_root)
+
+
+def _read_class_table(root: Path, config: Config, problems: _Problems, notes: list[str]) -> ClassTable:
+    own = root / "classes.csv"
+    try:
+        table = read_classes(own if own.is_file() else config.class_table)
+    except InputError as error:
+        for line in str(error).splitlines():
+            problems.error(own, line.removeprefix(f"{own}, ").removeprefix(f"{own}: "))
+        return read_classes("document")
+    notes.append(f"class table: {'classes.csv of the data set' if own.is_file() else f'{config.class_table!r} by the setting class_table, since the data set has no classes.csv'}")
+    return table
+
+
+def _read_subjects(path: Path, problems: _Problems, notes: list[str]) -> tuple[dict[str, str], bool]:
+    if not path.is_file():
+        notes.append("no subjects.csv: every clip counts as a person of its own, so intervals are too narrow where people recur")
+        return {}, False
+    try:
+        rows = read_table(path, ("clip", "subject"))
+    except InputError as error:
+        for line in str(error).splitlines():
+            problems.error(path, line.removeprefix(f"{path}, "))
+        return {}, False
+    subjects: dict[str, str] = {}
+    for line, row in rows:
+        name = row["clip"].removesuffix(".mp4")
+        if subjects.setdefault(name, row["subject"]) != row["subject"]:
+            problems.error(path, f"clip {name} has the subjects {subjects[name]} and {row['subject']}", line)
+    return subjects, True
+
+
+def _read_labels(path: Path, classes: ClassTable, problems: _Problems) -> dict[str, int]:
+    """Clip name -> class id, in the file's order; `name id` a line, '.mp4' endings and '# …' remarks accepted."""
+    labels: dict[str, int] = {}
+    lines = {}
+    for number, text in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
+        entry = text.split(" #")[0].split("\t#")[0].strip()
+        if not entry or entry.startswith("#"):
+            continue
+        name, _, label = entry.replace("\t", " ").rpartition(" ")
+        name = name.strip().removesuffix(".mp4")
+        if not name or not label.removeprefix("-").isdecimal():
+            problems.error(path, f"expected `name id`, found {entry!r}", number)
+        elif not 0 <= int(label) < len(classes):
+            problems.error(path, f"expected a class id from 0 to {len(classes) - 1}, found {label} for {name}", number)
+        elif name in labels:
+            problems.error(path, f"{name} stands already on line {lines[name]}", number)
+        elif Path(name).name != name or name in (".", ".."):
+            problems.error(path, f"expected the plain name of a clip, found the path {name!r}", number)
+        else:
+            labels[name], lines[name] = int(label), number
+    return labels
+
+
+def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable, subjects: dict[str, str], problems: _Problems,
+                notes: list[str]) -> Clips | None:
+    folder, packed, label_file = root / split, root / f"{split}.npz", root / f"{split}_labels.txt"
+    if not (folder.is_dir() or packed.is_file()):
+        if label_file.is_file():
+            problems.error(label_file, f"labels without clips: expected {split}/ or {split}.npz beside it")
+        return None
+    if folder.is_dir() and packed.is_file():
+        problems.error(packed, f"expected either {split}/ or {split}.npz, found both")
+    poses = _read_packed(packed, problems) if packed.is_file() else None
+    if poses is not None:
+        present = set(poses)
+    else:
+        present = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")} if folder.is_dir() else set()
+    if label_file.is_file():
+        labels = _read_labels(label_file, classes, problems)
+        for name in sorted(set(labels) - present):
+            problems.error(label_file, f"no clip {split}/{name}")
+        for name in sorted(present - set(labels)):
+            problems.warning(f"{split}/{name}", f"not in {label_file.name}: left out")
+    else:
+        labels = dict.fromkeys(sorted(present), UNLABELLED)
+        if split != "test":
+            problems.error(label_file, f"expected labels for {split}, found no such file")
+    values = set(labels.values())
+    if split == "test" and (values == {UNLABELLED} or (values == {0} and len(labels) > 1 and len(classes) > 1)):
+        labels = dict.fromkeys(labels, UNLABELLED)
+        notes.append(f"{split} is unlabelled ({'all its labels are 0' if values == {0} else 'no label file'}): it can be predicted, not scored")
+    kept: list[str] = []
+    arrays: list[np.ndarray] = []
+    seen: dict[int, str] = {}
+    named = [name for name in labels if name in present]
+    for name in tqdm(named, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False):
+        where = f"{split}/{name}" if poses is not None else folder / name / "pose_3d.npy"
+        pose = _check_pose(poses[name], where, skeleton, problems) if poses is not None else _read_pose(root, where, skeleton, problems)
+        if pose is None:
+            continue
+        twin = seen.setdefault(hash(pose.tobytes()), name)
+        if twin != name:
+            problems.warning(where, f"the same frames as {split}/{twin}")
+        kept.append(name)
+        arrays.append(pose)
+    _check_codes(label_file, {name: labels[name] for name in kept}, classes, problems)
+    people = [subjects.get(name, f"{split}/{name}") for name in kept]
+    return pack(arrays, kept, [labels[name] for name in kept], people, joints=len(skeleton))
+
+
+def _read_packed(path: Path, problems: _Problems) -> dict[str, np.ndarray]:
+    """Clip name -> (T, J, 3) of a `<split>.npz` with frames, offsets and clip_names."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            frames, offsets, names = file["frames"], file["offsets"], file["clip_names"].tolist()
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        problems.error(path, f"expected an npz with frames, offsets and clip_names ({error})")
+        return {}
+    if offsets.ndim != 1 or len(offsets) != len(names) + 1 or offsets[0] != 0 or offsets[-1] != len(frames) or (np.diff(offsets) < 0).any():
+        problems.error(path, f"expected offsets rising from 0 to {len(frames)} frames, one more than the {len(names)} clip names")
+        return {}
+    for name, count in Counter(names).items():
+        if count > 1:
+            problems.error(path, f"the clip {name} is in it {count} times")
+    return {name: frames[start:stop] for name, start, stop in zip(names, offsets[:-1], offsets[1:])}
+
+
+def _read_pose(root: Path, path: Path, skeleton: Skeleton, problems: _Problems) -> np.ndarray | None:
+    if not path.resolve().is_relative_to(root.resolve()):
+        problems.error(path, "leads out of the data folder and is not followed")
+        return None
+    try:
+        pose = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        problems.error(path, "no such file" if isinstance(error, FileNotFoundError) else f"not a numpy array ({error})")
+        return None
+    return _check_pose(pose, path, skeleton, problems)
+
+
+def _check_pose(pose: np.ndarray, where: object, skeleton: Skeleton, problems: _Problems) -> np.ndarray | None:
+    """The clip as float32, or None after an error."""
+    if pose.ndim != 3 or pose.shape[1:] != (len(skeleton), 3):
+        problems.error(where, f"expected the shape (T, {len(skeleton)}, 3), found {pose.shape}")
+    elif pose.dtype.kind not in "fiu":
+        problems.error(where, f"expected numbers, found {pose.dtype}")
+    elif len(pose) < 2:
+        problems.error(where, f"expected at least 2 frames, found {len(pose)}")
+    elif not np.isfinite(pose).all():
+        frame, joint = np.argwhere(~np.isfinite(pose))[0, :2]
+        problems.error(where, f"NaN or infinite values, {(~np.isfinite(pose)).sum()} in all, first in frame {frame} at {skeleton.joints[joint]}")
+    else:
+        return pose.astype(np.float32, copy=False)
+    return None
+
+
+def _check_codes(label_file: Path, labels: dict[str, int], classes: ClassTable, problems: _Problems) -> None:
+    """Codes at the beginning of clip names against the ids, one row for each contradicting pair."""
+    claims = [(name, classes.id_of_code(name), label) for name, label in labels.items() if label != UNLABELLED]
+    pairs = Counter((name.split("_")[0], label) for name, claimed, label in claims if claimed not in (None, label))
+    for (code, label), count in sorted(pairs.items()):
+        means = f"is class {classes.codes.index(code)}" if code in classes.codes else "is no code of the class table"
+        problems.warning(label_file, f"{count} clips named {code}_… carry the id {label} ({classes.titles[label]}), but {code} {means}")
+
+
+def _check_subjects(subjects: dict[str, str], splits: dict[str, Clips], problems: _Problems) -> None:
+    names = [name for clips in splits.values() for name in clips.names]
+    for name in [name for name in names if name not in subjects]:
+        problems.warning("subjects.csv", f"no subject for {name}: it counts as a person of its own")
+    strangers = len(set(subjects) - set(names))
+    if strangers:
+        problems.warning("subjects.csv", f"{strangers} clips of it are not in any split")
+
+
+def _check_across_splits(root: Path, splits: dict[str, Clips], classes: ClassTable, known_people: bool, problems: _Problems) -> None:
+    train = splits.get("train")
+    if train is None:
+        return
+    for split in [split for split in ("val", "test") if split in splits]:
+        both = set(train.subjects) & set(splits[split].subjects)
+        if both and known_people:
+            problems.warning(root, f"{len(both)} people are both in train and in {split}: {split} does not tell how unseen people would do")
+        twins = set(train.names) & set(splits[split].names)
+        if twins:
+            problems.warning(root, f"{len(twins)} clip names are both in train and in {split}, {sorted(twins)[0]} the first")
+        unseen = sorted(set(splits[split].labels.tolist()) - set(train.labels.tolist()) - {UNLABELLED})
+        if unseen:
+            problems.warning(root, f"{split} has classes without a clip in train: {', '.join(classes.codes[i] for i in unseen)}")
+
+
+def _check_bones(root: Path, splits: dict[str, Clips], skeleton: Skeleton, problems: _Problems) -> None:
+    """Lengths of the trunk against metres, and lengths of bones against themselves."""
+    pelvis, neck = skeleton.index("Pelvis", "Neck")
+    parents, children = np.array(skeleton.bones).T
+    for split, clips in splits.items():
+        if not len(clips):
+            continue
+        trunks = np.array([np.median(np.linalg.norm(pose[:, neck] - pose[:, pelvis], axis=-1)) for pose in clips])
+        if not TRUNK[0] <= np.median(trunks) <= TRUNK[1]:
+            problems.warning(root / split, f"pelvis to neck measures {np.median(trunks):.3g} in the median: expected metres, {TRUNK[0]} to {TRUNK[1]}")
+        odd = Counter()
+        for pose in clips:
+            lengths = np.linalg.norm(pose[:, children] - pose[:, parents], axis=-1)  # (T, bones)
+            odd.update(children[lengths.std(0) > BONE_SPREAD * np.maximum(lengths.mean(0), 1e-6)].tolist())
+        for joint, count in sorted(odd.items()):
+            problems.warning(root / split, f"the bone to {skeleton.joints[joint]} varies in length by over {BONE_SPREAD:.0%} in {count} of {len(clips)} clips")

@@ -1,0 +1,195 @@
+"""The training loop: one code for CPU and GPU, the same result for the same seed on the same machine.
+
+A run's folder gets `config.yaml`, `environment.json`, `history.csv`, TensorBoard events and `checkpoints/latest.pt` and
+`best.pt`. Best is the best on people held out from train; test data plays no part.
+"""
+
+import dataclasses
+import json
+import math
+import platform
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm.auto import tqdm
+
+from mbnb.checkpoints import build_model, load_weights, read_checkpoint, save_checkpoint, weights_of
+from mbnb.config import Config
+from mbnb.dataset import DataSet
+from mbnb.files import ROOT, InputError, replacing, write_text
+from mbnb.metrics import score
+from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
+
+# Settings that may differ between a training and its continuation.
+FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps")
+
+
+def pick_device(config: Config) -> torch.device:
+    """The configured device; 'auto' takes a GPU where there is one. Raises InputError for a GPU that is not there."""
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("setting 'device': cuda, but torch finds no CUDA GPU here; use auto or cpu")
+    return torch.device("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def record_environment(config: Config, data: DataSet) -> None:
+    """Write what a run needs to be repeated: config.yaml, and environment.json with versions, device and data fingerprint."""
+    config.save(config.run_dir / "config.yaml")
+    packages = ("mbnb", "torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "papermill", "mediapipe", "av")
+    versions = {}
+    for name in packages:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    environment = {
+        "python": platform.python_version(), "platform": platform.platform(), "packages": versions,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", "threads": torch.get_num_threads(),
+        "data": {"name": data.root.name, "fingerprint": data.fingerprint(), "simulated": data.simulated, "known_people": data.known_people,
+                 "clips": {split: len(clips) for split, clips in data.splits.items()}, "notes": list(data.notes)},
+        "seeds": {"seed": config.seed, "simulated_seed": config.simulated_seed},
+    }
+    write_text(config.run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
+
+
+@torch.no_grad()
+def predict_batches(model: nn.Module, recipe: DefaultRecipe | ParityRecipe, batch_size: int, description: str = "") -> np.ndarray:
+    """Probabilities (N, C) of all clips of a recipe, in their order."""
+    model.eval()
+    device = next(model.parameters()).device
+    batches = torch.arange(len(recipe), device=device).split(batch_size)
+    bar = tqdm(batches, desc=description, unit="batch", delay=2, mininterval=0.5, leave=False, disable=not description)
+    return torch.cat([model(recipe.test_batch(index)).float().softmax(-1) for index in bar]).cpu().numpy()
+
+
+def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None] | None = None) -> pd.DataFrame:
+    """Train the configured model and return its history, a row an epoch; `on_epoch` sees the history so far.
+
+    Goes on from `checkpoints/latest.pt` of the run where there is one, as if there had been no break. Raises InputError
+    where that file belongs to other settings or other data.
+    """
+    train_clips, val_clips = data.splits.get("train"), data.splits.get("val")
+    if train_clips is None or len(train_clips) < 2:
+        raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}")
+    device = pick_device(config)
+    torch.manual_seed(config.seed)
+    model = build_model(config, len(data.classes), len(data.skeleton)).to(device)
+    if config.init_from:
+        print(f"{config.init_from}:", load_weights(model, weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = not any(name.startswith(start) for start in config.freeze)
+    groups = [{"params": [p for p in part.parameters() if p.requires_grad], "lr": lr}
+              for part, lr in ((model.backbone, config.lr_backbone), (model.head, config.lr_head))]
+    if not any(group["params"] for group in groups):
+        raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
+    optimizer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=config.weight_decay)
+    recipe = make_recipe(train_clips, config, data.skeleton, data.classes, device, training=True)
+    val_recipe = make_recipe(val_clips, config, data.skeleton, data.classes, device) if val_clips and val_clips.labelled else None
+    steps = math.ceil(len(train_clips) / config.batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, config))
+
+    checkpoints, history = config.run_dir / "checkpoints", []
+    fingerprint = data.fingerprint()
+    latest = checkpoints / "latest.pt"
+    if config.resume and latest.exists():
+        content = read_checkpoint(latest)
+        _check_same_training(latest, content, config, fingerprint)
+        model.load_state_dict(content["model"])
+        optimizer.load_state_dict(content["optimizer"])
+        schedule.load_state_dict(content["schedule"])
+        history = content["history"]
+    record_environment(config, data)
+    start = len(history)
+    with SummaryWriter(config.run_dir / "tensorboard", purge_step=start) as board, \
+            tqdm(total=config.epochs * steps, initial=start * steps, desc="training", unit="step", mininterval=1.0) as bar:
+        for epoch in range(start, config.epochs):
+            row = {"epoch": epoch + 1, **_train_epoch(model, recipe, optimizer, schedule, steps, epoch, data, config, bar)}
+            if val_recipe is not None:
+                probabilities = predict_batches(model, val_recipe, config.batch_size * 4)
+                true = val_clips.labels
+                loss = -np.log(np.maximum(probabilities[np.arange(len(true)), true], 1e-12)).mean()
+                row |= {"val_loss": float(loss)} | {f"val_{key}": value for key, value in score(true, probabilities, data.classes).items()}
+            history.append(row)
+            state = dict(epoch=epoch + 1, history=history, fingerprint=fingerprint, best_epoch=best_epoch(pd.DataFrame(history)),
+                         skeleton=data.skeleton.name)
+            if state["best_epoch"] == epoch + 1:
+                save_checkpoint(checkpoints / "best.pt", model, config, data.classes, **state)
+            save_checkpoint(latest, model, config, data.classes, optimizer=optimizer.state_dict(), schedule=schedule.state_dict(), **state)
+            table = pd.DataFrame(history)
+            with replacing(config.run_dir / "history.csv") as part:
+                table.to_csv(part, index=False)
+            for key, value in row.items():
+                board.add_scalar(key.replace("_", "/", 1), value, epoch + 1)
+            bar.set_postfix({key: f"{row[key]:.3f}" for key in ("train_loss", "train_top1", "val_top1") if key in row}, refresh=False)
+            if on_epoch:
+                on_epoch(table)
+    return pd.DataFrame(history)
+
+
+def best_epoch(history: pd.DataFrame) -> int:
+    """The epoch with the highest val top-1, the lower val loss deciding between equals; the last one without val."""
+    if "val_top1" not in history:
+        return int(history["epoch"].iloc[-1])
+    return int(history.sort_values(["val_top1", "val_loss"], ascending=[False, True], kind="stable")["epoch"].iloc[0])
+
+
+def _train_epoch(model: nn.Module, recipe: DefaultRecipe | ParityRecipe, optimizer: torch.optim.Optimizer,
+                 schedule: torch.optim.lr_scheduler.LRScheduler, steps: int, epoch: int, data: DataSet, config: Config, bar: tqdm) -> dict[str, float]:
+    # Every epoch starts from its own seed, so that a resumed training draws what an unbroken one would have drawn.
+    torch.manual_seed(config.seed * 100_003 + epoch)
+    model.train()
+    device = recipe.labels.device
+    began, losses, logits, labels = time.perf_counter(), [], [], []
+    rates = schedule.get_last_lr()
+    # Batches of nearly equal size: a last batch of a single clip would break BatchNorm.
+    for index in torch.randperm(len(recipe), device=device).tensor_split(steps):
+        x, y = recipe.training_batch(index)
+        output = model(x)
+        loss = F.cross_entropy(output, y, label_smoothing=config.label_smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if config.clip_gradients:
+            nn.utils.clip_grad_norm_(model.parameters(), config.clip_gradients)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.detach())
+        logits.append(output.detach())
+        labels.append(y)
+        bar.update()
+    mean = torch.stack(losses).mean().item()
+    if not math.isfinite(mean):
+        raise FloatingPointError(f"the loss became {mean} in epoch {epoch + 1}: lower lr_backbone and lr_head")
+    scores = score(_numpy(labels), _numpy(logits), data.classes)
+    return {"train_loss": mean} | {f"train_{key}": value for key, value in scores.items()} | {
+        "lr_backbone": rates[0], "lr_head": rates[-1], "clips_per_second": len(recipe) / (time.perf_counter() - began)}
+
+
+def _numpy(parts: list[Tensor]) -> np.ndarray:
+    return torch.cat(parts).float().cpu().numpy() if parts[0].is_floating_point() else torch.cat(parts).cpu().numpy()
+
+
+def _rate(step: int, steps: int, config: Config) -> float:
+    """The learning rates' factor at a step."""
+    if config.schedule == "exponential":
+        return config.lr_decay ** (step // steps)
+    total = config.epochs * steps
+    rise = config.warmup * total
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(total - rise, 1))))
+
+
+def _check_same_training(path: Path, content: dict, config: Config, fingerprint: str) -> None:
+    now, then = dataclasses.asdict(config), content.get("config", {})
+    differences = [f"{key} {then[key]!r} there, {now[key]!r} now" for key in now if key not in FREE_TO_CHANGE and key in then and then[key] != now[key]]
+    if content.get("fingerprint") != fingerprint:
+        differences.append("other data")
+    if differences:
+        raise InputError(f"{path} belongs to another training: {'; '.join(differences)}. Choose another name with the setting run, or start afresh with resume: false")
