@@ -40,8 +40,9 @@ class Config:
     outputs: str = "outputs"
     data_root: str = ""  # a folder in the layout of data/README.md; empty: simulated people
     checkpoint: str = ""  # evaluate this file instead of the run's own checkpoint
-    videos: str = ""  # 02: a folder of videos; empty: a short video made from a sample portrait
-    video_labels: str = ""  # 02: a file with `name id` a line; empty: every video gets class 0, to be predicted only
+    videos: str = ""  # 02: a folder of videos; empty: short videos made from a sample portrait
+    video_labels: str = ""  # 02: a file with `name id` a line; empty: the videos become an unlabelled test split
+    video_person: str = ""  # 02: regular expression for the person at the beginning of a video's name; empty: a person a video
     # What the data mean.
     skeleton: str = "h36m17"
     class_table: str = "document"  # for data without classes.csv: document, ma52 or the path of a table
@@ -101,10 +102,10 @@ class Config:
 
     @classmethod
     def of(cls, *sources: dict[str, Any]) -> "Config":
-        """A configuration from dictionaries, the later winning. Raises InputError that lists every fault."""
+        """A configuration from dictionaries, the later winning; None leaves a setting alone. Raises InputError that lists every fault."""
         given: dict[str, Any] = {}
         for source in sources:
-            given |= source
+            given |= {key: value for key, value in source.items() if value is not None}
         fields = {f.name: f for f in dataclasses.fields(cls)}
         faults = []
         for key in [key for key in given if key not in fields]:

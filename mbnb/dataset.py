@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from tqdm.auto import tqdm
 
-from mbnb import simulator
+from mbnb import choreography, simulator
 from mbnb.classes import ClassTable, read_classes
 from mbnb.clips import SPLITS, UNLABELLED, Clips, pack, write_dataset
 from mbnb.config import Config
@@ -95,7 +95,7 @@ def load(config: Config) -> DataSet:
     if config.action_classes not in (0, len(data.classes)):
         raise InputError(f"setting 'action_classes': {config.action_classes}, but the class table of {root} has {len(data.classes)} classes")
     advice = [f"{len(problems.rows)} warnings: python -m mbnb verify {config.data_root}"] if problems.rows and config.data_root else []
-    if "val" in data.splits or config.val_fraction == 0:
+    if "val" in data.splits or "train" not in data.splits or config.val_fraction == 0:
         return DataSet(**vars(data) | {"notes": (*data.notes, *advice)})
     splits, note = _hold_out(data, config)
     return DataSet(**vars(data) | {"splits": splits, "notes": (*data.notes, note, *advice)})
@@ -105,7 +105,7 @@ def _simulated(config: Config) -> Path:
     """The folder of this configuration's simulated people, made where it is missing."""
     settings = (config.simulated_people, config.simulated_test_people, config.simulated_clips, config.simulated_seed)
     # The simulator's own text is part of the name: another version of it makes other people.
-    digest = fingerprint(repr(settings).encode(), Path(simulator.__file__).read_bytes())
+    digest = fingerprint(repr(settings).encode(), *(Path(module.__file__).read_bytes() for module in (simulator, choreography)))
     root = ROOT / "data" / f"simulated-{digest}"
     if not root.exists():
         people, test_people, clips, seed = settings
@@ -118,12 +118,13 @@ def _hold_out(data: DataSet, config: Config) -> tuple[dict[str, Clips], str]:
     """Move some of train's people to a val split."""
     train = data.splits["train"]
     people = np.array(train.subjects)
-    folds = max(2, round(1 / config.val_fraction))
     count = len(set(train.subjects))
     if count < 2:
         return data.splits, "train has one person only: nobody can be held out, so `best` is chosen on the training clips"
-    folds = min(folds, count)
-    shuffled = StratifiedGroupKFold(folds, shuffle=True, random_state=config.seed)
+    folds = min(max(2, round(1 / config.val_fraction)), count)
+    # Balanced over the classes, unless every class is smaller than the number of folds.
+    kind = StratifiedGroupKFold if np.bincount(train.labels).max() >= folds else GroupKFold
+    shuffled = kind(folds, shuffle=True, random_state=config.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # classes with fewer clips than folds are common and harmless here
         kept, held = next(shuffled.split(people, train.labels, people))

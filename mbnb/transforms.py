@@ -162,3 +162,8 @@ def add_motion(pose: Tensor, seconds: Tensor) -> Tensor:
     step = (seconds / max(pose.shape[1] - 1, 1)).clamp_min(1e-6)[:, None, None, None]
     velocity = torch.diff(pose, dim=1, append=pose[:, -1:]) / step
     return torch.cat([pose, velocity], dim=-1)
+
+
+def motion_energy(pose: np.ndarray, fps: float = 30.0) -> np.ndarray:
+    """(J,) the mean speed of each joint of (T, J, 3) in metres per second, after smoothing away the sensor's noise."""
+    return np.linalg.norm(np.diff(smooth(pose), axis=0), axis=-1).mean(0) * fps

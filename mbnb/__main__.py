@@ -1,0 +1,193 @@
+"""The command line: `python -m mbnb COMMAND --help`. Thin over the functions that the notebooks use."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+import yaml
+
+from mbnb.config import Config, read_yaml
+from mbnb.files import InputError
+
+PATHS = ("data_root", "outputs", "checkpoint", "init_from", "videos", "video_labels", "class_table")
+
+
+class _Commands(click.Group):
+    """Turns a user's mistake into one clear message and exit code 2, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+
+def _settings(command):
+    command = click.option("-f", "--file", "files", type=click.Path(exists=True, dir_okay=False, path_type=Path), multiple=True,
+                           help="A YAML file of settings; later files win.")(command)
+    return click.option("-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="KEY VALUE",
+                        help="A setting, as in `-p epochs 5`; wins over files.")(command)
+
+
+def _collect(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...], **more: Any) -> dict[str, Any]:
+    """One dictionary of settings; paths given relative to the current folder become absolute."""
+    given: dict[str, Any] = {}
+    for file in files:
+        given |= read_yaml(file)
+    for key, value in parameters:
+        try:
+            given[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            given[key] = value
+        if key in PATHS or key == "run":
+            given[key] = value
+    given |= {key: value for key, value in more.items() if value is not None}
+    for key in PATHS:
+        if given.get(key) and Path(str(given[key])).exists():
+            given[key] = str(Path(str(given[key])).resolve())
+    return given
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """mbnb: recognise micro-actions from 3D skeletons."""
+
+
+@main.command()
+@click.argument("notebooks", nargs=-1)
+@_settings
+def run(notebooks: tuple[str, ...], files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Execute NOTEBOOKS (beginnings of names such as 01 03; all if none are named) and write outputs/<run>/report.html."""
+    from papermill.exceptions import PapermillExecutionError
+
+    from mbnb.runner import choose_notebooks, explain, run_notebooks
+    given = _collect(files, parameters)
+    chosen = choose_notebooks(notebooks)
+    if not notebooks and given.get("data_root") and not given.get("videos"):
+        chosen = [path for path in chosen if not path.name.startswith("02")]
+        click.echo("02 is left out: the data are skeletons already (name `videos` or the notebook to run it)")
+    try:
+        click.echo(f"report: {run_notebooks(chosen, given)}")
+    except PapermillExecutionError as error:
+        click.echo(f"error: {explain(error, Config.of(given).run_dir / 'notebooks')}", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@_settings
+def verify(folder: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """List every problem of the data set in FOLDER; exit code 1 where one would break a training."""
+    from mbnb import dataset
+    config = Config.of(_collect(files, parameters, data_root=str(folder)))
+    table = dataset.verify(folder, config)
+    for row in table.itertuples():
+        click.echo(f"{row.severity}: {row.file}{'' if pd.isna(row.line) else f', line {row.line}'}: {row.problem}")
+    errors = int((table["severity"] == "error").sum())
+    click.echo(f"{errors} errors, {len(table) - errors} warnings")
+    if errors == 0:
+        click.echo(dataset.load(config).describe())
+    sys.exit(1 if errors else 0)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--packed", is_flag=True, help="One npz file a split instead of a folder a clip.")
+@_settings
+def simulate(folder: Path, packed: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Write simulated people into FOLDER in the documented layout."""
+    from mbnb.classes import read_classes
+    from mbnb.clips import write_dataset
+    from mbnb.simulator import simulate
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: expected an empty or a new folder")
+    config = Config.of(_collect(files, parameters))
+    splits = simulate(people=config.simulated_people, test_people=config.simulated_test_people, clips_per_person=config.simulated_clips,
+                      seed=config.simulated_seed)
+    write_dataset(folder, splits, read_classes("document"), packed)
+    click.echo(f"{folder}: simulated people; {', '.join(f'{split} {len(clips)} clips' for split, clips in splits.items())}")
+
+
+@main.command()
+@_settings
+def train(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Train into outputs/<run>/, going on where an earlier training of the same settings stopped."""
+    from mbnb import dataset, training
+    config = Config.of(_collect(files, parameters))
+    data = dataset.load(config)
+    click.echo(data.describe())
+    history = training.train(config, data)
+    click.echo(history.tail(1).T.to_string(header=False))
+    click.echo(f"checkpoints: {config.run_dir / 'checkpoints'}")
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_settings
+def evaluate(checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names."""
+    from mbnb import dataset, evaluation
+    config = _with_checkpoint(checkpoint, files, parameters)
+    data = dataset.load(config)
+    click.echo(data.describe())
+    evaluation.evaluate(config, data)
+    click.echo((config.run_dir / "metrics.json").read_text(encoding="utf-8"), nl=False)
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--split", default="test", show_default=True, help="Which split of FOLDER.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; else the table goes to standard output.")
+@_settings
+def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Write a CSV with the probability of every class for each clip of FOLDER, labelled or not."""
+    from mbnb import dataset, evaluation
+    from mbnb.checkpoints import load_trained
+    config = _with_checkpoint(checkpoint, files, (*parameters, ("data_root", str(folder)), ("val_fraction", "0")))
+    data = dataset.load(config)
+    if split not in data.splits:
+        raise InputError(f"{folder}: no split {split!r}; there are {', '.join(data.splits)}")
+    trained = load_trained(checkpoint, config)
+    classes = trained.classes or data.classes
+    probabilities = evaluation.predict(trained, data.splits[split], data.skeleton, classes, config)
+    table = evaluation.prediction_table(data.splits[split], classes, probabilities)
+    if out:
+        evaluation.write_csv(table, out)
+        click.echo(f"{out}: {len(table)} clips", err=True)
+    else:
+        table.to_csv(sys.stdout, index=False, float_format="%.6g")
+
+
+@main.command()
+@click.argument("name", metavar="RUN")
+@_settings
+def monitor(name: str, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Show how the training of RUN (a name or a folder) is going, and draw its curves."""
+    from mbnb import figures
+    folder = Path(name)
+    given = {"outputs": str(folder.resolve().parent), "run": folder.resolve().name} if folder.is_dir() else {"run": name}
+    config = Config.of(_collect(files, parameters), given)
+    path = config.run_dir / "history.csv"
+    if not path.exists():
+        raise InputError(f"{path}: no such file, so this run has not finished an epoch")
+    history = pd.read_csv(path)
+    epochs = read_yaml(config.run_dir / "config.yaml").get("epochs", "?")
+    shown = [key for key in ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "val_top5", "val_macro_f1", "lr_head", "clips_per_second")
+             if key in history]
+    click.echo(history[shown].tail(10).to_string(index=False, float_format="%.4g"))
+    click.echo(f"epoch {history['epoch'].iloc[-1]} of {epochs}; curves: {figures.save_figure(figures.curves(history), config, 'curves')}")
+
+
+def _with_checkpoint(checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> Config:
+    """The settings that the checkpoint carries, then the user's; results go to the checkpoint's own run."""
+    from mbnb.checkpoints import read_checkpoint
+    own = read_checkpoint(checkpoint).get("config")
+    return Config.of(own if isinstance(own, dict) else {}, _collect(files, parameters), {"checkpoint": str(checkpoint.resolve())})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What a trained model gets right and wrong: predictions, scores with intervals, and errors by class and body region."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mbnb import baselines
+from mbnb.checkpoints import Trained, load_trained
+from mbnb.classes import ClassTable
+from mbnb.clips import UNLABELLED, Clips
+from mbnb.config import Config
+from mbnb.dataset import DataSet
+from mbnb.files import ROOT, InputError, replacing, write_text
+from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, largest_class, score
+from mbnb.recipes import make_recipe
+from mbnb.skeleton import Skeleton
+from mbnb.training import pick_device, predict_batches, train
+from mbnb.transforms import motion_energy
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions for the N clips of one labelled split: probabilities (N, C)."""
+
+    split: str
+    clips: Clips
+    classes: ClassTable
+    probabilities: np.ndarray
+
+    @cached_property
+    def predictions(self) -> np.ndarray:
+        """(N,) class ids."""
+        return self.probabilities.argmax(1)
+
+    @cached_property
+    def correct(self) -> np.ndarray:
+        """(N,) bool."""
+        return self.predictions == self.clips.labels
+
+    @cached_property
+    def confusion(self) -> np.ndarray:
+        """(C, C) counts, true class by predicted class, in the order of the class ids."""
+        return confusion(self.clips.labels, self.predictions, len(self.classes))
+
+    @cached_property
+    def region_confusion(self) -> pd.DataFrame:
+        """Counts by region, true by predicted."""
+        ids = np.array(self.classes.region_ids)
+        names = self.classes.region_names
+        return pd.DataFrame(confusion(ids[self.clips.labels], ids[self.predictions], len(names)), index=names, columns=names)
+
+    @cached_property
+    def per_class(self) -> pd.DataFrame:
+        """A row a class: code, name, region, support, precision, recall, f1, and what became of its clips, as counts:
+        right, wrong within the region, wrong in another region; and the class it is most often taken for."""
+        matrix, ids = self.confusion, np.array(self.classes.region_ids)
+        true, predicted, right = matrix.sum(1), matrix.sum(0), matrix.diagonal()
+        wrong = matrix - np.diag(right)
+        within = (wrong * (ids[:, None] == ids)).sum(1)
+        share = {"precision": (right, predicted), "recall": (right, true)}
+        shares = {key: np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0) for key, (a, b) in share.items()}
+        taken_for = [self.classes.titles[row.argmax()] if row.any() else "" for row in wrong]
+        return pd.DataFrame({
+            "code": self.classes.codes, "name": self.classes.names, "region": self.classes.regions, "support": true, **shares,
+            "f1": f1_per_class(matrix), "right": right, "wrong within region": within, "wrong other region": wrong.sum(1) - within,
+            "most often taken for": taken_for})
+
+    def worst_pairs(self, count: int = 10) -> pd.DataFrame:
+        """The most frequent confusions: true, predicted (class ids and titles), clips, share of the true class, same region."""
+        wrong = self.confusion - np.diag(self.confusion.diagonal())
+        order = np.argsort(-wrong, axis=None, kind="stable")[:count]
+        rows = [divmod(int(i), len(self.classes)) for i in order if wrong.flat[i] > 0]
+        return pd.DataFrame([{
+            "true_id": a, "predicted_id": b, "true": self.classes.titles[a], "predicted": self.classes.titles[b], "clips": int(wrong[a, b]),
+            "share": wrong[a, b] / self.confusion[a].sum(), "same region": self.classes.regions[a] == self.classes.regions[b]}
+            for a, b in rows], columns=["true_id", "predicted_id", "true", "predicted", "clips", "share", "same region"])
+
+    def clips_of(self, true: int, predicted: int) -> np.ndarray:
+        """Indices of the clips of class `true` that were taken for `predicted`, the most confident first."""
+        found = np.flatnonzero((self.clips.labels == true) & (self.predictions == predicted))
+        return found[np.argsort(-self.probabilities[found, predicted], kind="stable")]
+
+    @cached_property
+    def errors_by_region(self) -> pd.DataFrame:
+        """Per true region: clips, right, wrong within the region, wrong in another region."""
+        columns = ["right", "wrong within region", "wrong other region"]
+        table = self.per_class.groupby("region", sort=False)[["support", *columns]].sum()
+        return table.rename(columns={"support": "clips"})
+
+    def motion_of_errors(self, skeleton: Skeleton) -> pd.DataFrame:
+        """A row a clip: region, whether it was right, and its mean speed over the joints in cm/s (30 frames a second)."""
+        speed = np.array([motion_energy(clip).mean() for clip in self.clips]) * 100
+        return pd.DataFrame({"region": np.array(self.classes.regions)[self.clips.labels], "speed": speed,
+                             "outcome": np.where(self.correct, "right", "confused")})
+
+    def table(self) -> pd.DataFrame:
+        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, and the probability of every class."""
+        table = prediction_table(self.clips, self.classes, self.probabilities)
+        table.insert(2, "true", [self.classes.codes[i] for i in self.clips.labels])
+        table.insert(5, "correct", self.correct)
+        table.insert(6, "in_top5", hits(self.clips.labels, self.probabilities, 5))
+        return table
+
+
+def prediction_table(clips: Clips, classes: ClassTable, probabilities: np.ndarray) -> pd.DataFrame:
+    """A row a clip: clip, subject, predicted (code), confidence, and `p_<code>` for every class."""
+    best = probabilities.argmax(1)
+    head = pd.DataFrame({"clip": clips.names, "subject": clips.subjects, "predicted": [classes.codes[i] for i in best],
+                         "confidence": probabilities.max(1, initial=0)})
+    return pd.concat([head, pd.DataFrame(probabilities, columns=[f"p_{code}" for code in classes.codes])], axis=1)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    with replacing(path) as part:
+        table.to_csv(part, index=False, float_format="%.6g")
+
+
+def find_checkpoint(config: Config, data: DataSet) -> Path:
+    """The configured checkpoint, or the run's own; a run without one is trained first, and that is said."""
+    if config.checkpoint:
+        return ROOT / config.checkpoint
+    path = config.run_dir / "checkpoints" / f"{config.checkpoint_choice}.pt"
+    if not path.exists():
+        print(f"run {config.run!r} has no checkpoint yet: training it now")
+        train(config, data)
+    return path
+
+
+def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config) -> np.ndarray:
+    """Probabilities (N, C) for clips, prepared as the model's own configuration says, on `config`'s device."""
+    device = pick_device(config)
+    recipe = make_recipe(clips, trained.config, skeleton, classes, device)
+    return predict_batches(trained.model.to(device), recipe, config.batch_size * 4, "predicting")
+
+
+def check_fit(trained: Trained, data: DataSet, path: object) -> None:
+    """Raise InputError where the model's joints or classes are not those of the data."""
+    joints, classes = trained.model.feat_J, trained.model.head.fc2.out_features
+    faults = [] if joints == len(data.skeleton) else [f"{path} was trained on {joints} joints, the data have {len(data.skeleton)}"]
+    if classes != len(data.classes):
+        faults.append(f"{path} was trained on {classes} classes, the data have {len(data.classes)}")
+    elif trained.classes and trained.classes.titles != data.classes.titles:
+        other = next(i for i in range(classes) if trained.classes.titles[i] != data.classes.titles[i])
+        faults.append(f"{path} was trained on another class table: {other} is {trained.classes.titles[other]!r} there and {data.classes.titles[other]!r} in the data")
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def evaluate(config: Config, data: DataSet) -> Evaluation:
+    """Score a checkpoint on people who were not in training and write `metrics.json` and `predictions.csv` to the run.
+
+    Takes test where it is labelled, else val. Raises InputError where neither is, or the checkpoint does not fit.
+    """
+    split = next((name for name in ("test", "val") if name in data.splits and data.splits[name].labelled), None)
+    if split is None:
+        raise InputError(f"{data.root}: no labelled test or val split, so nothing can be scored; python -m mbnb predict writes probabilities")
+    path = find_checkpoint(config, data)
+    trained = load_trained(path, config)
+    check_fit(trained, data, path)
+    clips = data.splits[split]
+    evaluation = Evaluation(split, clips, data.classes, predict(trained, clips, data.skeleton, data.classes, config))
+    scores = score(clips.labels, evaluation.probabilities, data.classes)
+    bounds = intervals(clips.labels, evaluation.probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
+    people = len(set(clips.subjects))
+    shared = len(set(clips.subjects) & set(data.splits["train"].subjects)) if "train" in data.splits else 0
+    metrics = scores | {
+        "n_test": len(clips), "people": people, "split": split, "known_people": data.known_people, "people_also_in_train": shared,
+        "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
+        "checkpoint": path.name, "epoch": trained.epoch, "simulated": data.simulated, "fingerprint": data.fingerprint()}
+    write_text(config.run_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_csv(evaluation.table(), config.run_dir / "predictions.csv")
+    write_csv(evaluation.per_class, config.run_dir / "per_class.csv")
+    return evaluation
+
+
+def load_evaluation(config: Config, data: DataSet) -> Evaluation:
+    """The run's evaluation as saved, or a new one where there is none for these data."""
+    table_path, metrics_path = config.run_dir / "predictions.csv", config.run_dir / "metrics.json"
+    if not (table_path.exists() and metrics_path.exists()):
+        return evaluate(config, data)
+    metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
+    if metrics["fingerprint"] != data.fingerprint():
+        print(f"the predictions in {config.run_dir.name} belong to other data: evaluating anew")
+        return evaluate(config, data)
+    probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()
+    return Evaluation(metrics["split"], data.splits[metrics["split"]], data.classes, probabilities)
+
+
+def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation) -> pd.DataFrame:
+    """A row a method on the evaluated split: the scores of the model with its intervals, of a linear model, and of
+    always answering the largest class. Adds the baselines to the run's `metrics.json`."""
+    train_clips, clips = data.splits["train"], evaluation.clips
+    prior = np.tile(largest_class(train_clips.labels, len(data.classes)), (len(clips), 1))
+    found = {"always the largest class": prior, "linear model": baselines.linear(train_clips, clips, data.skeleton, len(data.classes)),
+             f"DSTformer ({config.preset}, {config.recipe})": evaluation.probabilities}
+    rows, saved = [], {}
+    for name, probabilities in found.items():
+        saved[name] = score(clips.labels, probabilities, data.classes)
+        bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
+        rows.append({"method": name} | {key: f"{saved[name][key]:.1%} ({bounds[key][0]:.1%} – {bounds[key][1]:.1%})" for key in SCORES})
+    path = config.run_dir / "metrics.json"
+    metrics = json.loads(path.read_text()) | {"baselines": dict(list(saved.items())[:-1])}
+    write_text(path, json.dumps(metrics, indent=2) + "\n")
+    return pd.DataFrame(rows)

@@ -1,0 +1,235 @@
+"""Every figure of the workbook, as functions from data to matplotlib figures, in one style."""
+
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from mbnb.classes import ClassTable
+from mbnb.config import Config
+from mbnb.dataset import DataSet
+from mbnb.evaluation import Evaluation
+from mbnb.files import replacing
+from mbnb.transforms import motion_energy
+
+# Colour-blind safe (Okabe & Ito 2008); outcomes keep their colours in every figure.
+PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#555555"]
+OUTCOMES = {"right": "#009E73", "wrong within region": "#E69F00", "wrong other region": "#D55E00"}
+WIDTH = 10.0  # inches
+
+sns.set_theme(style="ticks", palette=PALETTE, font_scale=0.85, rc={
+    "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 90, "savefig.dpi": 130, "figure.constrained_layout.use": True})
+
+
+def save_figure(figure: Figure, config: Config, name: str) -> Path:
+    """Write the figure to the run's `figures/<name>.png` and return the path."""
+    path = config.figures_dir / f"{name}.png"
+    with replacing(path) as part:
+        figure.savefig(part)
+    return path
+
+
+def region_colors(classes: ClassTable) -> dict[str, str]:
+    """One colour a region."""
+    return {region: PALETTE[i % len(PALETTE)] for i, region in enumerate(classes.region_names)}
+
+
+def _kind(data: DataSet) -> str:
+    return "simulated people" if data.simulated else data.root.name
+
+
+# ---------------------------------------------------------------- 01: the data
+
+
+def class_counts(data: DataSet) -> Figure:
+    """Clips per class and split, classes in region blocks; the regions' names in colour."""
+    order, colors = data.classes.by_region, region_colors(data.classes)
+    figure, axes = plt.subplots(len(data.splits), figsize=(WIDTH, 0.6 + 1.5 * len(data.splits)), sharex=True, squeeze=False)
+    for axis, (split, clips) in zip(axes[:, 0], data.splits.items(), strict=True):
+        if clips.labelled:
+            counts = np.bincount(clips.labels, minlength=len(data.classes))[list(order)]
+            axis.bar(range(len(order)), counts, color=[colors[data.classes.regions[i]] for i in order])
+        else:
+            axis.text(0.5, 0.5, f"{len(clips)} clips without labels", ha="center", transform=axis.transAxes)
+        axis.set_ylabel(f"clips in {split}")
+    axes[-1, 0].set_xticks(range(len(order)), [data.classes.codes[i] for i in order], rotation=90)
+    axes[-1, 0].set_xlim(-0.7, len(order) - 0.3)
+    figure.legend(handles=[plt.Rectangle((0, 0), 1, 1, color=color, label=region) for region, color in colors.items()],
+                  loc="outside upper center", ncols=len(colors), frameon=False)
+    return figure
+
+
+def people_and_lengths(data: DataSet) -> Figure:
+    """Clips per person, and the lengths of clips, by split."""
+    rows = pd.DataFrame([(split, subject, int(length)) for split, clips in data.splits.items()
+                         for subject, length in zip(clips.subjects, clips.lengths, strict=True)], columns=["split", "person", "frames"])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3))
+    people = rows.groupby("split", sort=False)["person"].value_counts().reset_index(name="clips")
+    sns.stripplot(people, x="clips", y="split", hue="split", ax=left, jitter=0.3, size=5, alpha=0.7, legend=False)
+    left.set(xlabel="clips of a person" if data.known_people else "clips of a person (people unknown: one clip each)", ylabel="")
+    left.set_xlim(left=0)
+    sns.histplot(rows, x="frames", hue="split", ax=right, element="step", bins=30)
+    right.set(xlabel="frames of a clip", ylabel="clips")
+    return figure
+
+
+def motion_by_class(data: DataSet, split: str = "train") -> Figure:
+    """Mean speed of every joint in every class, relative to the joint's mean over classes: what moves in which class."""
+    clips, order = data.splits[split], list(data.classes.by_region)
+    energy = pd.DataFrame([motion_energy(clip) for clip in clips], columns=data.skeleton.joints).groupby(clips.labels).mean()
+    energy = energy.reindex(order)
+    joints = sorted(range(len(data.skeleton)), key=lambda j: (data.skeleton.parts.index(data.skeleton.parts[j]), j))
+    table = energy.iloc[:, joints] * 100
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.19 * len(joints) + 1.6))
+    sns.heatmap(table.T, ax=axis, cmap="mako_r", robust=True, cbar_kws={"label": "cm/s", "pad": 0.01},
+                xticklabels=[data.classes.codes[i] for i in order], yticklabels=True)
+    _region_lines(axis, data.classes, rows=False)
+    axis.set(xlabel="class", ylabel="")
+    axis.set_title(f"mean speed of the joints by class ({_kind(data)}, {split})")
+    return figure
+
+
+def motion_by_joint(data: DataSet, split: str = "train") -> Figure:
+    """Distribution over clips of each joint's mean speed."""
+    clips = data.splits[split]
+    energy = pd.DataFrame([motion_energy(clip) for clip in clips], columns=data.skeleton.joints) * 100
+    figure, axis = plt.subplots(figsize=(WIDTH, 2.8))
+    parts = dict(zip(data.skeleton.joints, data.skeleton.parts, strict=True))
+    long = energy.melt(var_name="joint", value_name="speed")
+    sns.boxplot(long, x="joint", y="speed", hue=long["joint"].map(parts), ax=axis, fliersize=1, linewidth=0.8)
+    axis.set(xlabel="", ylabel="mean speed of a clip, cm/s")
+    axis.set_yscale("log")
+    axis.tick_params(axis="x", rotation=60)
+    axis.legend(title="", ncols=4, frameon=False, loc="upper left", fontsize="small")
+    return figure
+
+
+# ---------------------------------------------------------------- 03: training
+
+
+def curves(history: pd.DataFrame) -> Figure:
+    """Loss, top-1 and macro-F1 over the epochs, in training and on held-out people, and the learning rates."""
+    figure, axes = plt.subplots(1, 4, figsize=(WIDTH, 2.6))
+    for axis, key, title in zip(axes, ("loss", "top1", "macro_f1"), ("loss", "top-1", "macro-F1"), strict=False):
+        for part, label in (("train", "training clips, augmented"), ("val", "held-out people")):
+            if f"{part}_{key}" in history:
+                axis.plot(history["epoch"], history[f"{part}_{key}"], label=label)
+        axis.set(title=title, xlabel="epoch")
+        if key != "loss":
+            axis.set_ylim(0, 1)
+    axes[0].legend(frameon=False, fontsize="small")
+    axes[3].plot(history["epoch"], history["lr_backbone"], label="backbone")
+    axes[3].plot(history["epoch"], history["lr_head"], "--", label="head")
+    axes[3].set(title="learning rates", xlabel="epoch")
+    axes[3].legend(frameon=False, fontsize="small")
+    return figure
+
+
+# ---------------------------------------------------------------- 04 and 05: errors
+
+
+def confusion_matrix(evaluation: Evaluation, title: str = "") -> Figure:
+    """The C × C matrix, rows normalised, in region blocks; rows are true classes, columns predicted ones."""
+    order = list(evaluation.classes.by_region)
+    matrix = evaluation.confusion[np.ix_(order, order)]
+    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    size = max(5.0, 0.19 * len(order) + 2.5)
+    figure, axis = plt.subplots(figsize=(size + 1, size))
+    labels = [evaluation.classes.titles[i] for i in order]
+    sns.heatmap(shares, ax=axis, cmap="mako_r", vmin=0, vmax=1, square=True, xticklabels=[evaluation.classes.codes[i] for i in order],
+                yticklabels=[label if len(label) < 34 else label[:32] + "…" for label in labels],
+                cbar_kws={"label": "share of the true class", "shrink": 0.5, "pad": 0.01})
+    _region_lines(axis, evaluation.classes)
+    axis.set(xlabel="predicted", ylabel="true")
+    axis.tick_params(labelsize=7)
+    axis.set_title(title or f"{len(evaluation.clips)} clips of {evaluation.split}, top-1 {evaluation.correct.mean():.1%}")
+    return figure
+
+
+def region_matrix(evaluation: Evaluation) -> Figure:
+    """Region × region: shares of the true region's clips, and counts."""
+    counts = evaluation.region_confusion
+    shares = counts.div(counts.sum(1).clip(lower=1), axis=0)
+    size = 1.1 * len(counts) + 1.5
+    figure, axis = plt.subplots(figsize=(size + 0.8, size * 0.8))
+    text = [[f"{share:.0%}\n{count}" for share, count in zip(a, b, strict=True)] for a, b in zip(shares.to_numpy(), counts.to_numpy(), strict=True)]
+    sns.heatmap(shares, ax=axis, cmap="mako_r", vmin=0, vmax=1, annot=text, fmt="", cbar_kws={"label": "share of the true region"})
+    axis.set(xlabel="predicted region", ylabel="true region")
+    axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def error_split(evaluation: Evaluation) -> Figure:
+    """By true region: the shares of clips that are right, wrong within the region, wrong in another region."""
+    table = evaluation.errors_by_region
+    table = table[table["clips"] > 0]
+    figure, axis = plt.subplots(figsize=(WIDTH * 0.75, 0.45 * len(table) + 1.2))
+    left = np.zeros(len(table))
+    for outcome, color in OUTCOMES.items():
+        share = (table[outcome] / table["clips"]).to_numpy()
+        axis.barh(range(len(table)), share, left=left, color=color, label=outcome)
+        for y, (start, width) in enumerate(zip(left, share, strict=True)):
+            if width > 0.04:
+                axis.text(start + width / 2, y, f"{width:.0%}", ha="center", va="center", color="white", fontsize=9)
+        left += share
+    axis.set_yticks(range(len(table)), [f"{region} ({clips} clips)" for region, clips in table["clips"].items()])
+    axis.invert_yaxis()
+    axis.set(xlabel="share of the region's clips", xlim=(0, 1))
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def class_profile(evaluation: Evaluation) -> Figure:
+    """Each class: the shares of its clips that are right, wrong within its region, wrong in another; in region blocks."""
+    table = evaluation.per_class.iloc[list(evaluation.classes.by_region)]
+    table = table[table["support"] > 0]
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    bottom = np.zeros(len(table))
+    for outcome, color in OUTCOMES.items():
+        share = (table[outcome] / table["support"]).to_numpy()
+        axis.bar(range(len(table)), share, bottom=bottom, color=color, label=outcome, width=0.85)
+        bottom += share
+    axis.set_xticks(range(len(table)), table["code"], rotation=90)
+    for edge in np.flatnonzero(table["region"].to_numpy()[1:] != table["region"].to_numpy()[:-1]):
+        axis.axvline(edge + 0.5, color="black", linewidth=0.8)
+    axis.set(ylabel="share of the class's clips", ylim=(0, 1), xlim=(-0.6, len(table) - 0.4))
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def motion_of_outcomes(table: pd.DataFrame) -> Figure:
+    """How much moves in right and in confused clips, by region; `table` is `Evaluation.motion_of_errors`."""
+    figure, axis = plt.subplots(figsize=(WIDTH * 0.75, 3))
+    sns.boxplot(table, x="region", y="speed", hue="outcome", hue_order=["right", "confused"], ax=axis, fliersize=1.5, linewidth=0.8,
+                palette=[OUTCOMES["right"], OUTCOMES["wrong other region"]])
+    axis.set(xlabel="", ylabel="mean speed of all joints, cm/s")
+    axis.set_yscale("log")
+    axis.legend(title="", frameon=False)
+    return figure
+
+
+def f1_bars(evaluation: Evaluation) -> Figure:
+    """F1 of each class, sorted within its region."""
+    table = evaluation.per_class.dropna(subset=["f1"]).copy()
+    table["order"] = table["region"].map(evaluation.classes.region_names.index)
+    table = table.sort_values(["order", "f1"], ascending=[True, False])
+    colors = region_colors(evaluation.classes)
+    figure, axis = plt.subplots(figsize=(WIDTH, 2.8))
+    axis.bar(range(len(table)), table["f1"], color=[colors[region] for region in table["region"]])
+    axis.set_xticks(range(len(table)), table["code"], rotation=90)
+    axis.set(ylabel="F1", ylim=(0, 1), xlim=(-0.6, len(table) - 0.4))
+    figure.legend(handles=[plt.Rectangle((0, 0), 1, 1, color=color, label=region) for region, color in colors.items()],
+                  loc="outside upper center", ncols=len(colors), frameon=False)
+    return figure
+
+
+def _region_lines(axis: matplotlib.axes.Axes, classes: ClassTable, rows: bool = True) -> None:
+    ids = [classes.region_ids[i] for i in classes.by_region]
+    for edge in np.flatnonzero(np.diff(ids)) + 1:
+        axis.axvline(edge, color="#D55E00", linewidth=0.8)
+        if rows:
+            axis.axhline(edge, color="#D55E00", linewidth=0.8)

@@ -1,0 +1,70 @@
+"""Running notebooks headlessly, and the check of their parameters that works the same in JupyterLab and papermill."""
+
+import ast
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import papermill
+from IPython import get_ipython
+from papermill.exceptions import PapermillExecutionError
+from tqdm.auto import tqdm
+
+from mbnb.config import Config, read_yaml
+from mbnb.files import ROOT, InputError
+from mbnb.report import write_report
+
+NOTEBOOKS = ROOT / "notebooks"
+HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
+
+
+def notebook_config(saved: bool = False) -> Config:
+    """The configuration that a notebook's parameters cells give: its own, and the one that papermill injects.
+
+    With `saved` the settings that the run was trained with come first, so that a later notebook needs the run's name only.
+    Raises InputError for a parameter that is no setting, which papermill alone would ignore.
+    """
+    shell = get_ipython()
+    cells = [source for source in shell.user_ns["In"] if source.startswith(HEADER)]
+    names = [target.id for source in cells for node in ast.parse(source).body if isinstance(node, ast.Assign)
+             for target in node.targets if isinstance(target, ast.Name)]
+    given = {name: shell.user_ns[name] for name in dict.fromkeys(names)}
+    config = Config.of(given)
+    kept = config.run_dir / "config.yaml"
+    return Config.of(read_yaml(kept), given) if saved and kept.exists() else config
+
+
+def choose_notebooks(chosen: Sequence[str]) -> list[Path]:
+    """The notebooks whose names begin with one of `chosen` ('03', '04_evaluation'), in their order; all where it is empty.
+
+    Raises InputError for a beginning that no notebook has.
+    """
+    every = sorted(path for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    missing = [start for start in chosen if not any(path.name.startswith(start) for path in every)]
+    if missing or not every:
+        raise InputError(f"no notebook begins with {', '.join(missing) or 'a number'} in {NOTEBOOKS}; there are {', '.join(p.stem for p in every)}")
+    return [path for path in every if not chosen or any(path.name.startswith(start) for start in chosen)]
+
+
+def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path:
+    """Execute notebooks in order into the run's folder and write `report.html`; returns the report's path.
+
+    Raises InputError before the first one for unknown parameters, and papermill's PapermillExecutionError for a notebook
+    that fails; the executed part of it stays in the run's folder, and nothing after it is run.
+    """
+    config = Config.of(parameters)
+    given = {key: value for key, value in parameters.items() if value is not None}
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of parameters that a notebook takes but does not list
+    with tqdm(notebooks, desc="notebooks", unit="notebook") as bar:
+        for path in bar:
+            bar.set_postfix_str(path.stem)
+            out = config.run_dir / "notebooks" / path.name
+            out.parent.mkdir(parents=True, exist_ok=True)
+            papermill.execute_notebook(path, out, parameters=given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=False)
+    return write_report(config)
+
+
+def explain(error: PapermillExecutionError, folder: Path) -> str:
+    """A few lines about a notebook that failed: where, why, and where its executed part lies."""
+    return f"{error.ename}: {error.evalue}\nin cell {error.exec_count}; the notebook up to there is kept in {folder}"
