@@ -4,6 +4,7 @@
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,3 +92,34 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
             writer = csv.writer(file)
             writer.writerow(["clip", "subject"])
             writer.writerows((name, subject) for clips in splits.values() for name, subject in zip(clips.names, clips.subjects))
+
+
+def read_labels(path: Path, classes: ClassTable) -> tuple[dict[str, int], list[tuple[int | None, str]]]:
+    """Clip name -> class id in the file's order, and every fault as (line, what is wrong with it).
+
+    `name id` a line; '.mp4' endings, blank lines and remarks behind ' #' are accepted.
+    """
+    labels: dict[str, int] = {}
+    lines: dict[str, int] = {}
+    faults: list[tuple[int | None, str]] = []
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        return {}, [(None, f"cannot be read as text ({error})")]
+    for number, line in enumerate(text.splitlines(), 1):
+        entry = re.split(r"(?:^|\s)#", line)[0].strip()
+        if not entry:
+            continue
+        *words, label = entry.rsplit(None, 1)
+        name = "".join(words).removesuffix(".mp4")
+        if not name or not label.removeprefix("-").isdecimal():
+            faults.append((number, f"expected `name id`, found {entry!r}"))
+        elif not 0 <= int(label) < len(classes):
+            faults.append((number, f"expected a class id from 0 to {len(classes) - 1}, found {label} for {name}"))
+        elif name in labels:
+            faults.append((number, f"{name} stands already on line {lines[name]}"))
+        elif Path(name).name != name or name in (".", ".."):
+            faults.append((number, f"expected the plain name of a clip, found the path {name!r}"))
+        else:
+            labels[name], lines[name] = int(label), number
+    return labels, faults

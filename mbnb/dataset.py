@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from mbnb import choreography, simulator
 from mbnb.classes import ClassTable, read_classes
-from mbnb.clips import SPLITS, UNLABELLED, Clips, pack, write_dataset
+from mbnb.clips import SPLITS, UNLABELLED, Clips, pack, read_labels, write_dataset
 from mbnb.config import Config
 from mbnb.files import ROOT, InputError, fingerprint, read_table
 from mbnb.skeleton import Skeleton, load_skeleton
@@ -101,6 +101,12 @@ def load(config: Config) -> DataSet:
     return DataSet(**vars(data) | {"splits": splits, "notes": (*data.notes, note, *advice)})
 
 
+def people_overlap(data: DataSet) -> pd.DataFrame:
+    """How many people each pair of splits shares; the diagonal counts a split's own people."""
+    people = {split: set(clips.subjects) for split, clips in data.splits.items()}
+    return pd.DataFrame({a: {b: len(people[a] & people[b]) for b in people} for a in people})
+
+
 def _simulated(config: Config) -> Path:
     """The folder of this configuration's simulated people, made where it is missing."""
     settings = (config.simulated_people, config.simulated_test_people, config.simulated_clips, config.simulated_seed)
@@ -182,29 +188,6 @@ def _read_subjects(path: Path, problems: _Problems, notes: list[str]) -> tuple[d
     return subjects, True
 
 
-def _read_labels(path: Path, classes: ClassTable, problems: _Problems) -> dict[str, int]:
-    """Clip name -> class id, in the file's order; `name id` a line, '.mp4' endings and '# …' remarks accepted."""
-    labels: dict[str, int] = {}
-    lines = {}
-    for number, text in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
-        entry = text.split(" #")[0].split("\t#")[0].strip()
-        if not entry or entry.startswith("#"):
-            continue
-        name, _, label = entry.replace("\t", " ").rpartition(" ")
-        name = name.strip().removesuffix(".mp4")
-        if not name or not label.removeprefix("-").isdecimal():
-            problems.error(path, f"expected `name id`, found {entry!r}", number)
-        elif not 0 <= int(label) < len(classes):
-            problems.error(path, f"expected a class id from 0 to {len(classes) - 1}, found {label} for {name}", number)
-        elif name in labels:
-            problems.error(path, f"{name} stands already on line {lines[name]}", number)
-        elif Path(name).name != name or name in (".", ".."):
-            problems.error(path, f"expected the plain name of a clip, found the path {name!r}", number)
-        else:
-            labels[name], lines[name] = int(label), number
-    return labels
-
-
 def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable, subjects: dict[str, str], problems: _Problems,
                 notes: list[str]) -> Clips | None:
     folder, packed, label_file = root / split, root / f"{split}.npz", root / f"{split}_labels.txt"
@@ -220,7 +203,9 @@ def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable,
     else:
         present = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")} if folder.is_dir() else set()
     if label_file.is_file():
-        labels = _read_labels(label_file, classes, problems)
+        labels, faults = read_labels(label_file, classes)
+        for line, fault in faults:
+            problems.error(label_file, fault, line)
         for name in sorted(set(labels) - present):
             problems.error(label_file, f"no clip {split}/{name}")
         for name in sorted(present - set(labels)):

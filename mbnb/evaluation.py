@@ -11,7 +11,7 @@ import pandas as pd
 from mbnb import baselines
 from mbnb.checkpoints import Trained, load_trained
 from mbnb.classes import ClassTable
-from mbnb.clips import UNLABELLED, Clips
+from mbnb.clips import Clips
 from mbnb.config import Config
 from mbnb.dataset import DataSet
 from mbnb.files import ROOT, InputError, replacing, write_text

@@ -1,19 +1,23 @@
 """Every figure of the workbook, as functions from data to matplotlib figures, in one style."""
 
+import time
 from pathlib import Path
 
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython.display import display
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
+from mbnb.animation import Player, draw_pose, player
 from mbnb.classes import ClassTable
 from mbnb.config import Config
 from mbnb.dataset import DataSet
 from mbnb.evaluation import Evaluation
 from mbnb.files import replacing
+from mbnb.skeleton import Skeleton
 from mbnb.transforms import motion_energy
 
 # Colour-blind safe (Okabe & Ito 2008); outcomes keep their colours in every figure.
@@ -33,6 +37,12 @@ def save_figure(figure: Figure, config: Config, name: str) -> Path:
     return path
 
 
+def _subplots(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, Axes]:
+    """As pyplot's, but without pyplot, which would show the figure a second time in a notebook."""
+    figure = Figure(figsize=options.pop("figsize"), layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
 def region_colors(classes: ClassTable) -> dict[str, str]:
     """One colour a region."""
     return {region: PALETTE[i % len(PALETTE)] for i, region in enumerate(classes.region_names)}
@@ -48,7 +58,7 @@ def _kind(data: DataSet) -> str:
 def class_counts(data: DataSet) -> Figure:
     """Clips per class and split, classes in region blocks; the regions' names in colour."""
     order, colors = data.classes.by_region, region_colors(data.classes)
-    figure, axes = plt.subplots(len(data.splits), figsize=(WIDTH, 0.6 + 1.5 * len(data.splits)), sharex=True, squeeze=False)
+    figure, axes = _subplots(len(data.splits), figsize=(WIDTH, 0.6 + 1.5 * len(data.splits)), sharex=True, squeeze=False)
     for axis, (split, clips) in zip(axes[:, 0], data.splits.items(), strict=True):
         if clips.labelled:
             counts = np.bincount(clips.labels, minlength=len(data.classes))[list(order)]
@@ -58,7 +68,7 @@ def class_counts(data: DataSet) -> Figure:
         axis.set_ylabel(f"clips in {split}")
     axes[-1, 0].set_xticks(range(len(order)), [data.classes.codes[i] for i in order], rotation=90)
     axes[-1, 0].set_xlim(-0.7, len(order) - 0.3)
-    figure.legend(handles=[plt.Rectangle((0, 0), 1, 1, color=color, label=region) for region, color in colors.items()],
+    figure.legend(handles=[Patch(color=color, label=region) for region, color in colors.items()],
                   loc="outside upper center", ncols=len(colors), frameon=False)
     return figure
 
@@ -67,7 +77,7 @@ def people_and_lengths(data: DataSet) -> Figure:
     """Clips per person, and the lengths of clips, by split."""
     rows = pd.DataFrame([(split, subject, int(length)) for split, clips in data.splits.items()
                          for subject, length in zip(clips.subjects, clips.lengths, strict=True)], columns=["split", "person", "frames"])
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3))
+    figure, (left, right) = _subplots(1, 2, figsize=(WIDTH, 3))
     people = rows.groupby("split", sort=False)["person"].value_counts().reset_index(name="clips")
     sns.stripplot(people, x="clips", y="split", hue="split", ax=left, jitter=0.3, size=5, alpha=0.7, legend=False)
     left.set(xlabel="clips of a person" if data.known_people else "clips of a person (people unknown: one clip each)", ylabel="")
@@ -84,7 +94,7 @@ def motion_by_class(data: DataSet, split: str = "train") -> Figure:
     energy = energy.reindex(order)
     joints = sorted(range(len(data.skeleton)), key=lambda j: (data.skeleton.parts.index(data.skeleton.parts[j]), j))
     table = energy.iloc[:, joints] * 100
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.19 * len(joints) + 1.6))
+    figure, axis = _subplots(figsize=(WIDTH, 0.19 * len(joints) + 1.6))
     sns.heatmap(table.T, ax=axis, cmap="mako_r", robust=True, cbar_kws={"label": "cm/s", "pad": 0.01},
                 xticklabels=[data.classes.codes[i] for i in order], yticklabels=True)
     _region_lines(axis, data.classes, rows=False)
@@ -97,7 +107,7 @@ def motion_by_joint(data: DataSet, split: str = "train") -> Figure:
     """Distribution over clips of each joint's mean speed."""
     clips = data.splits[split]
     energy = pd.DataFrame([motion_energy(clip) for clip in clips], columns=data.skeleton.joints) * 100
-    figure, axis = plt.subplots(figsize=(WIDTH, 2.8))
+    figure, axis = _subplots(figsize=(WIDTH, 2.8))
     parts = dict(zip(data.skeleton.joints, data.skeleton.parts, strict=True))
     long = energy.melt(var_name="joint", value_name="speed")
     sns.boxplot(long, x="joint", y="speed", hue=long["joint"].map(parts), ax=axis, fliersize=1, linewidth=0.8)
@@ -113,7 +123,7 @@ def motion_by_joint(data: DataSet, split: str = "train") -> Figure:
 
 def curves(history: pd.DataFrame) -> Figure:
     """Loss, top-1 and macro-F1 over the epochs, in training and on held-out people, and the learning rates."""
-    figure, axes = plt.subplots(1, 4, figsize=(WIDTH, 2.6))
+    figure, axes = _subplots(1, 4, figsize=(WIDTH, 2.6))
     for axis, key, title in zip(axes, ("loss", "top1", "macro_f1"), ("loss", "top-1", "macro-F1"), strict=False):
         for part, label in (("train", "training clips, augmented"), ("val", "held-out people")):
             if f"{part}_{key}" in history:
@@ -129,6 +139,22 @@ def curves(history: pd.DataFrame) -> Figure:
     return figure
 
 
+class LiveCurves:
+    """Shows the curves in a notebook and redraws them as `train` calls it with its history, at most every few seconds."""
+
+    def __init__(self, seconds: float = 4.0):
+        self.seconds, self.drawn, self.handle = seconds, 0.0, None
+
+    def __call__(self, history: pd.DataFrame) -> None:
+        if self.handle is None:
+            self.handle = display(curves(history), display_id=True)
+        elif time.monotonic() - self.drawn > self.seconds:
+            self.handle.update(curves(history))
+        else:
+            return
+        self.drawn = time.monotonic()
+
+
 # ---------------------------------------------------------------- 04 and 05: errors
 
 
@@ -138,7 +164,7 @@ def confusion_matrix(evaluation: Evaluation, title: str = "") -> Figure:
     matrix = evaluation.confusion[np.ix_(order, order)]
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     size = max(5.0, 0.19 * len(order) + 2.5)
-    figure, axis = plt.subplots(figsize=(size + 1, size))
+    figure, axis = _subplots(figsize=(size + 1, size))
     labels = [evaluation.classes.titles[i] for i in order]
     sns.heatmap(shares, ax=axis, cmap="mako_r", vmin=0, vmax=1, square=True, xticklabels=[evaluation.classes.codes[i] for i in order],
                 yticklabels=[label if len(label) < 34 else label[:32] + "…" for label in labels],
@@ -155,7 +181,7 @@ def region_matrix(evaluation: Evaluation) -> Figure:
     counts = evaluation.region_confusion
     shares = counts.div(counts.sum(1).clip(lower=1), axis=0)
     size = 1.1 * len(counts) + 1.5
-    figure, axis = plt.subplots(figsize=(size + 0.8, size * 0.8))
+    figure, axis = _subplots(figsize=(size + 0.8, size * 0.8))
     text = [[f"{share:.0%}\n{count}" for share, count in zip(a, b, strict=True)] for a, b in zip(shares.to_numpy(), counts.to_numpy(), strict=True)]
     sns.heatmap(shares, ax=axis, cmap="mako_r", vmin=0, vmax=1, annot=text, fmt="", cbar_kws={"label": "share of the true region"})
     axis.set(xlabel="predicted region", ylabel="true region")
@@ -167,7 +193,7 @@ def error_split(evaluation: Evaluation) -> Figure:
     """By true region: the shares of clips that are right, wrong within the region, wrong in another region."""
     table = evaluation.errors_by_region
     table = table[table["clips"] > 0]
-    figure, axis = plt.subplots(figsize=(WIDTH * 0.75, 0.45 * len(table) + 1.2))
+    figure, axis = _subplots(figsize=(WIDTH * 0.75, 0.45 * len(table) + 1.2))
     left = np.zeros(len(table))
     for outcome, color in OUTCOMES.items():
         share = (table[outcome] / table["clips"]).to_numpy()
@@ -187,7 +213,7 @@ def class_profile(evaluation: Evaluation) -> Figure:
     """Each class: the shares of its clips that are right, wrong within its region, wrong in another; in region blocks."""
     table = evaluation.per_class.iloc[list(evaluation.classes.by_region)]
     table = table[table["support"] > 0]
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    figure, axis = _subplots(figsize=(WIDTH, 3.2))
     bottom = np.zeros(len(table))
     for outcome, color in OUTCOMES.items():
         share = (table[outcome] / table["support"]).to_numpy()
@@ -203,7 +229,7 @@ def class_profile(evaluation: Evaluation) -> Figure:
 
 def motion_of_outcomes(table: pd.DataFrame) -> Figure:
     """How much moves in right and in confused clips, by region; `table` is `Evaluation.motion_of_errors`."""
-    figure, axis = plt.subplots(figsize=(WIDTH * 0.75, 3))
+    figure, axis = _subplots(figsize=(WIDTH * 0.75, 3))
     sns.boxplot(table, x="region", y="speed", hue="outcome", hue_order=["right", "confused"], ax=axis, fliersize=1.5, linewidth=0.8,
                 palette=[OUTCOMES["right"], OUTCOMES["wrong other region"]])
     axis.set(xlabel="", ylabel="mean speed of all joints, cm/s")
@@ -218,18 +244,59 @@ def f1_bars(evaluation: Evaluation) -> Figure:
     table["order"] = table["region"].map(evaluation.classes.region_names.index)
     table = table.sort_values(["order", "f1"], ascending=[True, False])
     colors = region_colors(evaluation.classes)
-    figure, axis = plt.subplots(figsize=(WIDTH, 2.8))
+    figure, axis = _subplots(figsize=(WIDTH, 2.8))
     axis.bar(range(len(table)), table["f1"], color=[colors[region] for region in table["region"]])
     axis.set_xticks(range(len(table)), table["code"], rotation=90)
     axis.set(ylabel="F1", ylim=(0, 1), xlim=(-0.6, len(table) - 0.4))
-    figure.legend(handles=[plt.Rectangle((0, 0), 1, 1, color=color, label=region) for region, color in colors.items()],
+    figure.legend(handles=[Patch(color=color, label=region) for region, color in colors.items()],
                   loc="outside upper center", ncols=len(colors), frameon=False)
     return figure
 
 
-def _region_lines(axis: matplotlib.axes.Axes, classes: ClassTable, rows: bool = True) -> None:
+def _region_lines(axis: Axes, classes: ClassTable, rows: bool = True) -> None:
     ids = [classes.region_ids[i] for i in classes.by_region]
     for edge in np.flatnonzero(np.diff(ids)) + 1:
         axis.axvline(edge, color="#D55E00", linewidth=0.8)
         if rows:
             axis.axhline(edge, color="#D55E00", linewidth=0.8)
+
+
+def _pair(evaluation: Evaluation, true: int, predicted: int) -> list[tuple[str, np.ndarray]]:
+    """(title, clip) of up to two confused clips and a correct clip of either class."""
+    clips, titles = evaluation.clips, evaluation.classes.titles
+    shown = [(f"{titles[true]} taken for {evaluation.classes.codes[predicted]} ({evaluation.probabilities[i, predicted]:.0%})", clips[int(i)])
+             for i in evaluation.clips_of(true, predicted)[:2]]
+    for own in (true, predicted):
+        shown += [(f"{titles[own]}, recognised ({evaluation.probabilities[i, own]:.0%})", clips[int(i)]) for i in evaluation.clips_of(own, own)[:1]]
+    return shown
+
+
+def pair_player(evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton) -> Player:
+    """Confused clips of a pair of classes beside a recognised clip of either, moving."""
+    titles, clips = zip(*_pair(evaluation, true, predicted), strict=True)
+    return player(clips, titles, skeleton, height=260)
+
+
+def pair_sheet(evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton, frames: int = 8) -> Figure:
+    """The same clips as `pair_player`, one a row, at evenly spaced frames."""
+    pairs = _pair(evaluation, true, predicted)
+    figure = Figure(figsize=(WIDTH, 1.9 * len(pairs)), layout="constrained")
+    for row, (title, clip) in zip(np.atleast_1d(figure.subfigures(len(pairs))), pairs, strict=True):
+        row.suptitle(title, fontsize=9, x=0.01, ha="left")
+        axes = row.subplots(1, frames, sharex=True, sharey=True)
+        for axis, moment in zip(axes, np.linspace(0, len(clip) - 1, frames).round().astype(int), strict=True):
+            draw_pose(axis, clip[moment], skeleton, ghost=clip[0])
+    return figure
+
+
+def class_sheet(data: DataSet, class_ids: list[int], split: str = "train", frames: int = 8, seed: int = 0) -> Figure:
+    """One clip of each of some classes, a row each, at evenly spaced frames over the ghost of the first."""
+    clips, rng = data.splits[split], np.random.default_rng(seed)
+    found = [np.flatnonzero(clips.labels == i) for i in class_ids]
+    pairs = [(data.classes.titles[i], clips[int(rng.choice(indices))]) for i, indices in zip(class_ids, found, strict=True) if len(indices)]
+    figure, grid = _subplots(max(len(pairs), 1), frames, figsize=(WIDTH, 1.5 * max(len(pairs), 1)), squeeze=False)
+    for axes, (title, clip) in zip(grid, pairs, strict=False):
+        for axis, moment in zip(axes, np.linspace(0, len(clip) - 1, frames).round().astype(int), strict=True):
+            draw_pose(axis, clip[moment], data.skeleton, ghost=clip[0])
+        axes[0].set_title(title, fontsize=9, loc="left")
+    return figure

@@ -1,4 +1,4 @@
-"""Videos of one person -> clips in the documented layout.
+"""Videos of one person -> landmarks -> joints; `mbnb.conversion` makes data sets of them.
 
 PyAV decodes, MediaPipe's Pose finds 33 landmarks in metres in each frame, and Human3.6M's 17 joints are made from them.
 What is stored is raw: `mbnb.transforms.smooth` is for reading. Nothing leaves this machine: MediaPipe's weights come with its wheel.
@@ -8,26 +8,17 @@ import contextlib
 import hashlib
 import importlib
 import itertools
-import multiprocessing
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-from matplotlib import cbook
 from matplotlib.figure import Figure
-from PIL import Image
-from tqdm.auto import tqdm
 
-from mbnb.classes import ClassTable, read_classes
-from mbnb.clips import SPLITS, UNLABELLED, pack, write_dataset
 from mbnb.files import InputError, replacing
 from mbnb.skeleton import MEDIAPIPE33, load_skeleton, to_h36m
 
@@ -39,7 +30,7 @@ LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR, LEFT_MOUTH, RIGHT_MOUTH, LEFT_WRIST, R
 COLOURS = {"left": "tab:orange", "right": "tab:blue", "middle": "lime"}
 
 
-def _extra(module: str) -> ModuleType:
+def optional(module: str) -> ModuleType:
     """A module of the optional extra `video`."""
     try:
         return importlib.import_module(module)
@@ -78,7 +69,7 @@ class Video:
 
     def _decode(self) -> Iterator[tuple[float, object]]:
         """Decoded frames with their seconds since the first, and at last the time at which the last frame ends."""
-        av = _extra("av")
+        av = optional("av")
         self.decoded, start, seconds = 0, 0.0, 0.0
         try:
             with av.open(str(self.path)) as container:
@@ -102,7 +93,7 @@ def read_video(path: Path, fps: float = FPS) -> Video:
 
     Raises InputError for a file that is missing, cannot be read as a video, lacks its index or has no video stream.
     """
-    av, path = _extra("av"), Path(path)
+    av, path = optional("av"), Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
@@ -158,7 +149,7 @@ def extract_pose(frames: Iterable[np.ndarray]) -> Landmarks:
 
     Raises InputError where the extra `video` is missing, or holds a MediaPipe too new to bring its own model.
     """
-    mediapipe = _extra("mediapipe")
+    mediapipe = optional("mediapipe")
     if not hasattr(mediapipe, "solutions"):
         raise InputError(f"mediapipe {mediapipe.__version__} has no pose model of its own: pip install -e .[video]")
     with _quiet():
@@ -235,20 +226,6 @@ def quality(landmarks: Landmarks) -> dict[str, float]:
         }
 
 
-class Source(NamedTuple):
-    """One video to convert: the clip's name, its class id (-1: unlabelled) and the person in it."""
-
-    path: Path
-    name: str
-    label: int
-    subject: str
-
-
-def landmark_file(out: Path, name: str) -> Path:
-    """Where the raw landmarks of clip `name` of the data set `out` lie: in `<out>_landmarks`, for `out` is replaced whole."""
-    return Path(out).with_name(f"{Path(out).name}_landmarks") / f"{name}.npz"
-
-
 def load_landmarks(path: Path) -> Landmarks:
     """The landmarks in a file that `extract` wrote."""
     with np.load(path) as file:
@@ -265,7 +242,7 @@ def extract(path: Path, landmarks: Path, fps: float = FPS) -> None:
     with open(path, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     # Another decoder's colours move landmarks by 8-14 mm, so its version counts like the extractor's.
-    made_by = ", ".join(f"{name} {_extra(name).__version__}" for name in ("av", "mediapipe"))
+    made_by = ", ".join(f"{name} {optional(name).__version__}" for name in ("av", "mediapipe"))
     origin = {"sha256": sha256, "bytes": path.stat().st_size, "made_by": made_by, "fps": fps}
     if landmarks.is_file():
         with np.load(landmarks) as known:
@@ -275,84 +252,6 @@ def extract(path: Path, landmarks: Path, fps: float = FPS) -> None:
     with replacing(landmarks) as part:
         np.savez_compressed(part, **points._asdict(), **origin, size=video.size, source_fps=video.source_fps,
                             decoded=video.decoded, declared=video.declared)
-
-
-def _extract_all(sources: list[Source], out: Path, fps: float, processes: int) -> dict[str, str]:
-    """Extract every video in processes of their own; by clip name, the reasons of those that failed."""
-
-    def run(some: list[Source], workers: int, bar: tqdm) -> Iterator[tuple[Source, BaseException | None]]:
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-        try:
-            tasks = {pool.submit(extract, Path(s.path), landmark_file(out, s.name), fps): s for s in some}
-            for task in as_completed(tasks):
-                error = task.exception()
-                bar.update(not isinstance(error, BrokenProcessPool))
-                yield tasks[task], error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    with tqdm(total=len(sources), desc="videos", unit="video") as bar:
-        errors = dict(run(sources, processes, bar))
-        # A process that dies takes all waiting videos with it: each of them gets one more chance, alone.
-        for source in [s for s, error in errors.items() if isinstance(error, BrokenProcessPool)]:
-            errors |= run([source], 1, bar)
-    return {source.name: str(error) for source, error in errors.items() if error is not None}
-
-
-def convert(videos: Iterable[tuple[Path, str, int, str]], out: Path, classes: ClassTable, split: str | Mapping[str, str] = "train",
-            processes: int = 2, fps: float = FPS) -> pd.DataFrame:
-    """Convert videos, given as (path, clip name, class id, person), to a data set in the documented layout at `out`.
-
-    split: one for all clips, or one for each clip name. Returns a row for each video, also written to `out/quality.csv`:
-    `quality`, frames decoded and declared, and the reason why a clip was refused ('' where it was written). A video that fails
-    does not stop the others. `out` is replaced whole; raw landmarks are kept in `<out>_landmarks` and not extracted again.
-    In a script, call it under `if __name__ == "__main__":`, for its processes import the script. Raises InputError with every
-    fault of the list, or with all the reasons where not one video can be used; `out` is left alone then.
-    """
-    sources, faults = [Source(*video) for video in videos], []
-    names = [source.name for source in sources]
-    splits_of = dict.fromkeys(names, split) if isinstance(split, str) else split
-    for path, name, label, _ in sources:
-        if names.count(name) > 1:
-            faults.append(f"{path}: the clip name {name!r} is given more than once")
-        if name != "".join(name.split()) or Path(name).name != name:
-            faults.append(f"{path}: expected a clip name without blanks and slashes, found {name!r}")
-        if not UNLABELLED <= label < len(classes):
-            faults.append(f"{path}: expected a class id from 0 to {len(classes) - 1}, or -1, found {label}")
-        if splits_of.get(name) not in SPLITS:
-            faults.append(f"{path}: expected one of {', '.join(SPLITS)} as split, found {splits_of.get(name)!r}")
-    if faults:
-        raise InputError("\n".join(faults))
-    reasons = _extract_all(sources, out, fps, processes)
-    rows, poses = [], {}
-    for source in sources:
-        row = {"clip": source.name, "video": Path(source.path).name, "split": splits_of[source.name]}
-        reason = reasons.get(source.name, "")
-        if not reason:
-            with np.load(landmark_file(out, source.name)) as file:
-                row |= {key: file[key].item() for key in ("declared", "decoded", "source_fps", "fps")}
-            landmarks = load_landmarks(landmark_file(out, source.name))
-            row |= {"frames": len(landmarks.world)} | quality(landmarks)
-            pose = fill_gaps(to_joints(landmarks.world))
-            if not row["detected"]:
-                reason = "no person found"
-            elif np.isnan(pose).any():
-                reason = f"no person in {row['longest_gap']} frames on end, at most {LONGEST_GAP} are interpolated"
-            else:
-                poses[source.name] = pose
-        rows.append(row | {"reason": reason})
-    if not poses:
-        raise InputError("\n".join(["not one video can be used", *(f"{row['clip']}: {row['reason']}" for row in rows)]))
-    splits = {}
-    for name in SPLITS:
-        if part := [source for source in sources if source.name in poses and splits_of[source.name] == name]:
-            _, clips, labels, subjects = zip(*part, strict=True)
-            splits[name] = pack([poses[clip] for clip in clips], clips, labels, subjects)
-    table = pd.DataFrame(rows)
-    with replacing(out) as whole:
-        write_dataset(whole, splits, classes)
-        table.to_csv(whole / "quality.csv", index=False)
-    return table
 
 
 def overlay_sheet(path: Path, landmarks: Path, n: int = 6) -> Figure:
@@ -383,69 +282,3 @@ def overlay_sheet(path: Path, landmarks: Path, n: int = 6) -> Figure:
         for parent, child in skeleton.bones:
             ax.plot(*joints[[parent, child]].T, color=COLOURS[skeleton.side(child)], linewidth=2)
     return figure
-
-
-class Motion(NamedTuple):
-    """A picture swings sideways above the height `pivot`, by `degrees` from `band` pixels above it; `code` is its class."""
-
-    code: str
-    degrees: float
-    hertz: float
-    pivot: int
-    band: int
-
-    def angles(self, seconds: float, fps: float) -> np.ndarray:
-        """(T,) degrees, clockwise in the picture."""
-        return self.degrees * np.sin(2 * np.pi * self.hertz * np.arange(round(seconds * fps)) / fps)
-
-
-MOTIONS = {
-    "tilting head": Motion("B4", 20, 0.6, 360, 100),
-    "swaying body": Motion("A6", 12, 0.5, 600, 600),
-    "shaking body": Motion("A1", 10, 2, 600, 300),
-}
-
-
-def _swing(picture: Image.Image, degrees: float, motion: Motion, strip: int = 10) -> Image.Image:
-    """The picture bent sideways: each strip of rows turned about the pivot, the border's colour where nothing is."""
-    pivot = complex(picture.width / 2, motion.pivot)
-
-    def origin(x: int, y: int) -> tuple[float, float]:
-        angle = np.radians(degrees * np.clip((motion.pivot - y) / motion.band, 0, 1))
-        point = pivot + (complex(x, y) - pivot) * np.exp(-1j * angle)
-        return point.real, point.imag
-
-    width, mesh = picture.width, []
-    for top in range(0, picture.height, strip):
-        low = top + strip
-        mesh.append(((0, top, width, low), (*origin(0, top), *origin(0, low), *origin(width, low), *origin(width, top))))
-    return picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR, fillcolor=picture.getpixel((0, 0)))
-
-
-def sample_video(path: Path, seconds: float = 3.0, fps: int = 30, motion: str = "tilting head") -> None:
-    """A video of a real person that any installation can make: matplotlib's portrait of Grace Hopper (public domain), moved.
-
-    Her hips and legs are not in the picture, so the extractor invents them. Written as H.264, or as MPEG-4 where that encoder
-    is missing. Raises InputError for a motion not in `MOTIONS`.
-    """
-    if motion not in MOTIONS:
-        raise InputError(f"unknown motion {motion!r}; known: {', '.join(MOTIONS)}")
-    av = _extra("av")
-    with Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as file:
-        portrait = file.convert("RGB")
-    with replacing(path) as part, av.open(str(part), "w") as container:
-        stream = container.add_stream("libx264" if "libx264" in av.codecs_available else "mpeg4", rate=fps)
-        stream.width, stream.height, stream.pix_fmt = *portrait.size, "yuv420p"
-        for degrees in MOTIONS[motion].angles(seconds, fps):
-            container.mux(stream.encode(av.VideoFrame.from_image(_swing(portrait, degrees, MOTIONS[motion]))))
-        container.mux(stream.encode())
-
-
-def sample_videos(folder: Path, seconds: float = 3.0) -> list[Source]:
-    """One sample video for each of `MOTIONS`, ready for `convert` with the document's class table."""
-    classes, sources = read_classes("document"), []
-    for motion, (code, *_) in MOTIONS.items():
-        path = Path(folder) / f"{code}_portrait.mp4"
-        sample_video(path, seconds, motion=motion)
-        sources.append(Source(path, path.stem, classes.codes.index(code), "portrait"))
-    return sources

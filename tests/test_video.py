@@ -14,26 +14,11 @@ import pytest
 from scipy.signal import find_peaks
 
 from mbnb.classes import read_classes
+from mbnb.conversion import Source, convert, landmark_file
 from mbnb.files import InputError
+from mbnb.portrait import MOTIONS, sample_video, sample_videos
 from mbnb.transforms import smooth
-from mbnb.video import (
-    LEFT_EAR,
-    MOTIONS,
-    RIGHT_EAR,
-    Source,
-    convert,
-    extract,
-    extract_pose,
-    fill_gaps,
-    gaps,
-    landmark_file,
-    load_landmarks,
-    overlay_sheet,
-    read_video,
-    sample_video,
-    sample_videos,
-    to_joints,
-)
+from mbnb.video import LEFT_EAR, RIGHT_EAR, extract, extract_pose, fill_gaps, gaps, load_landmarks, overlay_sheet, read_video, to_joints
 
 TILT = MOTIONS["tilting head"]
 DOCUMENT = read_classes("document")
