@@ -25,6 +25,8 @@ Neighbours that are easily confused, and what 17 joints show of the difference:
 from dataclasses import dataclass
 
 Range = tuple[float, float]
+HANDS = ("hand", "far_hand")
+AXES = ("side", "up", "forward")
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ CALF = Place("L_Knee", "L_Ankle", 0.5, (6, 0, -3))
 ANKLE = Place("L_Ankle", "L_Ankle", 0, (7, 12, -2))
 FOOT = Place("L_Ankle", "L_Ankle", 0, (1, 9, 14))
 RAISED_ANKLE = Place("L_Ankle", "L_Ankle", 0, (4, 10, 2))
-RAISED_FOOT = Place("L_Ankle", "L_Ankle", 0, (-11, 8, 5))
+RAISED_FOOT = Place("R_Ankle", "R_Ankle", 0, (7, 9, 4))  # for the far hand: the foot lies on that side
 INSTEP = Place("L_Ankle", "L_Ankle", 0, (6, 11, 7))
 FAR_INSTEP = Place("R_Ankle", "R_Ankle", 0, (6, 11, 7))  # the far hand's own view of the near foot
 
@@ -167,10 +169,11 @@ MOVES = {
     "B5": move(Drive("head.nod", (20, 34)), habit="either"),
     "B6": move(Drive("head.nod", (-28, -16)), habit="either"),
     "B7": move(Reach("hand", head(9, 7, -8), ELBOW_OUT), Drive("hand.up", (3, 4.5), "wave"), Drive("hand.forward", (1.5, 2.5), "wave", 0.2),
-               or_else=((Reach("hand", head(4, 15, -4), ELBOW_OUT), Drive("hand.forward", (3, 4.5), "wave")),), rate=(3.8, 5), cycles=(3, 5)),
+               or_else=((Reach("hand", head(4, 15, -4), ELBOW_OUT), Drive("hand.forward", (3, 4.5), "wave")),),
+               rate=(3.8, 5), cycles=(3, 5)),
     "B8": move(Reach("hand", head(7, 13, -5), ELBOW_OUT), or_else=((Reach("hand", head(9, 7, -8), ELBOW_OUT),),)),
-    "B9": move(Reach("hand", head(9, -11, -3), ELBOW_DOWN), Drive("head.tilt", (10, 18)), Drive("trunk.lean", (10, 20)), Drive("trunk.tilt", (3, 7)),
-               stay=0.7),
+    "B9": move(Reach("hand", head(9, -11, -3), ELBOW_DOWN), Drive("head.tilt", (10, 18)), Drive("trunk.lean", (10, 20)),
+               Drive("trunk.tilt", (3, 7)), stay=0.7),
     # Upper limbs
     "C1": move(*both(chest(-13, -15, 13), ELBOW_OUT), stay=0.6),
     "C2": move(Reach("hand", chest(-8, -29, 17), ELBOW_OUT), Reach("far_hand", chest(-8, -33, 14), ELBOW_OUT),
@@ -180,25 +183,29 @@ MOVES = {
     "C4": move(*both(chest(4, -22, 27)), Drive("hand.side", (9, 14), "bob"), Drive("far_hand.side", (9, 14), "bob"),
                or_else=((*both(chest(4, -35, 24)), Drive("hand.side", (9, 14), "bob"), Drive("far_hand.side", (9, 14), "bob")),
                         (*both(chest(4, -30, 24)), Drive("hand.up", (11, 17), "bob"), Drive("hand.side", (3, 5), "bob"))),
-               rate=(2, 3.4), cycles=(2, 4)),
+               rate=(2, 3.4), cycles=(2, 4), rests=APART),
     "C5": move(*both(chest(3.5, -28, 22)), Drive("hand.forward", (4, 6), "wave"), Drive("far_hand.forward", (4, 6), "wave", 0.5),
-               or_else=((*both(Place("Pelvis", "Pelvis", 0, (3.5, 16, 26))), Drive("hand.up", (4, 6), "wave"), Drive("far_hand.up", (4, 6), "wave", 0.5)),),
+               or_else=((*both(Place("Pelvis", "Pelvis", 0, (3.5, 16, 26))), Drive("hand.up", (4, 6), "wave"),
+                         Drive("far_hand.up", (4, 6), "wave", 0.5)),),
                rate=(1.8, 3), cycles=(2, 3.5), rests=APART),
-    "C6": move(*both(chest(3.5, -32, 22)), or_else=((*both(Place("Pelvis", "Pelvis", 0, (3.5, 12, 24))),), (*both(chest(3.5, -22, 20), ELBOW_OUT),)),
+    "C6": move(*both(chest(3.5, -32, 22)),
+               or_else=((*both(Place("Pelvis", "Pelvis", 0, (3.5, 12, 24))),), (*both(chest(3.5, -22, 20), ELBOW_OUT),)),
                hold=(0.5, 1), stay=0.6, rests=APART),
     "C7": move(*both(head(5, -8, 7), ELBOW_DOWN), Drive("head.nod", (6, 16)), Drive("trunk.lean", (0, 10))),
     "C8": move(Reach("hand", head(10, -3, -3), ELBOW_DOWN), Drive("hand.up", (-6, -4), "bob"), rate=(0.9, 1.4), cycles=(1, 2)),
     "C9": move(Reach("hand", head(2, -17, -1), ELBOW_DOWN), hold=(0.5, 1)),
     "C10": move(Reach("hand", head(3, -7, 7), ELBOW_DOWN), Drive("hand.forward", (1, 2), "bob"), rate=(1.8, 2.6), cycles=(1.5, 2.5)),
-    "C11": move(Reach("hand", head(10, -10, 3), ELBOW_OUT), Drive("head.nod", (0, 6)), hold=(0.5, 1)),
+    "C11": move(Reach("hand", head(10, -10, 3), (0.9, -0.8, 0.4)), Drive("head.nod", (0, 6)), hold=(0.5, 1)),
     "C12": move(Reach("hand", head(10, -8, -13), ELBOW_FRONT), Drive("head.tilt", (-8, 0))),
     "C13": move(Reach("hand", chest(4, -16, 9), ELBOW_OUT), or_else=((*both(chest(5, -15, 9), ELBOW_OUT),),)),
     "C14": move(Reach("hand", chest(-12, -4, 10)), Drive("head.look", (-12, 0))),
     "C15": move(Reach("hand", FAR_UPPER_ARM), or_else=((Reach("hand", FAR_FOREARM), Drive("hand.side", (3, 6), "bob")),),
                 rate=(0.5, 0.8), cycles=(0.5, 1)),
-    "C16": move(Reach("hand", chest(10, -8, 56)), or_else=((Reach("hand", chest(45, 0, 36)),), (Reach("hand", chest(-8, 10, 52)),))),
-    "C17": move(*both(chest(15, -27, 26)), *(Drive(f"{limb}.{axis}", (6, 10), "wander") for limb in ("hand", "far_hand") for axis in ("side", "up")),
-                or_else=((Reach("hand", chest(14, -24, 28)), *(Drive(f"hand.{axis}", (7, 12), "wander") for axis in ("side", "up", "forward"))),),
+    "C16": move(Reach("hand", Place("Neck", "Neck", 0, (12, -6, 58))),
+                or_else=((Reach("hand", Place("Neck", "Neck", 0, (52, 0, 36))),),
+                         (Reach("hand", Place("Neck", "Neck", 0, (-6, 10, 56))),))),
+    "C17": move(*both(chest(15, -27, 26)), *(Drive(f"{limb}.{axis}", (6, 10), "wander") for limb in HANDS for axis in ("side", "up")),
+                or_else=((Reach("hand", chest(14, -24, 28)), *(Drive(f"hand.{axis}", (7, 12), "wander") for axis in AXES)),),
                 hold=(0.9, 1.3), rate=(1, 1.6)),
     "C18": move(*both(chest(6, -10, 9), ELBOW_OUT), Drive("hand.forward", (3, 5), "bob"), Drive("far_hand.forward", (3, 5), "bob"),
                 or_else=((*both(chest(11, -42, 13), ELBOW_OUT), Drive("hand.up", (-7, -4), "bob"), Drive("far_hand.up", (-7, -4), "bob")),),
@@ -207,7 +214,7 @@ MOVES = {
                 or_else=((Reach("hand", FAR_FOREARM), Drive("hand.side", (3, 4.5), "wave")),
                          (Reach("hand", THIGH), Drive("hand.forward", (3, 4.5), "wave"))), rate=(3.8, 5), cycles=(3, 5)),
     "C20": move(*both(Place("Pelvis", "Pelvis", 0, (5, 14, 24))),
-                *(Drive(f"{limb}.{axis}", (2, 4), "wander") for limb in ("hand", "far_hand") for axis in ("side", "up", "forward")),
+                *(Drive(f"{limb}.{axis}", (2, 4), "wander") for limb in HANDS for axis in AXES),
                 hold=(0.9, 1.4), rate=(1.6, 2.6)),
     # Lower limbs
     "D1": move(Reach("foot", OVER_KNEE, KNEE_UP), or_else=((Reach("foot", ON_KNEE, KNEE_OUT),),), stay=1, rise=(0.5, 0.9), habit="foot"),
@@ -216,22 +223,27 @@ MOVES = {
     "D3": move(Drive("foot.forward", (22, 34)), or_else=((Drive("foot.forward", (22, 34)), Drive("far_foot.forward", (22, 34))),),
                stay=0.4, habit="foot"),
     "D4": move(Drive("foot.up", (0.8, 1.5), "wave"), Drive("knee.side", (2, 4), "wave", 0.25),
-               or_else=((Drive("foot.up", (0.8, 1.5), "wave"), Drive("far_foot.up", (0.8, 1.5), "wave", 0.3), Drive("knee.side", (2, 4), "wave"),
-                         Drive("far_knee.side", (2, 4), "wave")),), rate=(4, 6), cycles=(4, 7), rise=(0.2, 0.4), habit="foot"),
+               or_else=((Drive("foot.up", (0.8, 1.5), "wave"), Drive("far_foot.up", (0.8, 1.5), "wave", 0.3),
+                         Drive("knee.side", (2, 4), "wave"), Drive("far_knee.side", (2, 4), "wave")),),
+               rate=(4, 6), cycles=(4, 7), rise=(0.2, 0.4), habit="foot"),
     "D5": move(Drive("foot.up", (4, 6), "beat"), or_else=((Drive("foot.up", (4, 6), "beat"), Drive("foot.forward", (2, 4), "beat")),),
                rate=(1.6, 3), cycles=(2, 4), rise=(0.15, 0.3), habit="foot"),
-    "D6": move(Drive("foot.up", (12, 17), "beat"), or_else=((Drive("foot.up", (12, 17), "beat"), Drive("far_foot.up", (12, 17), "beat", 0.5)),),
+    "D6": move(Drive("foot.up", (12, 17), "beat"),
+               or_else=((Drive("foot.up", (12, 17), "beat"), Drive("far_foot.up", (12, 17), "beat", 0.5)),),
                rate=(1.2, 2), cycles=(2, 3), rise=(0.15, 0.3), habit="foot"),
-    "D7": move(Drive("foot.forward", (9, 15)), or_else=((Drive("foot.forward", (-15, -9)),), (Drive("foot.side", (8, 13)),)), stay=0.6, habit="foot"),
+    "D7": move(Drive("foot.forward", (9, 15)), or_else=((Drive("foot.forward", (-15, -9)),), (Drive("foot.side", (8, 13)),)),
+               stay=0.6, habit="foot"),
     "D8": move(Drive("pelvis.up", (5, 8), "bob"), Drive("trunk.lean", (10, 18), "bob"), Drive("pelvis.forward", (-9, -5), "shift"),
-               or_else=((Drive("pelvis.up", (5, 8), "bob"), Drive("trunk.lean", (-10, -5), "bob"), Drive("pelvis.forward", (5, 9), "shift")),
+               or_else=((Drive("pelvis.up", (5, 8), "bob"), Drive("trunk.lean", (-10, -5), "bob"),
+                         Drive("pelvis.forward", (5, 9), "shift")),
                         (Drive("pelvis.up", (4, 7), "bob"), Drive("trunk.tilt", (5, 10), "bob"), Drive("pelvis.side", (3, 5), "shift"))),
                rate=(0.9, 1.4), cycles=(1, 1.01), habit="either"),
-    "D9": move(Reach("hand", THIGH), Drive("hand.forward", (7, 11), "wave"), rate=(0.8, 1.4), cycles=(1, 2), rests=("lap", "armrest", "seat")),
+    "D9": move(Reach("hand", THIGH), Drive("hand.forward", (7, 11), "wave"), rate=(0.8, 1.4), cycles=(1, 2),
+               rests=("lap", "armrest", "seat")),
     "D10": move(Reach("hand", KNEE, lean=True), rests=("lap", "thigh", "armrest", "seat")),
     "D11": move(Reach("hand", CALF, lean=True), PROP),
     "D12": move(Reach("hand", ANKLE, lean=True), PROP, or_else=((LIFT, Reach("hand", RAISED_ANKLE, lean=True)),)),
-    "D13": move(Reach("hand", FOOT, lean=True), PROP, or_else=((LIFT, Reach("hand", RAISED_FOOT, lean=True)),)),
+    "D13": move(Reach("hand", FOOT, lean=True), PROP, or_else=((LIFT, Reach("far_hand", RAISED_FOOT, lean=True)),)),
     "D14": move(Reach("hand", INSTEP, lean=True), Reach("far_hand", FAR_INSTEP, lean=True), Drive("hand.up", (1.5, 3), "bob"),
                 Drive("far_hand.up", (1.5, 3), "bob", 0.5), rate=(1.6, 2.6), cycles=(2, 3)),
     "D15": move(Drive("foot.swing", (30, 50), "beat"), or_else=((Drive("foot.swing", (30, 50), "beat"), Drive("foot.up", (3, 8), "hold")),),

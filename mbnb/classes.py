@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mbnb.files import TABLES, InputError, read_table, replacing
+from mbnb.files import ROOT, TABLES, InputError, read_table, replacing
 
 BUILT_IN = {"document": TABLES / "document52.csv", "ma52": TABLES / "ma52.csv"}
 COLUMNS = ("class_id", "code", "name", "region")
@@ -63,30 +63,35 @@ class ClassTable:
 def read_classes(source: str | Path) -> ClassTable:
     """A built-in table by name ('document' or 'ma52') or one from a CSV file with class_id, code, name, region.
 
-    An optional column `mirror` holds the class id after exchanging left and right. Raises InputError with every fault.
+    An optional column `mirror` holds the class id after exchanging left and right. Relative paths start at the checkout.
+    Raises InputError with every fault.
     """
-    path = BUILT_IN.get(str(source), Path(source))
+    path = BUILT_IN.get(str(source), ROOT / source)
     if not path.is_file():
         raise InputError(f"class table {str(source)!r}: expected {' or '.join(map(repr, BUILT_IN))} or the path of a CSV file")
-    rows = read_table(path, COLUMNS)
-    has_mirror = bool(rows) and all(row.get("mirror") for _, row in rows)
-    faults = [] if rows else [f"{path}: no classes"]
+    faults: list[str] = []
+    rows = read_table(path, COLUMNS, faults)
+    has_mirror = any(row.get("mirror") for _, row in rows)
+    faults += [] if rows else [f"{path}: no classes"]
     by_id: dict[int, dict[str, str]] = {}
     codes: dict[str, int] = {}
     for line, row in rows:
         if not row["class_id"].isdecimal():
-            faults.append(f"{path}, line {line}: expected a whole number as class_id, found {row['class_id']!r}")
+            faults += [f"{path}, line {line}: expected a whole number as class_id, found {row['class_id']!r}"] if row["class_id"] else []
             continue
         if int(row["class_id"]) in by_id:
             faults.append(f"{path}, line {line}: class_id {row['class_id']} stands there a second time")
-        if row["code"] in codes:
+        if int(row["class_id"]) >= len(rows):
+            faults.append(f"{path}, line {line}: expected a class_id below {len(rows)}, the number of classes, found {row['class_id']}")
+        if row["code"] and row["code"] in codes:
             faults.append(f"{path}, line {line}: code {row['code']} stands already on line {codes[row['code']]}")
         if has_mirror and not (row["mirror"].isdecimal() and int(row["mirror"]) < len(rows)):
             faults.append(f"{path}, line {line}: expected a class_id below {len(rows)} as mirror, found {row['mirror']!r}")
         by_id[int(row["class_id"])] = row
         codes.setdefault(row["code"], line)
-    if not faults and sorted(by_id) != list(range(len(rows))):
-        faults.append(f"{path}: expected the class ids 0 to {len(rows) - 1} without a gap, found {sorted(by_id)[0]} to {sorted(by_id)[-1]}")
+    if has_mirror and not faults:
+        faults += [f"{path}, line {line}: class {row['class_id']} has the mirror {row['mirror']}, which has another" for line, row in rows
+                   if int(by_id[int(row["mirror"])]["mirror"]) != int(row["class_id"])]
     if faults:
         raise InputError("\n".join(faults))
     ordered = [by_id[i] for i in range(len(rows))]

@@ -5,14 +5,14 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mbnb.classes import ClassTable, write_classes
-from mbnb.files import replacing
+from mbnb.files import InputError, replacing
 
 SPLITS = ("train", "val", "test")
 UNLABELLED = -1
@@ -73,9 +73,12 @@ def pack(poses: list[np.ndarray], names: list[str], labels, subjects: list[str],
 def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, packed: bool = False) -> None:
     """Write a data set in the documented layout, whole or not at all; an existing `root` is replaced.
 
-    A folder for each clip with `pose_3d.npy`, or with `packed` one `<split>.npz` for each split; label files, classes.csv
-    and subjects.csv either way.
+    A folder for each clip with `pose_3d.npy`, or with `packed` one `<split>.npz` for each split; classes.csv, subjects.csv
+    and a label file for each labelled split either way. Raises InputError where a split is labelled in part.
     """
+    for split, clips in splits.items():
+        if not clips.labelled and (clips.labels != UNLABELLED).any():
+            raise InputError(f"{root}: expected labels for all clips of {split} or for none, {(clips.labels == UNLABELLED).sum()} of {len(clips)} have none")
     with replacing(root) as part:
         part.mkdir()
         for split, clips in splits.items():
@@ -85,8 +88,9 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
                 for name, pose in zip(clips.names, clips):
                     (part / split / name).mkdir(parents=True)
                     np.save(part / split / name / "pose_3d.npy", pose)
-            lines = [f"{name} {max(label, 0)}\n" for name, label in zip(clips.names, clips.labels)]
-            (part / f"{split}_labels.txt").write_text("".join(lines), encoding="utf-8")
+            if clips.labelled:
+                lines = [f"{name} {label}\n" for name, label in zip(clips.names, clips.labels)]
+                (part / f"{split}_labels.txt").write_text("".join(lines), encoding="utf-8")
         write_classes(classes, part / "classes.csv")
         with open(part / "subjects.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -94,10 +98,11 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
             writer.writerows((name, subject) for clips in splits.values() for name, subject in zip(clips.names, clips.subjects))
 
 
-def read_labels(path: Path, classes: ClassTable) -> tuple[dict[str, int], list[tuple[int | None, str]]]:
+def read_labels(path: Path, classes: ClassTable, present: Container[str] | None = None) -> tuple[dict[str, int], list[tuple[int | None, str]]]:
     """Clip name -> class id in the file's order, and every fault as (line, what is wrong with it).
 
-    `name id` a line; '.mp4' endings, blank lines and remarks behind ' #' are accepted.
+    `name id` a line; '.mp4' endings, blank lines and remarks behind ' #' are accepted. With `present`, a name that is not
+    among them is a fault.
     """
     labels: dict[str, int] = {}
     lines: dict[str, int] = {}
@@ -120,6 +125,8 @@ def read_labels(path: Path, classes: ClassTable) -> tuple[dict[str, int], list[t
             faults.append((number, f"{name} stands already on line {lines[name]}"))
         elif Path(name).name != name or name in (".", ".."):
             faults.append((number, f"expected the plain name of a clip, found the path {name!r}"))
+        elif present is not None and name not in present:
+            faults.append((number, f"no clip {name}"))
         else:
             labels[name], lines[name] = int(label), number
     return labels, faults

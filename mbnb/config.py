@@ -50,8 +50,8 @@ class Config:
     fps: float = 30.0
     val_fraction: float = 0.15  # of the people in train, held out where there is no val split
     # Simulated people.
-    simulated_people: int = 32
-    simulated_test_people: int = 12
+    simulated_people: int = 40
+    simulated_test_people: int = 10  # of them, in the test split
     simulated_clips: int = 52  # clips per person
     simulated_seed: int = 0
     # The model. dim_* and the rest come from the preset unless given.
@@ -147,6 +147,8 @@ class Config:
                    if not 0 <= getattr(self, key) < 1]
         if self.num_heads > 0 and (self.dim_feat < 1 or self.dim_feat % self.num_heads):
             faults.append(f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}")
+        if self.simulated_test_people >= self.simulated_people:
+            faults.append(f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}")
         if self.clip_len > self.maxlen:
             faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}), found {self.clip_len}")
         if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):

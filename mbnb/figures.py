@@ -10,6 +10,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from mbnb.animation import Player, draw_pose, player
 from mbnb.classes import ClassTable
@@ -24,9 +25,10 @@ from mbnb.transforms import motion_energy
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#555555"]
 OUTCOMES = {"right": "#009E73", "wrong within region": "#E69F00", "wrong other region": "#D55E00"}
 WIDTH = 10.0  # inches
+SAVED_DPI = 130
 
 sns.set_theme(style="ticks", palette=PALETTE, font_scale=0.85, rc={
-    "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 90, "savefig.dpi": 130, "figure.constrained_layout.use": True})
+    "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 90, "savefig.dpi": SAVED_DPI})
 
 
 def save_figure(figure: Figure, config: Config, name: str) -> Path:
@@ -112,7 +114,7 @@ def motion_by_joint(data: DataSet, split: str = "train") -> Figure:
     long = energy.melt(var_name="joint", value_name="speed")
     sns.boxplot(long, x="joint", y="speed", hue=long["joint"].map(parts), ax=axis, fliersize=1, linewidth=0.8)
     axis.set(xlabel="", ylabel="mean speed of a clip, cm/s")
-    axis.set_yscale("log")
+    _plain_log(axis)
     axis.tick_params(axis="x", rotation=60)
     axis.legend(title="", ncols=4, frameon=False, loc="upper left", fontsize="small")
     return figure
@@ -124,10 +126,11 @@ def motion_by_joint(data: DataSet, split: str = "train") -> Figure:
 def curves(history: pd.DataFrame) -> Figure:
     """Loss, top-1 and macro-F1 over the epochs, in training and on held-out people, and the learning rates."""
     figure, axes = _subplots(1, 4, figsize=(WIDTH, 2.6))
+    marker = "." if len(history) < 20 else ""
     for axis, key, title in zip(axes, ("loss", "top1", "macro_f1"), ("loss", "top-1", "macro-F1"), strict=False):
         for part, label in (("train", "training clips, augmented"), ("val", "held-out people")):
             if f"{part}_{key}" in history:
-                axis.plot(history["epoch"], history[f"{part}_{key}"], label=label)
+                axis.plot(history["epoch"], history[f"{part}_{key}"], marker=marker, label=label)
         axis.set(title=title, xlabel="epoch")
         if key != "loss":
             axis.set_ylim(0, 1)
@@ -227,13 +230,14 @@ def class_profile(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def motion_of_outcomes(table: pd.DataFrame) -> Figure:
-    """How much moves in right and in confused clips, by region; `table` is `Evaluation.motion_of_errors`."""
+def motion_of_outcomes(evaluation: Evaluation, table: pd.DataFrame) -> Figure:
+    """How much moves in right and in confused clips, by region; `table` is `evaluation.motion_of_errors(…)`."""
     figure, axis = _subplots(figsize=(WIDTH * 0.75, 3))
-    sns.boxplot(table, x="region", y="speed", hue="outcome", hue_order=["right", "confused"], ax=axis, fliersize=1.5, linewidth=0.8,
+    order = [region for region in evaluation.classes.region_names if region in set(table["region"])]
+    sns.boxplot(table, x="region", y="speed", order=order, hue="outcome", hue_order=["right", "confused"], ax=axis, fliersize=1.5, linewidth=0.8,
                 palette=[OUTCOMES["right"], OUTCOMES["wrong other region"]])
     axis.set(xlabel="", ylabel="mean speed of all joints, cm/s")
-    axis.set_yscale("log")
+    _plain_log(axis)
     axis.legend(title="", frameon=False)
     return figure
 
@@ -251,6 +255,14 @@ def f1_bars(evaluation: Evaluation) -> Figure:
     figure.legend(handles=[Patch(color=color, label=region) for region, color in colors.items()],
                   loc="outside upper center", ncols=len(colors), frameon=False)
     return figure
+
+
+def _plain_log(axis: Axes) -> None:
+    """A logarithmic y axis with numbers such as 2, 5, 10."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _region_lines(axis: Axes, classes: ClassTable, rows: bool = True) -> None:

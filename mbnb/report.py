@@ -8,11 +8,12 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 import yaml
+from PIL import Image
 
 from mbnb.config import Config
 from mbnb.dataset import load
 from mbnb.evaluation import load_evaluation
-from mbnb.figures import pair_player
+from mbnb.figures import SAVED_DPI, pair_player
 from mbnb.files import write_text
 
 # Figures in the order of the page, with their captions.
@@ -36,8 +37,10 @@ PAIRS = 4  # confused pairs that are shown moving
 def write_report(config: Config) -> Path:
     """Write the run's `report.html` from what its folder holds and return its path."""
     run = config.run_dir
-    figures = {name: base64.b64encode(path.read_bytes()).decode() for name in CAPTIONS if (path := config.figures_dir / f"{name}.png").exists()}
-    page = {"run": config.run, "figures": figures, "captions": CAPTIONS, "notebooks": sorted(p.stem for p in (run / "notebooks").glob("*.ipynb"))}
+    paths = {name: path for name in CAPTIONS if (path := config.figures_dir / f"{name}.png").exists()}
+    pictures = {name: base64.b64encode(path.read_bytes()).decode() for name, path in paths.items()}
+    widths = {name: round(Image.open(path).width * 96 / SAVED_DPI) for name, path in paths.items()}  # pixels at 96 an inch
+    page = {"run": config.run, "figures": pictures, "widths": widths, "captions": CAPTIONS, "notebooks": sorted(p.stem for p in (run / "notebooks").glob("*.ipynb"))}
     for name in ("metrics", "environment"):
         path = run / f"{name}.json"
         page[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

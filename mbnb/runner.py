@@ -2,6 +2,7 @@
 
 import ast
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import papermill
 from IPython import get_ipython
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
+from traitlets.config import Config as TraitletsConfig
 
 from mbnb.config import Config, read_yaml
 from mbnb.files import ROOT, InputError
 from mbnb.report import write_report
 
 NOTEBOOKS = ROOT / "notebooks"
+# Cells and their outputs pass between the processes by files of this user, where the system has such sockets.
+KERNEL = TraitletsConfig({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
 HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
 
 
@@ -30,9 +34,14 @@ def notebook_config(saved: bool = False) -> Config:
     names = [target.id for source in cells for node in ast.parse(source).body if isinstance(node, ast.Assign)
              for target in node.targets if isinstance(target, ast.Name)]
     given = {name: shell.user_ns[name] for name in dict.fromkeys(names)}
+    return saved_config(given) if saved else Config.of(given)
+
+
+def saved_config(given: dict[str, Any]) -> Config:
+    """The settings that the run was trained with, where it was, and `given` over them."""
     config = Config.of(given)
     kept = config.run_dir / "config.yaml"
-    return Config.of(read_yaml(kept), given) if saved and kept.exists() else config
+    return Config.of(read_yaml(kept), given) if kept.exists() else config
 
 
 def choose_notebooks(chosen: Sequence[str]) -> list[Path]:
@@ -61,8 +70,8 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
             bar.set_postfix_str(path.stem)
             out = config.run_dir / "notebooks" / path.name
             out.parent.mkdir(parents=True, exist_ok=True)
-            papermill.execute_notebook(path, out, parameters=given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=False)
-    return write_report(config)
+            papermill.execute_notebook(path, out, parameters=given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=False, config=KERNEL)
+    return write_report(saved_config(given))
 
 
 def explain(error: PapermillExecutionError, folder: Path) -> str:

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 from scipy.spatial.transform import Rotation
 
-from mbnb.choreography import CROSSED_LEGS, DISTRACTORS, MOVES, OTHER_RESTS, RESTS, Drive, Move, Place, Reach
+from mbnb.choreography import AXES, CROSSED_LEGS, DISTRACTORS, HANDS, MOVES, OTHER_RESTS, RESTS, Drive, Move, Place, Reach
 from mbnb.classes import read_classes
 from mbnb.clips import Clips, pack
 from mbnb.skeleton import load_skeleton
@@ -69,24 +69,25 @@ class Person:
     def draw(cls, rng: np.random.Generator) -> "Person":
         """A person at random; adults of 1.50 to 1.95 m."""
         stature = float(np.clip(rng.normal(1.71, 0.09), 1.5, 1.95))
-        feet = rng.normal((3, 0), (4, 5), (2, 2)) + (0, rng.normal(0, 6))
+        feet = rng.normal((3, 0), (4.5, 6), (2, 2)) + (0, rng.normal(0, 7))
         return cls(
             stature, bones=tuple(float(share * stature * rng.uniform(0.95, 1.05)) for share in BONES.values()),
             left_handed=bool(rng.random() < 0.5), left_footed=bool(rng.random() < 0.5),
-            size=float(rng.uniform(0.7, 1.05)), tempo=float(rng.uniform(0.8, 1.25)),
+            size=float(rng.uniform(0.6, 1.0)), tempo=float(rng.uniform(0.8, 1.25)),
             lean=rng.normal(0, 6), slump=rng.uniform(0, 12), nod=rng.normal(3, 6), look=rng.normal(0, 10),
             feet=tuple(map(tuple, feet)), knees=rng.uniform(-0.1, 0.5), seat=rng.uniform(0.88, 1.05),
-            rests=tuple(rng.dirichlet(np.full(len(RESTS), 1.0))), crosses=rng.choice([0, 0.2, 0.5]),
-            cross_style=int(rng.integers(len(CROSSED_LEGS))), elbows=rng.uniform(0.6, 1.6), restless=rng.uniform(0.8, 1.9),
+            rests=tuple(rng.dirichlet(np.full(len(RESTS), 1.0))), crosses=rng.choice([0.1, 0.3, 0.6]),
+            cross_style=int(rng.integers(len(CROSSED_LEGS))), elbows=rng.uniform(0.6, 1.6), restless=rng.uniform(1, 2),
         )
 
 
-def simulate_clip(class_id: int, person: Person, rng: np.random.Generator, noise: bool = True, distractors: bool = True) -> np.ndarray:
+def simulate_clip(class_id: int, person: Person, rng: np.random.Generator, noise: bool = True, distractors: bool = True,
+                  camera: bool = True) -> np.ndarray:
     """A simulated clip of one class of `document52.csv`: (T, 17, 3) float32 at 30 fps, T in 40-90.
 
     Metres, x right in the image, y down, z away from the camera, which the person faces within 35 degrees; the pelvis is near
     the origin. Without `noise` the sensor's noise and dropped joints are missing, the movement is the same; without
-    `distractors` the unrelated movements.
+    `distractors` the unrelated movements; without `camera` it stands straight before the person.
     """
     move = MOVES[list(MOVES)[class_id]]
     chance = {"hand": 0.75 if person.left_handed else 0.25, "foot": 0.7 if person.left_footed else 0.3, "either": 0.5}
@@ -97,8 +98,10 @@ def simulate_clip(class_id: int, person: Person, rng: np.random.Generator, noise
     pose = clip.pose()
     if not left:
         pose = pose[:, load_skeleton().mirror] * (-1, 1, 1)
-    camera = Rotation.from_euler("XYZ", rng.normal(0, (8, 0, 2)) + (0, rng.uniform(-35, 35), 0), degrees=True)
-    pose = pose @ camera.as_matrix().T + rng.normal(0, 0.05, 3)
+    view = Rotation.from_euler("XYZ", rng.normal(0, (8, 0, 2)) + (0, rng.uniform(-35, 35), 0), degrees=True)
+    if camera:
+        pose = pose @ view.as_matrix().T
+    pose = pose + rng.normal(0, 0.05, 3)
     if noise:
         pose = _observe(pose, rng)
     return pose.astype(np.float32)
@@ -193,6 +196,7 @@ class _Clip:
         self.bone = dict(zip(BONES, person.bones))
         self.cm = person.stature / 170
         parts = move.variants[rng.integers(len(move.variants))]
+        self.bends = any(isinstance(part, Reach) and part.lean for part in parts)
         self.used = {part.limb if isinstance(part, Reach) else part.control.split(".")[0].replace("knee", "foot") for part in parts}
         self._time(move)
         courses = self._courses(self.lead, self.rise, self.hold, self.back)
@@ -240,7 +244,7 @@ class _Clip:
         """How the person sits in this clip: constant offsets, breathing, sway, tremor; where hands and feet rest."""
         person, rng, side = self.person, self.rng, 1 if left else -1
         offsets = {"trunk.lean": person.lean + rng.normal(0, 4), "trunk.slump": person.slump + rng.uniform(-3, 6),
-                   "trunk.tilt": rng.normal(0, 3), "trunk.twist": rng.normal(0, 6),
+                   "trunk.tilt": rng.normal(0, 3), "trunk.twist": rng.normal(0, 8),
                    "head.nod": person.nod + rng.normal(0, 5), "head.look": side * person.look + rng.normal(0, 9),
                    "head.tilt": rng.normal(0, 5)}
         for control, offset in offsets.items():
@@ -248,17 +252,18 @@ class _Clip:
         t = np.arange(self.frames) / FPS
         self.controls["trunk.slump"] += rng.uniform(0.4, 0.9) * np.sin(2 * np.pi * (rng.uniform(0.2, 0.33) * t + rng.random()))
         self.tremor = {limb: rng.uniform(0.02, 0.08) * np.sin(2 * np.pi * (rng.uniform(8, 12) * t + rng.random()))
-                       for limb in ("hand", "far_hand")}
+                       for limb in HANDS}
         weights = np.array([0 if move.rests and name not in move.rests else weight + 0.02 for name, weight in zip(RESTS, person.rests)])
         first, second = rng.choice(len(RESTS), 2, p=weights / weights.sum())
         places = list(RESTS.values())
         self.rests = {"hand": places[first], "far_hand": places[second if rng.random() < 0.3 else first]}
-        self.rest_shift = {limb: rng.normal(0, (2.5, 0.7, 4)) for limb in ("hand", "far_hand")}
+        self.rest_shift = {limb: rng.normal(0, (2.5, 0.7, 4)) for limb in HANDS}
         self.goal_shift = {limb: rng.normal(0, 1.3, 3) for limb in ("hand", "far_hand", "foot", "far_foot")}
-        self.feet = (np.array(person.feet) + rng.normal(0, 2.5, (2, 2)) + (0, rng.normal(0, 4)))[:: side]
+        feet = np.array(person.feet) + rng.normal(0, 2.5, (2, 2)) + (0, rng.normal(0, 4))
+        self.feet = np.clip(feet, (-5, -14), (15, 14))[::side]
         self.knees = person.knees + rng.normal(0, 0.1, 2)
         self.reaches = {}
-        if rng.random() < person.crosses and not self.used & {"foot", "far_foot", "pelvis"} and move.habit != "foot":
+        if rng.random() < person.crosses and not self.used & {"foot", "far_foot", "pelvis"} and not self.bends:
             place, bend = CROSSED_LEGS[person.cross_style]
             limb = "foot" if left == person.left_footed else "far_foot"
             self.reaches[limb] = (Reach(limb, place, bend), np.ones(self.frames))
@@ -266,12 +271,12 @@ class _Clip:
     def distract(self) -> None:
         """Up to four small movements of parts that the move itself leaves alone, and hands that find another resting place."""
         free = [parts for parts in DISTRACTORS if not {part.control.split(".")[0] for part in parts} & (self.used | set(self.reaches))]
-        count = min(len(free), self.rng.choice(5, p=(0.1, 0.2, 0.3, 0.25, 0.15)))
+        count = min(len(free), self.rng.choice(5, p=(0.05, 0.15, 0.3, 0.3, 0.2)))
         for choice in self.rng.choice(len(free), count, replace=False):
             for part in free[choice]:
                 self._drive(part, self._own_time(), self.person.restless)
-        for limb in ("hand", "far_hand"):
-            if limb not in self.used and self.rng.random() < 0.5:
+        for limb in HANDS:
+            if limb not in self.used and self.rng.random() < 0.65:
                 place = RESTS[str(self.rng.choice(OTHER_RESTS))]
                 self.reaches[limb] = (Reach(limb, place), self._own_time()["hold"])
 
@@ -290,7 +295,7 @@ class _Clip:
 
     def _offset(self, limb: str) -> np.ndarray:
         """(T, 3) the limb's controls side, up, forward in metres along x, y, z."""
-        return np.stack([self.controls[f"{limb}.{axis}"] for axis in ("side", "up", "forward")], 1) * _axes(limb) * self.cm
+        return np.stack([self.controls[f"{limb}.{axis}"] for axis in AXES], 1) * _axes(limb) * self.cm
 
     def _point(self, place: Place, limb: str, joints: dict[str, np.ndarray], shift: np.ndarray) -> np.ndarray:
         """(T, 3) where a place, shifted by (side, up, forward) cm, is; for a far limb its mirror image."""
@@ -357,7 +362,7 @@ class _Clip:
             goal = self._point(reach.place, limb, joints, self.goal_shift[limb])[arrived]
             distance = np.linalg.norm(goal - trunk[_own(limb, "L_Shoulder")], axis=1)
             missing = np.maximum(missing, distance - 0.95 * (self.bone["upper_arm"] + self.bone["forearm"]))
-        lean = extra[np.argmax(missing <= 0)] if (missing <= 0).any() else extra[missing.argmin()]
+        lean = extra[np.argmax(missing <= max(missing.min() + 0.02, 0))]
         self.controls["trunk.lean"] = self.controls["trunk.lean"] + lean * wanted[0][2]
 
     def _arm(self, limb: str, joints: dict[str, np.ndarray]) -> None:

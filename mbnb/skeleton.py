@@ -54,13 +54,26 @@ def load_skeleton(name: str = "h36m17") -> Skeleton:
     known = sorted(p.stem for p in TABLES.glob("*.csv") if p.read_text(encoding="utf-8").startswith("joint,"))
     if name not in known:
         raise InputError(f"unknown skeleton {name!r}; known: {', '.join(known)}")
-    rows = [row for _, row in read_table(path, ("joint", "mirror", "part"))]
+    faults: list[str] = []
+    numbered = read_table(path, ("joint", "mirror", "part"), faults)
+    rows = [row for _, row in numbered]
     joints = tuple(row["joint"] for row in rows)
-    faults = [f"{path}: the joint {a} is missing" for a in ANCHORS if a not in joints]
-    faults += [f"{path}: {row['joint']} names the unknown joint {row[key]}" for row in rows for key in ("parent", "mirror")
-               if row[key] and row[key] not in joints]
+    by_name = dict(zip(joints, rows))
+    faults += [f"{path}: the joint {a} is missing" for a in ANCHORS if a not in joints]
+    for line, row in numbered:
+        faults += [f"{path}, line {line}: {row['joint']} names the unknown joint {row[key]}" for key in ("parent", "mirror")
+                   if row[key] and row[key] not in joints]
+        if joints.count(row["joint"]) > 1:
+            faults.append(f"{path}, line {line}: {row['joint']} stands there {joints.count(row['joint'])} times")
+        if row["mirror"] in by_name and by_name[row["mirror"]]["mirror"] != row["joint"]:
+            faults.append(f"{path}, line {line}: {row['mirror']}, the mirror of {row['joint']}, has another mirror")
     if [row["parent"] for row in rows].count("") != 1:
         faults.append(f"{path}: expected exactly one joint without a parent")
+    reached = {""}
+    for _ in rows:
+        reached |= {row["joint"] for row in rows if row["parent"] in reached}
+    if not faults:
+        faults += [f"{path}, line {line}: {row['joint']} is its own ancestor" for line, row in numbered if row["joint"] not in reached]
     if faults:
         raise InputError("\n".join(faults))
     return Skeleton(

@@ -1,8 +1,11 @@
 """What several tests need: the recordings and golden numbers beside the checkout, where they are."""
 
+import os
 from pathlib import Path
 
-import pytest
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, a process a core
+
+import pytest  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
