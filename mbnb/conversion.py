@@ -29,29 +29,39 @@ class Source(NamedTuple):
     subject: str
 
 
-def find_videos(folder: Path, classes: ClassTable, label_file: Path | None = None, person: str = "") -> list[Source]:
-    """The videos of a folder in the order of their names, ready for `convert`.
+def find_videos(folder: Path, classes: ClassTable, label_file: Path | None = None, person: str = "") -> tuple[list[Source], dict[str, str]]:
+    """The videos of a folder in the order of their names, ready for `convert`, and the split of each clip.
 
-    label_file: `name id` a line, one for every video; without it all are unlabelled. person: a regular expression for the
-    person at the beginning of a name (`[0-9]+` for MA-52); without it every video is of a person of its own. Raises
-    InputError with every fault.
+    Either the folder has train/, val/ or test/ with videos and beside them their labels, `<split>_labels.txt` or MA-52's
+    `<split>_list_videos.txt`; or it has videos, and `label_file` their labels: all are train then, or an unlabelled test
+    without it. person: a regular expression for the person at the beginning of a name (`[0-9]+` for MA-52); a video whose
+    name does not begin so, and every video without it, is of a person of its own. Raises InputError with every fault.
     """
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS) if folder.is_dir() else []
-    faults = [] if paths else [f"{folder}: expected a folder with videos ({' '.join(ENDINGS)}), found none"]
-    labels, problems = read_labels(label_file, classes) if label_file else ({}, [])
-    faults += [f"{label_file}{'' if line is None else f', line {line}'}: {problem}" for line, problem in problems]
-    sources = []
-    for path in paths:
-        match = re.match(person, path.stem)
-        if label_file and path.stem not in labels:
-            faults.append(f"{label_file}: no label for {path.name}")
-        if not match:
-            faults.append(f"{path}: the name does not begin with a person as {person!r} describes it")
-        else:
-            sources.append(Source(path, path.stem, labels.get(path.stem, UNLABELLED), match[0] or path.stem))
+    parts = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
+    if parts:
+        files = {split: [path for name in ("labels", "list_videos") if (path := folder / f"{split}_{name}.txt").is_file()] for split in parts}
+        lists = {split: found[0] if found else None for split, found in files.items()}
+    else:
+        split = "train" if label_file else "test"
+        parts, lists = {split: folder}, {split: label_file}
+    sources, splits, faults = [], {}, []
+    for split, part in parts.items():
+        paths = sorted(path for path in part.glob("*") if path.suffix.lower() in ENDINGS)
+        labels, problems = read_labels(lists[split], classes) if lists[split] else ({}, [])
+        faults += [f"{lists[split]}{'' if line is None else f', line {line}'}: {problem}" for line, problem in problems]
+        if not paths:
+            faults.append(f"{part}: expected videos ({' '.join(ENDINGS)}), found none")
+        if split != "test" and not lists[split]:
+            faults.append(f"{part}: expected its labels in {folder / f'{split}_labels.txt'}")
+        for path in paths:
+            if lists[split] and path.stem not in labels:
+                faults.append(f"{lists[split]}: no label for {path.name}")
+            match = re.match(person, path.stem) if person else None
+            sources.append(Source(path, path.stem, labels.get(path.stem, UNLABELLED), match[0] if match else path.stem))
+            splits[path.stem] = split
     if faults:
         raise InputError("\n".join(faults))
-    return sources
+    return sources, splits
 
 
 def landmark_file(out: Path, name: str) -> Path:

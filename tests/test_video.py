@@ -14,7 +14,7 @@ import pytest
 from scipy.signal import find_peaks
 
 from mbnb.classes import read_classes
-from mbnb.conversion import Source, convert, landmark_file
+from mbnb.conversion import Source, convert, find_videos, landmark_file
 from mbnb.files import InputError
 from mbnb.portrait import MOTIONS, sample_video, sample_videos
 from mbnb.transforms import smooth
@@ -286,3 +286,27 @@ def test_a_recorded_nod_is_read_and_drawn(shared, tmp_path):
         drawn = np.concatenate([line.get_xydata() for line in ax.lines])
         wrists = image[t, [15, 16]]
         assert np.linalg.norm(drawn[:, None] - wrists, axis=-1).min(0).max() < 60  # of 1296 pixels
+
+
+def test_a_folder_laid_out_as_ma52_gives_splits_people_and_labels(tmp_path):
+    for name in ("train/0003_01_0001", "train/0004_02_0001", "val/0003_01_0005", "test/test0000"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.mp4").touch()
+    (tmp_path / "train_list_videos.txt").write_text("0003_01_0001.mp4 9\n0004_02_0001.mp4 5\n")
+    (tmp_path / "val_list_videos.txt").write_text("0003_01_0005.mp4 8\n")
+    (tmp_path / "test_list_videos.txt").write_text("test0000.mp4 0\n")
+    sources, splits = find_videos(tmp_path, read_classes("ma52"), person="[0-9]+")
+    assert [(s.name, s.label, s.subject, splits[s.name]) for s in sources] == [
+        ("0003_01_0001", 9, "0003", "train"), ("0004_02_0001", 5, "0004", "train"), ("0003_01_0005", 8, "0003", "val"), ("test0000", 0, "test0000", "test")]
+
+
+def test_videos_without_labels_are_for_predicting_and_missing_labels_are_all_named(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.mp4").touch()
+    sources, splits = find_videos(tmp_path, read_classes("document"))
+    assert [(s.label, s.subject) for s in sources] == [(-1, "a"), (-1, "b")] and set(splits.values()) == {"test"}
+    (tmp_path / "labels.txt").write_text("c 0\nd 77\n")
+    with pytest.raises(InputError, match=r"(?s)line 2: expected a class id from 0 to 51, found 77.*no label for a.mp4.*no label for b.mp4"):
+        find_videos(tmp_path, read_classes("document"), tmp_path / "labels.txt")
+    with pytest.raises(InputError, match="expected videos"):
+        find_videos(tmp_path / "nowhere", read_classes("document"))
