@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from mbnb.animation import Player, draw_pose, player
+from mbnb.animation import COLORS, Player, draw_pose, player
 from mbnb.classes import ClassTable
 from mbnb.config import Config
 from mbnb.dataset import DataSet
 from mbnb.evaluation import Evaluation
 from mbnb.files import replacing
-from mbnb.skeleton import Skeleton
+from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.transforms import motion_energy
+from mbnb.video import load_landmarks, read_video, to_joints
 
 # Colour-blind safe (Okabe & Ito 2008); outcomes keep their colours in every figure.
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#555555"]
@@ -117,6 +118,39 @@ def motion_by_joint(data: DataSet, split: str = "train") -> Figure:
     _plain_log(axis)
     axis.tick_params(axis="x", rotation=60)
     axis.legend(title="", ncols=4, frameon=False, loc="upper left", fontsize="small")
+    return figure
+
+
+# ---------------------------------------------------------------- 02: conversion
+
+
+def overlay_sheet(path: Path, landmarks: Path, frames: int = 6) -> Figure:
+    """Frames of a video with the 17 joints over them, from its landmark file; the person's left blue, the right orange.
+
+    Raises InputError as `read_video` and `Video` do.
+    """
+    with np.load(landmarks) as file:
+        fps = file["fps"].item()
+    world, image, visibility = load_landmarks(landmarks)
+    wanted = np.unique(np.linspace(0, len(world) - 1, frames).round().astype(int))
+    figure, grid = _subplots(1, len(wanted), figsize=(WIDTH, 0.4 * WIDTH * 6 / len(wanted) / 1.8), squeeze=False)
+    axes = iter(grid[0])
+    skeleton = load_skeleton()
+    for t, (seconds, picture) in enumerate(read_video(path, fps)):
+        if t not in wanted:
+            continue
+        ax = next(axes)
+        ax.imshow(picture)
+        ax.set(title=f"{seconds:.2f} s", xlim=(0, picture.shape[1]), ylim=(picture.shape[0], 0))
+        ax.set_axis_off()
+        # The scale and the shift that bring what is seen of the world landmarks best onto the picture.
+        flat, weight = world[t, :, :2], visibility[t, :, None] / visibility[t].sum()  # (33, 2), (33, 1)
+        origin, centre = (weight * flat).sum(0), (weight * image[t]).sum(0)
+        scale = (weight * (flat - origin) * (image[t] - centre)).sum() / (weight * (flat - origin) ** 2).sum()
+        hips = flat[[23, 24]].mean(0)
+        joints = centre + scale * (to_joints(world[t:t + 1])[0, :, :2] + hips - origin)
+        for parent, child in skeleton.bones:
+            ax.plot(*joints[[parent, child]].T, color=COLORS[skeleton.side(child)], linewidth=2.5)
     return figure
 
 

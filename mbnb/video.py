@@ -17,7 +17,6 @@ from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from mbnb.files import InputError, replacing
 from mbnb.skeleton import MEDIAPIPE33, load_skeleton, to_h36m
@@ -27,7 +26,6 @@ LONGEST_GAP = 10  # frames without a person that are interpolated: a third of a 
 HEAD_TOP_M = 0.11  # from the mid-point of the ears to the top of the head
 FEWEST_OF_DECLARED = 0.9  # containers round: only a file that lacks more than this counts as cut short
 LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR, LEFT_MOUTH, RIGHT_MOUTH, LEFT_WRIST, RIGHT_WRIST = 2, 5, 7, 8, 9, 10, 15, 16
-COLOURS = {"left": "tab:orange", "right": "tab:blue", "middle": "lime"}
 
 
 def optional(module: str) -> ModuleType:
@@ -252,33 +250,3 @@ def extract(path: Path, landmarks: Path, fps: float = FPS) -> None:
     with replacing(landmarks) as part:
         np.savez_compressed(part, **points._asdict(), **origin, size=video.size, source_fps=video.source_fps,
                             decoded=video.decoded, declared=video.declared)
-
-
-def overlay_sheet(path: Path, landmarks: Path, n: int = 6) -> Figure:
-    """n frames of a video with the 17 joints over them, from its landmark file; the person's left orange, the right blue.
-
-    Raises InputError as `read_video` and `Video` do.
-    """
-    with np.load(landmarks) as file:
-        fps = file["fps"].item()
-    world, image, visibility = load_landmarks(landmarks)
-    wanted = np.unique(np.linspace(0, len(world) - 1, n).round().astype(int))
-    figure = Figure(figsize=(3 * len(wanted), 4), layout="constrained")
-    axes = iter(figure.subplots(1, len(wanted), squeeze=False)[0])
-    skeleton = load_skeleton()
-    for t, (seconds, picture) in enumerate(read_video(path, fps)):
-        if t not in wanted:
-            continue
-        ax = next(axes)
-        ax.imshow(picture)
-        ax.set(title=f"{seconds:.2f} s", xlim=(0, picture.shape[1]), ylim=(picture.shape[0], 0))
-        ax.set_axis_off()
-        # The scale and the shift that bring what is seen of the world landmarks best onto the picture.
-        flat, weight = world[t, :, :2], visibility[t, :, None] / visibility[t].sum()  # (33, 2), (33, 1)
-        origin, centre = (weight * flat).sum(0), (weight * image[t]).sum(0)
-        scale = (weight * (flat - origin) * (image[t] - centre)).sum() / (weight * (flat - origin) ** 2).sum()
-        hips = flat[[23, 24]].mean(0)
-        joints = centre + scale * (to_joints(world[t:t + 1])[0, :, :2] + hips - origin)
-        for parent, child in skeleton.bones:
-            ax.plot(*joints[[parent, child]].T, color=COLOURS[skeleton.side(child)], linewidth=2)
-    return figure

@@ -15,10 +15,11 @@ from scipy.signal import find_peaks
 
 from mbnb.classes import read_classes
 from mbnb.conversion import Source, convert, find_videos, landmark_file
+from mbnb.figures import overlay_sheet
 from mbnb.files import InputError
 from mbnb.portrait import MOTIONS, sample_video, sample_videos
 from mbnb.transforms import smooth
-from mbnb.video import LEFT_EAR, RIGHT_EAR, extract, extract_pose, fill_gaps, gaps, load_landmarks, overlay_sheet, read_video, to_joints
+from mbnb.video import LEFT_EAR, RIGHT_EAR, extract, extract_pose, fill_gaps, gaps, load_landmarks, read_video, to_joints
 
 TILT = MOTIONS["tilting head"]
 DOCUMENT = read_classes("document")
@@ -280,7 +281,7 @@ def test_a_recorded_nod_is_read_and_drawn(shared, tmp_path):
     assert 2 < np.ptp(nod) < 15 and np.ptp(nod) > 5 * (pitch - nod).std()
     assert len(find_peaks(nod, prominence=0.5)[0]) + len(find_peaks(-nod, prominence=0.5)[0]) >= 2
 
-    figure = overlay_sheet(path, raw, n=3)
+    figure = overlay_sheet(path, raw, frames=3)
     assert [ax.get_title() for ax in figure.axes] == ["0.00 s", "0.80 s", "1.63 s"]
     for t, ax in zip((0, 24, 49), figure.axes, strict=True):
         drawn = np.concatenate([line.get_xydata() for line in ax.lines])
