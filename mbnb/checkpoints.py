@@ -19,7 +19,9 @@ from mbnb.files import InputError, replacing
 from mbnb.model import ActionNet, DSTformer
 
 # Official files keep numpy numbers (`min_loss`), which are harmless but must be allowed by name.
-NUMPY_SCALARS = [np._core.multiarray.scalar, np.dtype, *{type(np.dtype(kind)) for kind in "fdilqILQ?"}]
+# numpy 1, with which they were written, had another name for the module.
+NUMPY_SCALARS = [np._core.multiarray.scalar, (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"), np.dtype,
+                 *{type(np.dtype(kind)) for kind in "fdilqILQ?"}]
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except Exception as error:  # torch raises a different kind for every sort of damage
-        raise InputError(f"{path}: not a checkpoint of plain tensors ({str(error).splitlines()[0]})") from None
+        foreign = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it asks for {foreign[1]}" if foreign else f"{type(error).__name__} while reading"
+        raise InputError(f"{path}: not a checkpoint of plain tensors and values: {reason}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a dictionary, found a {type(content).__name__}")
     return content
@@ -54,9 +58,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[str, Tensor]:
     """The weights in a checkpoint's dictionary, without `module.` before their names."""
     inside = next((content[key] for key in ("model", "model_pos", "state_dict") if isinstance(content.get(key), dict)), content)
-    weights = {key.removeprefix("module."): value for key, value in inside.items() if isinstance(value, Tensor)}
+    weights = {str(key).removeprefix("module."): value for key, value in inside.items() if isinstance(value, Tensor)}
     if not any(key.endswith("joints_embed.weight") for key in weights):
-        raise InputError(f"{source}: expected DSTformer weights under model, model_pos or state_dict, found {', '.join(list(content)[:5]) or 'nothing'}")
+        found = ", ".join(map(str, list(content)[:5])) or "nothing"
+        raise InputError(f"{source}: expected DSTformer weights under model, model_pos or state_dict, found {found}")
     return weights
 
 
@@ -101,15 +106,22 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     if "head.fc2.weight" not in weights:
         raise InputError(f"{path}: has no action head, so it predicts nothing; train from it with init_from")
     if isinstance(content.get("config"), dict):
-        config = Config(**content["config"])
-    depths = [int(match[1]) for key in weights if (match := re.match(r"backbone\.blocks_st\.(\d+)\.", key))]
-    feat, dim_in = weights["backbone.joints_embed.weight"].shape
-    hidden, joints_by_rep = weights["head.fc1.weight"].shape
-    joints = weights["backbone.pos_embed"].shape[1]
-    config = dataclasses.replace(
-        config, dim_feat=feat, dim_rep=joints_by_rep // joints, depth=max(depths) + 1, hidden_dim=hidden, motion=dim_in == 6,
-        mlp_ratio=weights["backbone.blocks_st.0.mlp_s.fc1.weight"].shape[0] / feat, maxlen=weights["backbone.temp_embed"].shape[1],
-        att_fuse="backbone.ts_attn.0.weight" in weights)
+        try:
+            config = Config.of(content["config"])
+        except InputError as error:
+            raise InputError(f"{path}: carries settings that this version does not take: {error}") from None
+    try:
+        depths = [int(match[1]) for key in weights if (match := re.match(r"backbone\.blocks_st\.(\d+)\.", key))]
+        feat, dim_in = weights["backbone.joints_embed.weight"].shape
+        hidden, joints_by_rep = weights["head.fc1.weight"].shape
+        joints = weights["backbone.pos_embed"].shape[1]
+        config = dataclasses.replace(
+            config, dim_feat=feat, dim_rep=joints_by_rep // joints, depth=max(depths) + 1, hidden_dim=hidden,
+            motion=config.motion if config.parity else dim_in == 6,
+            mlp_ratio=weights["backbone.blocks_st.0.mlp_s.fc1.weight"].shape[0] / feat, maxlen=weights["backbone.temp_embed"].shape[1],
+            att_fuse="backbone.ts_attn.0.weight" in weights)
+    except (KeyError, IndexError, ValueError) as error:
+        raise InputError(f"{path}: expected the weights of a whole action model ({type(error).__name__}: {error})") from None
     if feat % config.num_heads or config.clip_len > config.maxlen:
         raise InputError(f"{path}: {feat} channels and {config.maxlen} frames do not go with num_heads {config.num_heads} and clip_len {config.clip_len}")
     model = build_model(config, weights["head.fc2.weight"].shape[0], joints)
@@ -117,7 +129,8 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     if report.missing or report.mismatched:
         raise InputError(f"{path}: {report}")
     classes = content.get("classes")
-    table = ClassTable(**{key: tuple(value) if value else None for key, value in classes.items()}) if classes else None
+    ours = isinstance(classes, dict) and classes.keys() == {f.name for f in dataclasses.fields(ClassTable)}
+    table = ClassTable(**{key: tuple(value) if value else None for key, value in classes.items()}) if ours else None
     return Trained(model.eval(), config, table, int(content.get("epoch", 0)))
 
 

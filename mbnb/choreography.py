@@ -6,10 +6,10 @@ the acting side (joints named L_), `far` the other one (R_). `mbnb.simulator` pl
 
 Neighbours that are easily confused, and what 17 joints show of the difference:
 
-- A1 shaking / A6 swaying / D17 shifting weight: trunk at 2.6-4 Hz by a few degrees; at 0.5-0.8 Hz by 7-12; the pelvis itself travels.
+- A1 shaking / A6 swaying / D17 shifting weight: trunk at 2.6-4 Hz by a few degrees; at 0.5-0.9 Hz by 7-12; the pelvis itself travels.
 - A2 / B3: shoulders and head turn; the head alone. A4 / B5, A5 / B6: the trunk leans; the head alone.
 - B1 nodding, B2 shaking go to and fro 2-4 times, B5, B6 and B3 go once and stay.
-- B7 / B8, C19 / C15: the wrist rubs 4-5 times a second by 2 cm; it lies still or strokes once, slowly.
+- B7 / B8, C19 / C15: the wrist rubs 4-5 times a second by 2-4 cm; it lies still or strokes once, slowly.
 - B8 head, C8 face, C9 chin, C10 nose, C11 mouth, C12 neck: wrist above the head, beside the cheek and stroking down, below the
   chin, in front of the nose and dabbing, beside the mouth with the palm before it, behind the jaw. B9: the head also tips onto the hand.
 - C1 / C2: each wrist high at the other upper arm; forearms stacked before the belly.
@@ -18,7 +18,7 @@ Neighbours that are easily confused, and what 17 joints show of the difference:
 - C4 / C5 / C6 / C20: wrists part and meet; rub along each other while close; lie together still; move a little, unevenly, in the lap.
 - C7 covering: both wrists before the face; C8 one. C13 chest: one flat hand; C18: both hands tug at collar or hem.
 - D3 / D7 / D15: foot far forward along the floor and held; a short slide; shank swings up and back at once.
-- D4 / D5 / D6 / D16: 4-6 Hz by about a centimetre with the knee; one foot 3-5 cm; 9-14 cm and hard; both feet in turn, travelling.
+- D4 / D5 / D6 / D16: 4-6 Hz by about a centimetre with the knee; one foot 3-6 cm; 7-17 cm; both feet in turn, travelling.
 - D11 / D12 / D13 / D14: wrist at mid-shank; just above the ankle, from outside; at the toes; both wrists at the instep, tugging.
 """
 
@@ -59,7 +59,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Drive:
-    """A control `<part>.<direction>` moved by `size` (cm or degrees) along a time course.
+    """A control `<part>.<direction>` moved by `size` (cm or degrees, times how largely the person moves) along a time course.
 
     course: 'hold' out and, mostly, back; 'shift' out for good; 'release' from there to rest; and while the move holds,
     'wave' both ways, 'bob' out and back smoothly, 'beat' a lift and a pause, 'wander' without a pattern.
@@ -258,7 +258,7 @@ DISTRACTORS = (
     (Drive("head.look", (-16, 16)),), (Drive("head.nod", (-7, 10)),), (Drive("head.tilt", (-7, 7)),),
     (Drive("trunk.lean", (-6, 8)),), (Drive("trunk.tilt", (-4, 4)), Drive("pelvis.side", (-1.5, 1.5))), (Drive("trunk.twist", (-12, 12)),),
     (Drive("hand.forward", (-6, 8)), Drive("hand.up", (0, 8))), (Drive("far_hand.forward", (-6, 8)), Drive("far_hand.up", (0, 14))),
-    (Drive("foot.forward", (-3, 3)), Drive("foot.up", (0, 2))), (Drive("far_foot.side", (-2, 3)), Drive("far_foot.up", (0, 2))),
+    (Drive("foot.forward", (-2, 2)), Drive("foot.up", (0, 1))), (Drive("far_foot.side", (-1, 2)), Drive("far_foot.up", (0, 1))),
 )
 # Where a hand may go meanwhile; on the thigh or the knee it would be another class.
 OTHER_RESTS = ("lap", "seat", "armrest")

@@ -78,7 +78,8 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
     """
     for split, clips in splits.items():
         if not clips.labelled and (clips.labels != UNLABELLED).any():
-            raise InputError(f"{root}: expected labels for all clips of {split} or for none, {(clips.labels == UNLABELLED).sum()} of {len(clips)} have none")
+            without = (clips.labels == UNLABELLED).sum()
+            raise InputError(f"{root}: expected labels for all clips of {split} or for none, {without} of {len(clips)} have none")
     with replacing(root) as part:
         part.mkdir()
         for split, clips in splits.items():
@@ -98,7 +99,8 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
             writer.writerows((name, subject) for clips in splits.values() for name, subject in zip(clips.names, clips.subjects))
 
 
-def read_labels(path: Path, classes: ClassTable, present: Container[str] | None = None) -> tuple[dict[str, int], list[tuple[int | None, str]]]:
+def read_labels(path: Path, classes: ClassTable,
+                present: Container[str] | None = None) -> tuple[dict[str, int], list[tuple[int | None, str]]]:
     """Clip name -> class id in the file's order, and every fault as (line, what is wrong with it).
 
     `name id` a line; '.mp4' endings, blank lines and remarks behind ' #' are accepted. With `present`, a name that is not

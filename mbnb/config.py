@@ -4,16 +4,20 @@ Values come in this order, the later winning: the defaults below, the preset (th
 prepared and trained on), a file, single parameters.
 """
 
+import ast
 import dataclasses
 import difflib
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from IPython import get_ipython
 
 from mbnb.files import ROOT, InputError, write_text
 
+HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
 PRESETS: dict[str, dict[str, Any]] = {
     "demo": dict(dim_feat=48, dim_rep=64, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=256, clip_len=32),
     "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, clip_len=64),
@@ -109,7 +113,7 @@ class Config:
         fields = {f.name: f for f in dataclasses.fields(cls)}
         faults = []
         for key in [key for key in given if key not in fields]:
-            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
             faults.append(f"unknown setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(fields)}"))
             del given[key]
         values = {}
@@ -117,8 +121,7 @@ class Config:
             try:
                 values[key] = _as_type(value, fields[key].type)
             except (TypeError, ValueError, OverflowError):
-                kind = getattr(fields[key].type, "__name__", str(fields[key].type)) if fields[key].type is not list else "list"
-                faults.append(f"setting {key!r}: expected {kind}, found {value!r}")
+                faults.append(f"setting {key!r}: expected {fields[key].type.__name__}, found {value!r}")
         for key, choices in CHOICES.items():
             if values.get(key, choices[0]) not in choices:
                 faults.append(f"setting {key!r}: expected {' or '.join(choices)}, found {values.pop(key)!r}")
@@ -156,7 +159,9 @@ class Config:
         for key in ("scale_range_train", "scale_range_test"):
             if len(getattr(self, key)) != 2 or not 0 < min(getattr(self, key)):
                 faults.append(f"setting {key!r}: expected two numbers above 0, found {getattr(self, key)}")
-        if not self.run or Path(self.run).name != self.run:
+        if self.mlp_ratio * self.dim_feat < 1:
+            faults.append(f"setting 'mlp_ratio': expected at least 1 / dim_feat, found {self.mlp_ratio}")
+        if not self.run or self.run == ".." or Path(self.run).name != self.run:
             faults.append(f"setting 'run': expected the plain name of a folder, found {self.run!r}")
         return faults
 
@@ -189,12 +194,35 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise InputError(f"{path}{f', line {mark.line + 1}' if mark else ''}: not YAML ({getattr(error, 'problem', error)})") from None
     if not isinstance(values or {}, dict):
         raise InputError(f"{path}: expected `setting: value` lines, found a {type(values).__name__}")
     return values or {}
+
+
+def notebook_config(saved: bool = False) -> Config:
+    """The configuration that a notebook's parameters cells give: its own, and the one that papermill injects.
+
+    With `saved` the settings that the run was trained with come first, so that a later notebook needs the run's name only.
+    Raises InputError for a parameter that is no setting, which papermill alone would ignore.
+    """
+    shell = get_ipython()
+    cells = [source for source in shell.user_ns["In"] if source.startswith(HEADER)]
+    names = [target.id for source in cells for node in ast.parse(source).body if isinstance(node, ast.Assign)
+             for target in node.targets if isinstance(target, ast.Name)]
+    given = {name: shell.user_ns[name] for name in dict.fromkeys(names)}
+    return saved_config(given) if saved else Config.of(given)
+
+
+def saved_config(given: dict[str, Any]) -> Config:
+    """The settings that the run was trained with, where it was, and `given` over them."""
+    config = Config.of(given)
+    kept = config.run_dir / "config.yaml"
+    return Config.of(read_yaml(kept), given) if kept.exists() else config
 
 
 def _as_type(value: Any, kind: Any) -> Any:
@@ -206,6 +234,8 @@ def _as_type(value: Any, kind: Any) -> Any:
     if isinstance(value, bool):
         raise TypeError
     if kind is float:
+        if not math.isfinite(float(value)):
+            raise ValueError
         return float(value)
     if kind is int:
         if isinstance(value, str) or int(value) != value:

@@ -5,6 +5,7 @@ break a training. `data/README.md` describes the layout.
 """
 
 import os
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -68,6 +69,12 @@ class _Problems:
 
     def warning(self, where: object, problem: str, line: int | None = None) -> None:
         self.rows.append(("warning", str(where), line, problem))
+
+    def of_table(self, path: Path, faults: str) -> None:
+        """An error row for each fault of the table in `path`, one a line."""
+        for fault in faults.splitlines():
+            place = re.fullmatch(rf"{re.escape(str(path))}(?:, line (\d+))?: (.*)", fault)
+            self.error(path, place[2] if place else fault, int(place[1]) if place and place[1] else None)
 
     def table(self) -> pd.DataFrame:
         table = pd.DataFrame(self.rows, columns=["severity", "file", "line", "problem"]).astype({"line": "Int64"})
@@ -144,15 +151,17 @@ def _read(root: Path, config: Config, problems: _Problems) -> DataSet:
     if not root.is_dir():
         problems.error(root, "expected a folder in the layout that data/README.md describes, found none")
     classes = _read_class_table(root, config, problems, notes)
-    subjects, known_people = _read_subjects(root / "subjects.csv", problems, notes)
+    subjects, known_people = _read_subjects(root, problems, notes)
     splits = {}
+    seen: dict[int, Path] = {}
     for split in SPLITS:
-        clips = _read_split(root, split, skeleton, classes, subjects, problems, notes)
+        clips = _read_split(root, split, skeleton, classes, subjects, seen, problems, notes)
         if clips is not None:
             splits[split] = clips
     if "train" not in splits and "test" not in splits and root.is_dir():
         problems.error(root, "expected train/ or train.npz with train_labels.txt, found no split")
-    _check_subjects(subjects, splits, problems) if known_people else None
+    if known_people:
+        _check_subjects(root / "subjects.csv", subjects, splits, problems)
     _check_across_splits(root, splits, classes, known_people, problems)
     _check_bones(root, splits, skeleton, problems)
     return DataSet(root, splits, classes, skeleton, tuple(notes), known_people, simulated=not config.data_root)
@@ -160,26 +169,30 @@ def _read(root: Path, config: Config, problems: _Problems) -> DataSet:
 
 def _read_class_table(root: Path, config: Config, problems: _Problems, notes: list[str]) -> ClassTable:
     own = root / "classes.csv"
+    has_own = _is_file(root, own, problems)
     try:
-        table = read_classes(own if own.is_file() else config.class_table)
+        table = read_classes(own if has_own else config.class_table)
     except InputError as error:
-        for line in str(error).splitlines():
-            problems.error(own, line.removeprefix(f"{own}, ").removeprefix(f"{own}: "))
-        return read_classes("document")
-    notes.append(f"class table: {'classes.csv of the data set' if own.is_file() else f'{config.class_table!r} by the setting class_table, since the data set has no classes.csv'}")
+        problems.of_table(own if has_own else ROOT / config.class_table, str(error))
+        ids = tuple(map(str, range(10_000)))  # no id can be judged now: accept all, so that one faulty line is not a row for every label
+        return ClassTable(codes=ids, names=ids, regions=ids)
+    chosen = f"{config.class_table!r} by the setting class_table, since the data set has no classes.csv"
+    notes.append(f"class table: {'classes.csv of the data set' if has_own else chosen}")
     return table
 
 
-def _read_subjects(path: Path, problems: _Problems, notes: list[str]) -> tuple[dict[str, str], bool]:
-    if not path.is_file():
+def _read_subjects(root: Path, problems: _Problems, notes: list[str]) -> tuple[dict[str, str], bool]:
+    path = root / "subjects.csv"
+    if not _is_file(root, path, problems):
         notes.append("no subjects.csv: every clip counts as a person of its own, so intervals are too narrow where people recur")
         return {}, False
+    faults: list[str] = []
     try:
-        rows = read_table(path, ("clip", "subject"))
+        rows = read_table(path, ("clip", "subject"), faults)
     except InputError as error:
-        for line in str(error).splitlines():
-            problems.error(path, line.removeprefix(f"{path}, "))
+        problems.of_table(path, str(error))
         return {}, False
+    problems.of_table(path, "\n".join(faults))
     subjects: dict[str, str] = {}
     for line, row in rows:
         name = row["clip"].removesuffix(".mp4")
@@ -188,48 +201,47 @@ def _read_subjects(path: Path, problems: _Problems, notes: list[str]) -> tuple[d
     return subjects, True
 
 
-def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable, subjects: dict[str, str], problems: _Problems,
-                notes: list[str]) -> Clips | None:
+def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable, subjects: dict[str, str], seen: dict[int, Path],
+                problems: _Problems, notes: list[str]) -> Clips | None:
+    """The split's clips that could be read, or None where there is no such split. `seen`: hash of a clip's frames -> where it lies."""
     folder, packed, label_file = root / split, root / f"{split}.npz", root / f"{split}_labels.txt"
-    if not (folder.is_dir() or packed.is_file()):
-        if label_file.is_file():
+    has_packed, has_labels = _is_file(root, packed, problems), _is_file(root, label_file, problems)
+    if not (folder.is_dir() or has_packed):
+        if has_labels:
             problems.error(label_file, f"labels without clips: expected {split}/ or {split}.npz beside it")
         return None
-    if folder.is_dir() and packed.is_file():
+    if folder.is_dir() and has_packed:
         problems.error(packed, f"expected either {split}/ or {split}.npz, found both")
-    poses = _read_packed(packed, problems) if packed.is_file() else None
-    if poses is not None:
-        present = set(poses)
-    else:
-        present = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")} if folder.is_dir() else set()
-    if label_file.is_file():
-        labels, faults = read_labels(label_file, classes)
+    poses = _read_packed(packed, problems) if has_packed else None
+    if has_packed and poses is None:
+        return None
+    present = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")} if poses is None else set(poses)
+    if has_labels:
+        labels, faults = read_labels(label_file, classes, present)
         for line, fault in faults:
             problems.error(label_file, fault, line)
-        for name in sorted(set(labels) - present):
-            problems.error(label_file, f"no clip {split}/{name}")
         for name in sorted(present - set(labels)):
-            problems.warning(f"{split}/{name}", f"not in {label_file.name}: left out")
+            problems.warning((packed if has_packed else folder) / name, f"not labelled in {label_file.name}: left out")
     else:
         labels = dict.fromkeys(sorted(present), UNLABELLED)
         if split != "test":
             problems.error(label_file, f"expected labels for {split}, found no such file")
+    if not labels and not (has_labels and faults):
+        problems.error(label_file if has_labels else folder, "expected clips, found none")
     values = set(labels.values())
     if split == "test" and (values == {UNLABELLED} or (values == {0} and len(labels) > 1 and len(classes) > 1)):
         labels = dict.fromkeys(labels, UNLABELLED)
         notes.append(f"{split} is unlabelled ({'all its labels are 0' if values == {0} else 'no label file'}): it can be predicted, not scored")
     kept: list[str] = []
     arrays: list[np.ndarray] = []
-    seen: dict[int, str] = {}
-    named = [name for name in labels if name in present]
-    for name in tqdm(named, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False):
-        where = f"{split}/{name}" if poses is not None else folder / name / "pose_3d.npy"
-        pose = _check_pose(poses[name], where, skeleton, problems) if poses is not None else _read_pose(root, where, skeleton, problems)
+    for name in tqdm(labels, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False):
+        where = packed / name if has_packed else folder / name / "pose_3d.npy"
+        pose = _check_pose(poses[name], where, skeleton, problems) if has_packed else _read_pose(root, where, skeleton, problems)
         if pose is None:
             continue
-        twin = seen.setdefault(hash(pose.tobytes()), name)
-        if twin != name:
-            problems.warning(where, f"the same frames as {split}/{twin}")
+        twin = seen.setdefault(hash(pose.tobytes()), where)
+        if twin != where:
+            problems.warning(where, f"the same frames as {twin.relative_to(root)}")
         kept.append(name)
         arrays.append(pose)
     _check_codes(label_file, {name: labels[name] for name in kept}, classes, problems)
@@ -237,31 +249,52 @@ def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable,
     return pack(arrays, kept, [labels[name] for name in kept], people, joints=len(skeleton))
 
 
-def _read_packed(path: Path, problems: _Problems) -> dict[str, np.ndarray]:
-    """Clip name -> (T, J, 3) of a `<split>.npz` with frames, offsets and clip_names."""
+def _is_file(root: Path, path: Path, problems: _Problems) -> bool:
+    """Whether there is such a file; one that a link fetches from elsewhere is an error and counts as absent."""
+    if not path.is_file():
+        return False
+    inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    if not inside:
+        problems.error(path, "leads out of the data folder and is not followed")
+    return inside
+
+
+def _read_packed(path: Path, problems: _Problems) -> dict[str, np.ndarray] | None:
+    """Clip name -> (T, J, 3) of a `<split>.npz` with frames, offsets and clip_names; None after an error."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            frames, offsets, names = file["frames"], file["offsets"], file["clip_names"].tolist()
-    except (OSError, ValueError, KeyError, EOFError) as error:
+            frames, offsets, names = file["frames"], file["offsets"], file["clip_names"]
+    except Exception as error:  # numpy and zipfile raise a different kind for every sort of damage
         problems.error(path, f"expected an npz with frames, offsets and clip_names ({error})")
-        return {}
-    if offsets.ndim != 1 or len(offsets) != len(names) + 1 or offsets[0] != 0 or offsets[-1] != len(frames) or (np.diff(offsets) < 0).any():
+        return None
+    if frames.ndim == 0 or names.ndim != 1 or names.dtype.kind != "U" or offsets.ndim != 1 or offsets.dtype.kind not in "iu":
+        problems.error(path, "expected frames (sum T, J, 3), offsets (N + 1,) of whole numbers and clip_names (N,) of text, found "
+                             f"{frames.shape}, {offsets.shape} of {offsets.dtype}, {names.shape} of {names.dtype}")
+        return None
+    offsets, names = offsets.astype(np.int64), names.tolist()
+    if len(offsets) != len(names) + 1 or offsets[0] != 0 or offsets[-1] != len(frames) or (np.diff(offsets) < 0).any():
         problems.error(path, f"expected offsets rising from 0 to {len(frames)} frames, one more than the {len(names)} clip names")
-        return {}
+        return None
     for name, count in Counter(names).items():
         if count > 1:
             problems.error(path, f"the clip {name} is in it {count} times")
+        if Path(name).name != name:
+            problems.error(path, f"expected the plain names of clips, found the path {name!r}")
+            return None
     return {name: frames[start:stop] for name, start, stop in zip(names, offsets[:-1], offsets[1:])}
 
 
 def _read_pose(root: Path, path: Path, skeleton: Skeleton, problems: _Problems) -> np.ndarray | None:
-    if not path.resolve().is_relative_to(root.resolve()):
-        problems.error(path, "leads out of the data folder and is not followed")
+    if not path.is_file():
+        problems.error(path, "no such file")
+        return None
+    if not _is_file(root, path, problems):
         return None
     try:
-        pose = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        problems.error(path, "no such file" if isinstance(error, FileNotFoundError) else f"not a numpy array ({error})")
+        with open(path, "rb") as file:
+            pose = np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as error:  # numpy raises a different kind for every sort of damage
+        problems.error(path, f"not a numpy array ({error})")
         return None
     return _check_pose(pose, path, skeleton, problems)
 
@@ -274,30 +307,37 @@ def _check_pose(pose: np.ndarray, where: object, skeleton: Skeleton, problems: _
         problems.error(where, f"expected numbers, found {pose.dtype}")
     elif len(pose) < 2:
         problems.error(where, f"expected at least 2 frames, found {len(pose)}")
-    elif not np.isfinite(pose).all():
+    else:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is reported
+            pose = pose.astype(np.float32, copy=False)
+        if np.isfinite(pose).all():
+            return pose
         frame, joint = np.argwhere(~np.isfinite(pose))[0, :2]
         problems.error(where, f"NaN or infinite values, {(~np.isfinite(pose)).sum()} in all, first in frame {frame} at {skeleton.joints[joint]}")
-    else:
-        return pose.astype(np.float32, copy=False)
     return None
 
 
 def _check_codes(label_file: Path, labels: dict[str, int], classes: ClassTable, problems: _Problems) -> None:
-    """Codes at the beginning of clip names against the ids, one row for each contradicting pair."""
-    claims = [(name, classes.id_of_code(name), label) for name, label in labels.items() if label != UNLABELLED]
-    pairs = Counter((name.split("_")[0], label) for name, claimed, label in claims if claimed not in (None, label))
-    for (code, label), count in sorted(pairs.items()):
-        means = f"is class {classes.codes.index(code)}" if code in classes.codes else "is no code of the class table"
-        problems.warning(label_file, f"{count} clips named {code}_… carry the id {label} ({classes.titles[label]}), but {code} {means}")
+    """Codes at the beginning of clip names against the ids, one row for each contradicting pair and one for all unknown codes."""
+    claims = [(name.split("_")[0], classes.id_of_code(name), label) for name, label in labels.items() if label != UNLABELLED]
+    pairs = Counter((code, claimed, label) for code, claimed, label in claims if claimed not in (None, -1, label))
+    for (code, claimed, label), count in sorted(pairs.items()):
+        carried = f"{label} ({classes.titles[label]})"
+        problems.warning(label_file, f"{count} clips named {code}_… carry the id {carried}, but {code} is class {claimed}")
+    unknown = sorted(code for code, claimed, _ in claims if claimed == -1)
+    if unknown:
+        problems.warning(label_file, f"{len(unknown)} clips are named with codes that are not in the class table, {unknown[0]} the first")
 
 
-def _check_subjects(subjects: dict[str, str], splits: dict[str, Clips], problems: _Problems) -> None:
-    names = [name for clips in splits.values() for name in clips.names]
-    for name in [name for name in names if name not in subjects]:
-        problems.warning("subjects.csv", f"no subject for {name}: it counts as a person of its own")
-    strangers = len(set(subjects) - set(names))
+def _check_subjects(path: Path, subjects: dict[str, str], splits: dict[str, Clips], problems: _Problems) -> None:
+    for split, clips in splits.items():
+        alone = [name for name in clips.names if name not in subjects]
+        if alone:
+            problems.warning(path, f"no subject for {len(alone)} of {len(clips)} clips in {split}, {alone[0]} the first: "
+                                   "each counts as a person of its own")
+    strangers = sorted(set(subjects) - {name for clips in splits.values() for name in clips.names})
     if strangers:
-        problems.warning("subjects.csv", f"{strangers} clips of it are not in any split")
+        problems.warning(path, f"{len(strangers)} clips of it are not in any split, {strangers[0]} the first")
 
 
 def _check_across_splits(root: Path, splits: dict[str, Clips], classes: ClassTable, known_people: bool, problems: _Problems) -> None:

@@ -26,9 +26,10 @@ def f1_per_class(matrix: np.ndarray) -> np.ndarray:
 
 
 def hits(labels: np.ndarray, probabilities: np.ndarray, k: int) -> np.ndarray:
-    """(N,) whether the true class is among the k most probable of (N, C)."""
-    k = min(k, probabilities.shape[1])
-    return (np.argpartition(-probabilities, k - 1, axis=1)[:, :k] == labels[:, None]).any(1)
+    """(N,) whether the true class is among the k most probable of (N, C); of equals the first, as in argmax."""
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)  # (N, 1)
+    earlier = np.arange(probabilities.shape[1]) < labels[:, None]  # (N, C)
+    return (~(probabilities <= own) | (probabilities == own) & earlier).sum(1) < k
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray, classes: ClassTable, weights: np.ndarray | None = None) -> dict[str, float]:

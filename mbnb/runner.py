@@ -1,6 +1,5 @@
-"""Running notebooks headlessly, and the check of their parameters that works the same in JupyterLab and papermill."""
+"""Running notebooks headlessly through papermill, into the run's folder."""
 
-import ast
 import logging
 import os
 from collections.abc import Sequence
@@ -8,40 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import papermill
-from IPython import get_ipython
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 from traitlets.config import Config as TraitletsConfig
 
-from mbnb.config import Config, read_yaml
+from mbnb.config import Config, saved_config
 from mbnb.files import ROOT, InputError
 from mbnb.report import write_report
 
 NOTEBOOKS = ROOT / "notebooks"
 # Cells and their outputs pass between the processes by files of this user, where the system has such sockets.
 KERNEL = TraitletsConfig({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
-HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
-
-
-def notebook_config(saved: bool = False) -> Config:
-    """The configuration that a notebook's parameters cells give: its own, and the one that papermill injects.
-
-    With `saved` the settings that the run was trained with come first, so that a later notebook needs the run's name only.
-    Raises InputError for a parameter that is no setting, which papermill alone would ignore.
-    """
-    shell = get_ipython()
-    cells = [source for source in shell.user_ns["In"] if source.startswith(HEADER)]
-    names = [target.id for source in cells for node in ast.parse(source).body if isinstance(node, ast.Assign)
-             for target in node.targets if isinstance(target, ast.Name)]
-    given = {name: shell.user_ns[name] for name in dict.fromkeys(names)}
-    return saved_config(given) if saved else Config.of(given)
-
-
-def saved_config(given: dict[str, Any]) -> Config:
-    """The settings that the run was trained with, where it was, and `given` over them."""
-    config = Config.of(given)
-    kept = config.run_dir / "config.yaml"
-    return Config.of(read_yaml(kept), given) if kept.exists() else config
 
 
 def choose_notebooks(chosen: Sequence[str]) -> list[Path]:

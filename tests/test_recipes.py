@@ -1,0 +1,261 @@
+"""How clips become batches: the parity recipe as the original code does it, the default recipe as it promises."""
+
+import numpy as np
+import pytest
+import torch
+
+from mbnb import transforms
+from mbnb.checkpoints import build_model
+from mbnb.classes import ClassTable
+from mbnb.clips import pack
+from mbnb.config import Config
+from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
+from mbnb.skeleton import load_skeleton
+
+CPU = torch.device("cpu")
+SKELETON = load_skeleton()
+SIDES = ClassTable(("C1", "C2", "B1"), ("waving left", "waving right", "nodding"), ("upper limb", "upper limb", "head"), mirror=(1, 0, 2))
+NO_SIDES = ClassTable(SIDES.codes, SIDES.names, SIDES.regions)
+STILL = dict(rotate=0.0, stretch=0.0, noise=0.0, flip=False)
+
+
+def person(seed, frames, skeleton=SKELETON):
+    """(frames, J, 3) of a body that faces the camera and sways."""
+    rng = np.random.default_rng(seed)
+    base = rng.normal(0, 0.2, (len(skeleton), 3))
+    for joint, place in {"Pelvis": (0, 0, 2), "Neck": (0, -0.5, 2), "L_Hip": (0.1, 0, 2), "R_Hip": (-0.1, 0, 2),
+                         "L_Shoulder": (0.2, -0.5, 2), "R_Shoulder": (-0.2, -0.5, 2)}.items():
+        base[skeleton.index(joint)] = place
+    return (base + 0.02 * rng.normal(size=(frames, len(skeleton), 3)).cumsum(0) / 3).astype(np.float32)
+
+
+def some_clips(count=6, skeleton=SKELETON, frames=(20, 50)):
+    poses = [person(i, int(np.random.default_rng(i).integers(*frames)), skeleton) for i in range(count)]
+    return pack(poses, [f"c{i}" for i in range(count)], np.arange(count) % 3, [f"p{i}" for i in range(count)], len(skeleton))
+
+
+def recipe(clips=None, classes=SIDES, training=False, **settings):
+    config = Config.of(settings)
+    return make_recipe(clips or some_clips(), config, load_skeleton(config.skeleton), classes, CPU, training)
+
+
+def training_batch(made, index, seed=0):
+    torch.manual_seed(seed)
+    return made.training_batch(index)
+
+
+ALL = torch.arange(6)
+
+
+def test_the_parity_recipe_yields_what_the_original_data_set_yields(shared):
+    with np.load(shared / "golden" / "pipeline.npz", allow_pickle=False) as golden:
+        raw = [golden[f"raw_clip_{i}"] for i in range(4)]
+        clips = pack(raw, list("abcd"), [golden[f"label_clip_{i}"] for i in range(4)], list("abcd"))
+        made = recipe(clips, recipe="parity", clip_len=golden["n_frames"].item())
+        assert isinstance(made, ParityRecipe)
+        batch = made.test_batch(torch.arange(4))
+        for i in range(4):
+            np.testing.assert_allclose(batch[i], golden[f"out_clip_{i}"], atol=3e-6)
+            assert made.labels[i] == golden[f"label_clip_{i}"]
+        np.testing.assert_allclose(made.poses[3], golden["out_noscale_clip_3"], atol=3e-6)
+
+
+def test_parity_settings_do_what_they_say():
+    plain = recipe(recipe="parity", clip_len=30, normalize=False, random_move=False, scale_range_train=[1, 1], training=False)
+    stored = plain.poses.clone()
+    np.testing.assert_array_equal(stored[0, 0, 0], some_clips()[0][0])
+    first, labels = training_batch(plain, ALL)
+    torch.testing.assert_close(plain.poses, stored, atol=0, rtol=0)
+    torch.testing.assert_close(first, transforms.crop_scale(stored, torch.ones(6)))
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert first[..., :2].abs().amax(dim=(1, 2, 3, 4)).tolist() == pytest.approx([1] * 6)
+
+
+def test_parity_movements_pile_up_and_default_augmentation_does_not():
+    parity = recipe(recipe="parity", clip_len=30, training=True)
+    stored = [parity.poses.clone()]
+    for _ in range(2):
+        training_batch(parity, ALL)
+        stored.append(parity.poses.clone())
+    moved = [(after - stored[0])[:, 0, ..., :2].norm() for after in stored[1:]]
+    assert moved[1] > 1.3 * moved[0] > 0
+    torch.testing.assert_close(stored[2][..., 2], stored[0][..., 2], atol=0, rtol=0)
+    assert stored[0][:, 1].abs().max() == 0
+    assert stored[1][:, 1].abs().max() > 0, "in the original, the empty person does not stay empty"
+
+    default = recipe(clip_len=30)
+    frames = default.frames.clone()
+    first, labels = training_batch(default, ALL)
+    again, labels_again = training_batch(default, ALL)
+    torch.testing.assert_close(first, again, atol=0, rtol=0)
+    assert torch.equal(labels, labels_again)
+    torch.testing.assert_close(default.frames, frames, atol=0, rtol=0)
+    assert not torch.allclose(first, training_batch(default, ALL, seed=1)[0])
+
+
+def test_parity_resamples_at_random_for_training_alone():
+    torch.manual_seed(0)
+    a, b = (recipe(recipe="parity", clip_len=15, training=True).poses for _ in range(2))
+    assert not torch.equal(a, b)
+    a, b = (recipe(recipe="parity", clip_len=15).poses for _ in range(2))
+    assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("settings, shape", [
+    (dict(clip_len=24), (6, 1, 24, 17, 6)), (dict(clip_len=24, motion=False), (6, 1, 24, 17, 3)),
+    (dict(clip_len=90, smooth=0), (6, 1, 90, 17, 6)), (dict(clip_len=1), (6, 1, 1, 17, 6)),
+    (dict(recipe="parity", clip_len=24), (6, 2, 24, 17, 3))])
+def test_shapes_and_test_batches_without_chance(settings, shape):
+    made = recipe(**settings)
+    config = Config.of(settings)
+    assert shape[-1] == config.dim_in
+    batch = made.test_batch(ALL)
+    assert batch.shape == shape
+    assert batch.dtype == torch.float32
+    assert torch.isfinite(batch).all()
+    torch.testing.assert_close(made.test_batch(ALL), batch, atol=0, rtol=0)
+    torch.testing.assert_close(made.test_batch(torch.tensor([4, 1])), batch[[4, 1]])
+    moved, labels = training_batch(made, ALL)
+    assert moved.shape == shape
+    assert torch.isfinite(moved).all()
+    assert len(labels) == len(made) == 6
+
+
+def test_the_default_recipe_forgets_a_persons_size_place_and_facing():
+    clips = some_clips()
+    turned = transforms.rotate(torch.tensor(clips.frames) * 1.4, torch.tensor(0.7)) + torch.tensor([0.3, -0.8, 1.1])
+    other = pack(np.split(turned.numpy(), clips.offsets[1:-1]), clips.names, clips.labels, clips.subjects)
+    torch.testing.assert_close(recipe(other, clip_len=24).test_batch(ALL), recipe(clips, clip_len=24).test_batch(ALL), atol=1e-3, rtol=1e-4)
+    batch = recipe(clips, clip_len=60, motion=False, smooth=0).test_batch(ALL)[:, 0]
+    hips, trunk = (batch[:, :, a] - batch[:, :, b] for a, b in (SKELETON.index("L_Hip", "R_Hip"), SKELETON.index("Neck", "Pelvis")))
+    assert (hips[..., 0].mean(1) > 0).all()
+    assert trunk.norm(dim=-1).median(1).values.tolist() == pytest.approx([1] * 6, abs=0.03)
+
+
+def test_clips_do_not_run_into_each_other():
+    clips = some_clips()
+    alone = [recipe(clips.take(np.array([i])), clip_len=40).test_batch(torch.tensor([0])) for i in range(6)]
+    torch.testing.assert_close(torch.cat(alone), recipe(clips, clip_len=40).test_batch(ALL))
+
+
+def test_velocities_are_per_second_whatever_the_length_of_the_clip():
+    """A walk of 0.5 trunks a second, recorded for different times and at different rates."""
+    poses = [np.repeat(person(0, 1), frames, 0) for frames in (31, 61, 121)]
+    for pose in poses:
+        pose[..., 0] += 0.25 * np.arange(len(pose))[:, None] / 30  # the trunk measures 0.5 m
+    clips = pack(poses, list("abc"), [0, 1, 2], list("abc"))
+    velocity = recipe(clips, clip_len=20, fps=30).test_batch(torch.arange(3))[..., 3:]
+    # Sensor noise tilts the trunk a little.
+    torch.testing.assert_close(velocity[:, 0, :-1, :, 0], torch.full((3, 19, 17), 0.5), atol=0.01, rtol=0)
+    twice = recipe(clips, clip_len=20, fps=60).test_batch(torch.arange(3))[..., 3:]
+    torch.testing.assert_close(twice, 2 * velocity)
+
+
+def test_without_augmentation_training_sees_what_tests_see_but_for_the_limbs():
+    made = recipe(clip_len=24, motion=False, **STILL)
+    seen, labels = training_batch(made, ALL)
+    plain = made.test_batch(ALL)
+    assert labels.tolist() == made.labels.tolist()
+    parents, children = (list(ends) for ends in zip(*SKELETON.bones))
+    lengths = [(batch[:, 0, :, children] - batch[:, 0, :, parents]).norm(dim=-1) for batch in (seen, plain)]
+    ratios = list((lengths[0] / lengths[1]).unbind(-1))  # for each bone (B, F)
+    for joint, ratio in zip(children, ratios):
+        torch.testing.assert_close(ratio, ratio[:, :1].expand_as(ratio), atol=1e-3, rtol=0)
+        assert (ratio[:, 0] - 1).abs().max() <= 0.1 + 1e-3
+        torch.testing.assert_close(ratio, ratios[children.index(SKELETON.mirror[joint])], atol=1e-3, rtol=0)
+    assert torch.stack(ratios).std() > 0.01
+
+
+def test_training_sees_parts_of_a_clip_faster_or_slower():
+    """A clip whose forearm tells the time: level, it would be (1, 0, 0); it sinks from there to (1, 1, 0)."""
+    pose = np.repeat(person(0, 1), 61, 0)
+    elbow, wrist = SKELETON.index("L_Elbow", "L_Wrist")
+    pose[:, wrist] = pose[:, elbow] + np.column_stack([np.full(61, 1), np.linspace(0, 1, 61), np.zeros(61)])
+    clips = pack([pose], ["c"], [0], ["p"])
+    made = recipe(clips, clip_len=24, smooth=0, **STILL | {"stretch": 0.3})
+    batch, _ = training_batch(made, torch.zeros(200, dtype=torch.long))
+    plain = made.test_batch(torch.tensor([0]))
+    forearm, before = ((b[:, 0, :, wrist] - b[:, 0, :, elbow]) for b in (batch, plain))
+    length = forearm[..., [0, 2]].norm(dim=-1, keepdim=True) / before[..., [0, 2]].norm(dim=-1, keepdim=True)
+    time = (forearm / length / before[:, -1:, 1:2])[..., 1]  # (200, 24), 0 at the beginning of the clip and 1 at its end
+    part = time[:, -1] - time[:, 0]
+    assert time.min() >= -1e-3
+    assert time.max() <= 1 + 1e-3
+    assert time[:, 0].max() > 0.2, "parts begin anywhere"
+    assert 0.7 - 1e-3 <= part.min() < 0.75
+    assert 0.95 < part.max() <= 1 + 1e-3
+    speed = forearm[:, 0, 4] / length[:, 0, 0] / before[:, 0, 4]
+    assert 1 / 1.3 - 1e-3 <= speed.min() < 0.8
+    assert 1.35 < speed.max() <= 1 / 0.7 + 1e-3
+
+
+def test_training_turns_people_and_adds_sensor_noise_as_far_as_the_settings_say():
+    clips = pack([np.repeat(person(0, 1), 30, 0)], ["c"], [0], ["p"])
+    index = torch.zeros(300, dtype=torch.long)
+    turned, _ = training_batch(recipe(clips, clip_len=8, **STILL | {"rotate": 40.0}), index)
+    across = turned[:, 0, 0, SKELETON.index("L_Hip")[0]] - turned[:, 0, 0, SKELETON.index("R_Hip")[0]]
+    facing = torch.rad2deg(torch.atan2(across[:, 2], across[:, 0]))
+    assert facing.min() < -30
+    assert facing.max() > 30
+    assert facing.abs().max() < 40 + 10, "the turns about the other axes add a little"
+    noisy, _ = training_batch(recipe(clips, clip_len=200, motion=False, **STILL | {"noise": 0.05}), index[:50])
+    strength = noisy[:, 0].std(1).mean((1, 2))  # (50,), each clip has its own
+    assert strength.min() < 0.01
+    assert 0.05 < strength.max() < 0.25
+    still, _ = training_batch(recipe(clips, clip_len=200, motion=False, **STILL), index[:50])
+    assert still[:, 0].std(1).max() < 1e-5
+
+
+def test_mirroring_exchanges_sides_of_bodies_and_classes():
+    made = recipe(clip_len=24, motion=False, **STILL | {"flip": True})
+    unflipped = recipe(clip_len=24, motion=False, **STILL)
+    index = ALL.repeat(20)
+    seen, labels = training_batch(made, index)
+    plain, before = training_batch(unflipped, index)
+    mirrored = torch.tensor([not torch.equal(a, b) for a, b in zip(seen, plain)])
+    assert 40 <= mirrored.sum() <= 80
+    torch.testing.assert_close(seen[mirrored], transforms.flip(plain[mirrored], SKELETON.mirror), atol=0, rtol=0)
+    assert torch.equal(labels[~mirrored], before[~mirrored])
+    assert torch.equal(labels[mirrored], torch.tensor([1, 0, 2])[before[mirrored]])
+
+
+def test_no_clip_is_mirrored_where_the_class_table_does_not_say_what_becomes_of_the_class():
+    index = ALL.repeat(20)
+    for classes, flip in ((NO_SIDES, True), (SIDES, False)):
+        seen, labels = training_batch(recipe(classes=classes, clip_len=24, motion=False, **STILL | {"flip": flip}), index)
+        across = seen[:, 0, :, SKELETON.index("L_Hip")[0], 0] - seen[:, 0, :, SKELETON.index("R_Hip")[0], 0]
+        assert (across.mean(1) > 0).all()
+        assert torch.equal(labels, index % 3)
+        plain, _ = training_batch(recipe(classes=classes, clip_len=24, motion=False, **STILL), index)
+        torch.testing.assert_close(seen, plain, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("settings", [dict(motion=True), dict(motion=False), dict(recipe="parity")])
+def test_the_skeleton_table_decides_the_number_of_joints_everywhere(settings):
+    skeleton = load_skeleton("wholebody44")
+    settings = settings | dict(clip_len=16, dim_feat=8, dim_rep=4, depth=1, num_heads=2, hidden_dim=8, skeleton="wholebody44")
+    made = recipe(some_clips(skeleton=skeleton), training=True, **settings)
+    config = Config.of(settings)
+    model = build_model(config, classes=3, joints=len(skeleton))
+    batch, labels = training_batch(made, ALL)
+    assert batch.shape[-2:] == (44, config.dim_in)
+    logits = model(batch)
+    assert logits.shape == (6, 3)
+    torch.nn.functional.cross_entropy(logits, labels).backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.head.parameters())
+    assert model.eval()(made.test_batch(ALL)).shape == (6, 3)
+
+
+@pytest.mark.parametrize("name", ["default", "parity"])
+def test_one_short_clip_is_enough(name):
+    made = recipe(pack([person(0, 2)], ["c"], [2], ["p"]), recipe=name, clip_len=24, training=True)
+    assert len(made) == 1
+    batch, labels = training_batch(made, torch.tensor([0]))
+    assert torch.isfinite(batch).all()
+    assert labels.tolist() == [2]
+    assert torch.isfinite(made.test_batch(torch.tensor([0]))).all()
+
+
+def test_make_recipe_chooses_by_the_setting():
+    assert isinstance(recipe(recipe="parity"), ParityRecipe)
+    assert isinstance(recipe(), DefaultRecipe)
