@@ -18,11 +18,13 @@ from IPython import get_ipython
 from mbnb.files import ROOT, InputError, write_text
 
 HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
+LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3)
 PRESETS: dict[str, dict[str, Any]] = {
-    "demo": dict(dim_feat=48, dim_rep=64, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=256, clip_len=32),
-    "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, clip_len=64),
-    "lite": dict(dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, clip_len=64),
-    "full": dict(dim_feat=512, dim_rep=512, depth=5, num_heads=8, mlp_ratio=2.0, hidden_dim=2048, clip_len=64),
+    "demo": dict(dim_feat=64, dim_rep=64, depth=1, num_heads=4, mlp_ratio=2.0, hidden_dim=256, clip_len=32, dropout_ratio=0.2, lr_backbone=3e-3,
+                 lr_head=3e-3),
+    "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, clip_len=64, **LARGE),
+    "lite": dict(dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, clip_len=64, **LARGE),
+    "full": dict(dim_feat=512, dim_rep=512, depth=5, num_heads=8, mlp_ratio=2.0, hidden_dim=2048, clip_len=64, **LARGE),
 }
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -58,17 +60,17 @@ class Config:
     simulated_test_people: int = 10  # of them, in the test split
     simulated_clips: int = 52  # clips per person
     simulated_seed: int = 0
-    # The model. dim_* and the rest come from the preset unless given.
+    # The model. The preset decides about its size, clip_len, dropout_ratio and the learning rates, unless they are given.
     preset: str = "demo"
-    dim_feat: int = 48
+    dim_feat: int = 64
     dim_rep: int = 64
-    depth: int = 2
+    depth: int = 1
     num_heads: int = 4
     mlp_ratio: float = 2.0
     maxlen: int = 243
     hidden_dim: int = 256
     att_fuse: bool = True
-    dropout_ratio: float = 0.5
+    dropout_ratio: float = 0.2
     drop_path_rate: float = 0.0
     # How clips are prepared.
     recipe: str = "default"
@@ -86,10 +88,10 @@ class Config:
     scale_range_test: list[float] = field(default_factory=lambda: [2.0, 2.0])
     # Training.
     seed: int = 0
-    epochs: int = 40
+    epochs: int = 24
     batch_size: int = 32
-    lr_backbone: float = 1e-3
-    lr_head: float = 1e-3
+    lr_backbone: float = 3e-3
+    lr_head: float = 3e-3
     weight_decay: float = 0.05
     schedule: str = "cosine"  # or exponential: times lr_decay after every epoch
     warmup: float = 0.1  # share of the steps over which the cosine schedule rises
@@ -141,7 +143,7 @@ class Config:
     def _faults(self) -> list[str]:
         at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "epochs", "simulated_people", "simulated_clips",
                         "simulated_test_people", "bootstraps", "fps"),
-                    2: ("batch_size",), 0: ("smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
+                    2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
                                             "simulated_seed", "clip_gradients")}
         faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
                   for key in keys if not getattr(self, key) >= least]

@@ -104,7 +104,7 @@ class DSTformer(nn.Module):
         self.temp_embed = nn.Parameter(torch.zeros(1, maxlen, 1, dim_feat))
         self.pos_drop = nn.Dropout(drop_rate)
         rates = torch.linspace(0, drop_path_rate, depth).tolist()
-        common = dict(dim=dim_feat, hidden=int(dim_feat * mlp_ratio), drop=drop_rate, norm_layer=norm_layer, num_heads=num_heads,
+        common = dict(dim=dim_feat, hidden=round(dim_feat * mlp_ratio), drop=drop_rate, norm_layer=norm_layer, num_heads=num_heads,
                       qkv_bias=qkv_bias, qk_scale=qk_scale, attn_drop=attn_drop_rate)
         self.blocks_st = nn.ModuleList(Block("st", drop_path=rate, **common) for rate in rates)
         self.blocks_ts = nn.ModuleList(Block("ts", drop_path=rate, **common) for rate in rates)
