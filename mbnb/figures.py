@@ -197,20 +197,24 @@ class LiveCurves:
 
 def confusion_matrix(evaluation: Evaluation, title: str = "") -> Figure:
     """The C × C matrix, rows normalised, in region blocks; rows are true classes, columns predicted ones."""
+    size = max(5.0, 0.19 * len(evaluation.classes) + 2.5)
+    figure, axis = _subplots(figsize=(size + 1, size))
+    _draw_confusion(axis, evaluation)
+    axis.set_title(title or f"{len(evaluation.clips)} clips of {evaluation.split}, top-1 {evaluation.correct.mean():.1%}")
+    return figure
+
+
+def _draw_confusion(axis: Axes, evaluation: Evaluation, labels: bool = True) -> None:
     order = list(evaluation.classes.by_region)
     matrix = evaluation.confusion[np.ix_(order, order)]
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    size = max(5.0, 0.19 * len(order) + 2.5)
-    figure, axis = _subplots(figsize=(size + 1, size))
-    labels = [evaluation.classes.titles[i] for i in order]
-    sns.heatmap(shares, ax=axis, cmap="mako_r", vmin=0, vmax=1, square=True, xticklabels=[evaluation.classes.codes[i] for i in order],
-                yticklabels=[label if len(label) < 34 else label[:32] + "…" for label in labels],
+    titles = [evaluation.classes.titles[i] for i in order]
+    sns.heatmap(shares, ax=axis, cmap="mako_r", vmin=0, vmax=1, square=True, xticklabels=[evaluation.classes.codes[i] for i in order] if labels else False,
+                yticklabels=[title if len(title) < 34 else title[:32] + "…" for title in titles] if labels else False,
                 cbar_kws={"label": "share of the true class", "shrink": 0.5, "pad": 0.01})
     _region_lines(axis, evaluation.classes)
     axis.set(xlabel="predicted", ylabel="true")
     axis.tick_params(labelsize=7)
-    axis.set_title(title or f"{len(evaluation.clips)} clips of {evaluation.split}, top-1 {evaluation.correct.mean():.1%}")
-    return figure
 
 
 def region_matrix(evaluation: Evaluation) -> Figure:
@@ -228,21 +232,41 @@ def region_matrix(evaluation: Evaluation) -> Figure:
 
 def error_split(evaluation: Evaluation) -> Figure:
     """By true region: the shares of clips that are right, wrong within the region, wrong in another region."""
+    figure, axis = _subplots(figsize=(WIDTH * 0.75, 0.45 * (evaluation.errors_by_region["clips"] > 0).sum() + 1.2))
+    _draw_split(axis, evaluation)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _draw_split(axis: Axes, evaluation: Evaluation) -> None:
     table = evaluation.errors_by_region
     table = table[table["clips"] > 0]
-    figure, axis = _subplots(figsize=(WIDTH * 0.75, 0.45 * len(table) + 1.2))
     left = np.zeros(len(table))
     for outcome, color in OUTCOMES.items():
         share = (table[outcome] / table["clips"]).to_numpy()
         axis.barh(range(len(table)), share, left=left, color=color, label=outcome)
         for y, (start, width) in enumerate(zip(left, share, strict=True)):
-            if width > 0.04:
+            if width > 0.06:
                 axis.text(start + width / 2, y, f"{width:.0%}", ha="center", va="center", color="white", fontsize=9)
         left += share
     axis.set_yticks(range(len(table)), [f"{region} ({clips} clips)" for region, clips in table["clips"].items()])
     axis.invert_yaxis()
     axis.set(xlabel="share of the region's clips", xlim=(0, 1))
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+
+
+def overview(evaluation: Evaluation, data: DataSet, frames: int = 9) -> Figure:
+    """A run in one picture: the most confused pair as skeletons, the confusion matrix in region blocks, errors by region."""
+    figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(2, 3.4))
+    pairs = evaluation.worst_pairs(1)
+    rows = _pair(evaluation, pairs["true_id"][0], pairs["predicted_id"][0])[::3] if len(pairs) else []
+    for strip, (title, clip) in zip(np.atleast_1d(above.subfigures(max(len(rows), 1))), rows, strict=False):
+        _draw_moments(strip.subplots(1, frames, sharex=True, sharey=True), title, clip, data.skeleton)
+    left, right = below.subplots(1, 2, width_ratios=(1.15, 1))
+    _draw_confusion(left, evaluation, labels=False)
+    left.set_title(f"{len(evaluation.classes)} classes, top-1 {evaluation.correct.mean():.0%} ({_kind(data)})")
+    _draw_split(right, evaluation)
+    right.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=1, frameon=False)
     return figure
 
 
@@ -323,26 +347,27 @@ def pair_player(evaluation: Evaluation, true: int, predicted: int, skeleton: Ske
     return player(clips, titles, skeleton, height=260)
 
 
+def _draw_moments(axes: np.ndarray, title: str, clip: np.ndarray, skeleton: Skeleton) -> None:
+    """A clip at evenly spaced moments, one an axis, over the ghost of its first frame."""
+    for axis, moment in zip(axes, np.linspace(0, len(clip) - 1, len(axes)).round().astype(int), strict=True):
+        draw_pose(axis, clip[moment], skeleton, ghost=clip[0])
+    axes[0].figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+
+
 def pair_sheet(evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton, frames: int = 8) -> Figure:
-    """The same clips as `pair_player`, one a row, at evenly spaced frames."""
-    pairs = _pair(evaluation, true, predicted)
-    figure = Figure(figsize=(WIDTH, 1.9 * len(pairs)), layout="constrained")
-    for row, (title, clip) in zip(np.atleast_1d(figure.subfigures(len(pairs))), pairs, strict=True):
-        row.suptitle(title, fontsize=9, x=0.01, ha="left")
-        axes = row.subplots(1, frames, sharex=True, sharey=True)
-        for axis, moment in zip(axes, np.linspace(0, len(clip) - 1, frames).round().astype(int), strict=True):
-            draw_pose(axis, clip[moment], skeleton, ghost=clip[0])
-    return figure
+    """The same clips as `pair_player`, one a row, at evenly spaced moments."""
+    return _sheet(_pair(evaluation, true, predicted), skeleton, frames)
 
 
 def class_sheet(data: DataSet, class_ids: list[int], split: str = "train", frames: int = 8, seed: int = 0) -> Figure:
-    """One clip of each of some classes, a row each, at evenly spaced frames over the ghost of the first."""
+    """One clip of each of some classes, a row each, at evenly spaced moments over the ghost of the first."""
     clips, rng = data.splits[split], np.random.default_rng(seed)
-    found = [np.flatnonzero(clips.labels == i) for i in class_ids]
-    pairs = [(data.classes.titles[i], clips[int(rng.choice(indices))]) for i, indices in zip(class_ids, found, strict=True) if len(indices)]
-    figure, grid = _subplots(max(len(pairs), 1), frames, figsize=(WIDTH, 1.5 * max(len(pairs), 1)), squeeze=False)
-    for axes, (title, clip) in zip(grid, pairs, strict=False):
-        for axis, moment in zip(axes, np.linspace(0, len(clip) - 1, frames).round().astype(int), strict=True):
-            draw_pose(axis, clip[moment], data.skeleton, ghost=clip[0])
-        axes[0].set_title(title, fontsize=9, loc="left")
+    found = [(i, np.flatnonzero(clips.labels == i)) for i in class_ids]
+    return _sheet([(data.classes.titles[i], clips[int(rng.choice(indices))]) for i, indices in found if len(indices)], data.skeleton, frames)
+
+
+def _sheet(rows: list[tuple[str, np.ndarray]], skeleton: Skeleton, frames: int) -> Figure:
+    figure = Figure(figsize=(WIDTH, 1.6 * max(len(rows), 1)), layout="constrained")
+    for strip, (title, clip) in zip(np.atleast_1d(figure.subfigures(max(len(rows), 1))), rows, strict=False):
+        _draw_moments(strip.subplots(1, frames, sharex=True, sharey=True), title, clip, skeleton)
     return figure
