@@ -72,15 +72,15 @@ class Person:
     def draw(cls, rng: np.random.Generator) -> "Person":
         """A person at random; adults of 1.50 to 1.95 m."""
         stature = float(np.clip(rng.normal(1.71, 0.09), 1.5, 1.95))
-        feet = rng.normal((3, 0), (4.5, 6), (2, 2)) + (0, rng.normal(0, 7))
+        feet = rng.normal((3, 0), (4, 5), (2, 2)) + (0, rng.normal(0, 6))
         return cls(
             stature, bones=tuple(float(share * stature * rng.uniform(0.95, 1.05)) for share in BONES.values()),
             left_handed=bool(rng.random() < 0.5), left_footed=bool(rng.random() < 0.5),
-            size=float(rng.uniform(0.6, 1.0)), tempo=float(rng.uniform(0.8, 1.25)),
+            size=float(rng.uniform(0.7, 1.0)), tempo=float(rng.uniform(0.8, 1.25)),
             lean=rng.normal(0, 6), slump=rng.uniform(0, 12), nod=rng.normal(3, 6), look=rng.normal(0, 10),
             feet=tuple(map(tuple, feet)), knees=rng.uniform(-0.1, 0.5), seat=rng.uniform(0.88, 1.05),
-            rests=tuple(rng.dirichlet(np.full(len(RESTS), 1.0))), crosses=rng.choice([0.1, 0.3, 0.6]),
-            cross_style=int(rng.integers(len(CROSSED_LEGS))), elbows=rng.uniform(0.6, 1.6), restless=rng.uniform(1, 2),
+            rests=tuple(rng.dirichlet(np.full(len(RESTS), 1.0))), crosses=rng.choice([0, 0.2, 0.5]),
+            cross_style=int(rng.integers(len(CROSSED_LEGS))), elbows=rng.uniform(0.6, 1.6), restless=rng.uniform(0.7, 1.6),
         )
 
 
@@ -249,7 +249,7 @@ class _Clip:
         """How the person sits in this clip: constant offsets, breathing, sway, tremor; where hands and feet rest."""
         person, rng, side = self.person, self.rng, 1 if left else -1
         offsets = {"trunk.lean": person.lean + rng.normal(0, 4), "trunk.slump": person.slump + rng.uniform(-3, 6),
-                   "trunk.tilt": rng.normal(0, 3), "trunk.twist": rng.normal(0, 8),
+                   "trunk.tilt": rng.normal(0, 3), "trunk.twist": rng.normal(0, 6),
                    "head.nod": person.nod + rng.normal(0, 5), "head.look": side * person.look + rng.normal(0, 9),
                    "head.tilt": rng.normal(0, 5)}
         for control, offset in offsets.items():
@@ -276,13 +276,13 @@ class _Clip:
     def distract(self) -> None:
         """Up to four small movements of parts that the move itself leaves alone, and hands that find another resting place."""
         free = [parts for parts in DISTRACTORS if not {part.control.split(".")[0] for part in parts} & (self.used | set(self.reaches))]
-        count = min(len(free), self.rng.choice(5, p=(0.05, 0.15, 0.3, 0.3, 0.2)))
+        count = min(len(free), self.rng.choice(5, p=(0.1, 0.2, 0.3, 0.25, 0.15)))
         for choice in self.rng.choice(len(free), count, replace=False):
             courses = self._own_time()
             for part in free[choice]:
                 self._drive(part, courses, self.person.restless)
         for limb in HANDS:
-            if limb not in self.used and self.rng.random() < 0.65:
+            if limb not in self.used and self.rng.random() < 0.5:
                 place = RESTS[str(self.rng.choice(OTHER_RESTS))]
                 self.reaches[limb] = (Reach(limb, place), self._own_time()["hold"])
 
