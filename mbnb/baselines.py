@@ -11,16 +11,18 @@ from mbnb.clips import Clips
 from mbnb.skeleton import Skeleton
 from mbnb.transforms import gather_windows, standardise
 
-MOMENTS = 12  # frames at which the positions themselves are features
+MOMENTS = 12  # frames at which the positions of the outer joints are features
 COMPONENTS = 120
 
 
 def features(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(T, J, 3) -> one vector: of every standardised coordinate relative to the pelvis the mean, deviation, range and mean
-    absolute speed, and its value at evenly spaced moments."""
+    absolute speed, and at evenly spaced moments the outer joints, which are those without a child and their parents."""
     pose = standardise(torch.as_tensor(clip, dtype=torch.float32), skeleton)
     pose = torch.cat([pose[:, skeleton.root:skeleton.root + 1], pose - pose[:, skeleton.root:skeleton.root + 1]], dim=1)
-    moments = gather_windows(pose, torch.zeros(1, dtype=torch.float64), torch.tensor([len(pose) - 1.0], dtype=torch.float64), MOMENTS)[0]
+    ends = set(range(len(skeleton))) - set(skeleton.parents)
+    outer = sorted(ends | {skeleton.parents[joint] for joint in ends})
+    moments = gather_windows(pose[:, 1:][:, outer], torch.zeros(1, dtype=torch.float64), torch.tensor([len(pose) - 1.0], dtype=torch.float64), MOMENTS)[0]
     flat = pose.flatten(1)  # (T, J + 1, 3) -> (T, 3·J + 3)
     speed = flat.diff(dim=0).abs().mean(0)
     return torch.cat([flat.mean(0), flat.std(0), flat.amax(0) - flat.amin(0), speed, moments.flatten()]).numpy()

@@ -11,7 +11,7 @@ import pandas as pd
 from mbnb import baselines
 from mbnb.checkpoints import Trained, load_trained
 from mbnb.classes import ClassTable
-from mbnb.clips import Clips
+from mbnb.clips import Clips, pack
 from mbnb.config import Config
 from mbnb.dataset import DataSet
 from mbnb.files import ROOT, InputError, replacing, write_text
@@ -193,8 +193,12 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
 
 def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation) -> pd.DataFrame:
     """A row a method on the evaluated split: the scores of the model with its intervals, of a linear model, and of
-    always answering the largest class. Adds the baselines to the run's `metrics.json`."""
-    train_clips, clips = data.splits["train"], evaluation.clips
+    always answering the largest class. The baselines choose nothing, so they learn from held-out people too; they are
+    added to the run's `metrics.json`."""
+    clips = evaluation.clips
+    known = [part for split, part in data.splits.items() if split not in ("test", evaluation.split) and part.labelled]
+    train_clips = pack([pose for part in known for pose in part], [name for part in known for name in part.names],
+                       np.concatenate([part.labels for part in known]), [subject for part in known for subject in part.subjects], len(data.skeleton))
     prior = np.tile(largest_class(train_clips.labels, len(data.classes)), (len(clips), 1))
     found = {"always the largest class": prior, "linear model": baselines.linear(train_clips, clips, data.skeleton, len(data.classes)),
              f"DSTformer ({config.preset}, {config.recipe})": evaluation.probabilities}
