@@ -101,12 +101,10 @@ def simulate(folder: Path, packed: bool, files: tuple[Path, ...], parameters: tu
     """Write simulated people into FOLDER in the documented layout."""
     from mbnb.classes import read_classes
     from mbnb.clips import write_dataset
-    from mbnb.simulator import simulate
+    from mbnb.dataset import simulated_splits
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: expected an empty or a new folder")
-    config = Config.of(_collect(files, parameters))
-    splits = simulate(people=config.simulated_people, test_people=config.simulated_test_people, clips_per_person=config.simulated_clips,
-                      seed=config.simulated_seed)
+    splits = simulated_splits(Config.of(_collect(files, parameters)))
     write_dataset(folder, splits, read_classes("document"), packed)
     click.echo(f"{folder}: simulated people; {', '.join(f'{split} {len(clips)} clips' for split, clips in splits.items())}")
 

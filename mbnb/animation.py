@@ -1,4 +1,4 @@
-"""Skeletons that move: a player for notebooks and reports, GIF files, contact sheets, and the one drawn pose behind the last two.
+"""Skeletons that move: a player for notebooks and reports, GIF files, and one drawn pose for everything still.
 
 A view is (yaw, pitch) in degrees. Yaw turns the front of the body towards the right of the picture, pitch looks down on
 it; at (0, 0) x points right, y down and z away, as the data come. Left limbs are blue and right ones orange (Okabe and
@@ -95,21 +95,6 @@ def save_gif(clips: np.ndarray | Iterable[np.ndarray], path: Path, titles: str |
     images = [strip.crop((0, y, strip.width, y + len(pictures[0]))) for y in range(0, strip.height, len(pictures[0]))]
     with replacing(path) as part:
         images[0].save(part, format="GIF", save_all=True, append_images=images[1:], duration=(10 * np.diff(ticks)).tolist(), loop=0)
-
-
-def contact_sheet(clip: np.ndarray, frames: int = 8, skeleton: Skeleton = H36M, view: tuple[float, float] = VIEW,
-                  title: str = "", fps: float = 30) -> Figure:
-    """Frames of a clip (T, J, 3) at even steps from the first to the last, side by side in one scale. Raises InputError as `player`."""
-    (clip,), _ = _checked([clip], [title], skeleton)
-    times = np.unique(np.linspace(0, len(clip) - 1, frames).round().astype(int))
-    figure, axes = _row_of_axes([clip] * len(times), view, 10, 3)
-    tallness = np.ptp(axes[0].get_ylim()) / np.ptp(axes[0].get_xlim())
-    figure.set_figheight(0.6 + min(10 / len(times) * tallness, 3))
-    for ax, time in zip(axes, times, strict=True):
-        draw_pose(ax, clip[time], skeleton, view, ghost=clip[0])
-        ax.set_title(f"{time / fps:.2f} s", fontsize=9)
-    figure.suptitle(title, fontsize=11, parse_math=False)
-    return figure
 
 
 def draw_pose(ax: Axes, pose: np.ndarray, skeleton: Skeleton = H36M, view: tuple[float, float] = VIEW,

@@ -60,6 +60,7 @@ class Config:
     simulated_test_people: int = 10  # of them, in the test split
     simulated_clips: int = 52  # clips per person
     simulated_seed: int = 0
+    simulated_tail: bool = False  # frequencies of classes follow a power law, as real ones do
     # The model. The preset decides about its size, clip_len, dropout_ratio and the learning rates, unless they are given.
     preset: str = "demo"
     dim_feat: int = 64

@@ -114,16 +114,20 @@ def people_overlap(data: DataSet) -> pd.DataFrame:
     return pd.DataFrame({a: {b: len(people[a] & people[b]) for b in people} for a in people})
 
 
+def simulated_splits(config: Config) -> dict[str, Clips]:
+    """The configured simulated people, by split."""
+    return simulator.simulate(people=config.simulated_people, test_people=config.simulated_test_people, clips_per_person=config.simulated_clips,
+                              seed=config.simulated_seed, tail=config.simulated_tail)
+
+
 def _simulated(config: Config) -> Path:
     """The folder of this configuration's simulated people, made where it is missing."""
-    settings = (config.simulated_people, config.simulated_test_people, config.simulated_clips, config.simulated_seed)
+    settings = {key: value for key, value in vars(config).items() if key.startswith("simulated_")}
     # The simulator's own text is part of the name: another version of it makes other people.
     digest = fingerprint(repr(settings).encode(), *(Path(module.__file__).read_bytes() for module in (simulator, choreography)))
     root = ROOT / "data" / f"simulated-{digest}"
     if not root.exists():
-        people, test_people, clips, seed = settings
-        splits = simulator.simulate(people=people, test_people=test_people, clips_per_person=clips, seed=seed)
-        write_dataset(root, splits, read_classes("document"), packed=True)
+        write_dataset(root, simulated_splits(config), read_classes("document"), packed=True)
     return root
 
 

@@ -351,7 +351,7 @@ def _draw_moments(axes: np.ndarray, title: str, clip: np.ndarray, skeleton: Skel
     """A clip at evenly spaced moments, one an axis, over the ghost of its first frame."""
     for axis, moment in zip(axes, np.linspace(0, len(clip) - 1, len(axes)).round().astype(int), strict=True):
         draw_pose(axis, clip[moment], skeleton, ghost=clip[0])
-    axes[0].figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    axes[0].figure.suptitle(title, fontsize=9, x=0.01, ha="left", parse_math=False)
 
 
 def pair_sheet(evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton, frames: int = 8) -> Figure:

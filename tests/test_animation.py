@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mbnb.animation import contact_sheet, draw_pose, player, project, save_gif
+from mbnb.animation import draw_pose, player, project, save_gif
 from mbnb.files import PACKAGE, InputError
 from mbnb.skeleton import Skeleton, load_skeleton
 
@@ -103,7 +103,6 @@ def test_hostile_titles_stay_text():
     (lambda: player([]), "0 clips"),
     (lambda: player(waving(5), highlight=["Tail"]), "Tail.*h36m17.*L_Wrist"),
     (lambda: save_gif(waving(5, WHOLE), "no.gif"), r"\(5, 44, 3\)"),
-    (lambda: contact_sheet(waving(5)[0]), r"\(17, 3\)"),
 ])
 def test_what_does_not_fit_is_refused(call, complaint):
     with pytest.raises(InputError, match=complaint):
@@ -166,15 +165,6 @@ def drawn(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].astype(int)  # (H, W, 3)
-
-
-def test_contact_sheet_shows_frames_over_the_first():
-    figure = contact_sheet(waving(61), frames=5, title=r"costs $\no$")
-    assert [ax.get_title() for ax in figure.axes] == ["0.00 s", "0.50 s", "1.00 s", "1.50 s", "2.00 s"]
-    assert len({(ax.get_xlim(), ax.get_ylim()) for ax in figure.axes}) == 1
-    picture = drawn(figure)
-    assert (picture[0] == 255).all() and (picture.max(-1) - picture.min(-1) > 100).sum() > 1000
-    assert len(contact_sheet(waving(3), frames=8).axes) == 3
 
 
 @pytest.mark.parametrize("skeleton", [H36M, WHOLE], ids=lambda s: s.name)
