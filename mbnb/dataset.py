@@ -4,6 +4,7 @@ One reader serves both: `verify` returns every problem that it meets as a table,
 break a training. `data/README.md` describes the layout.
 """
 
+import dataclasses
 import os
 import re
 import warnings
@@ -101,11 +102,17 @@ def load(config: Config) -> DataSet:
         raise InputError("\n".join(errors))
     if config.action_classes not in (0, len(data.classes)):
         raise InputError(f"setting 'action_classes': {config.action_classes}, but the class table of {root} has {len(data.classes)} classes")
-    advice = [f"{len(problems.rows)} warnings: python -m mbnb verify {config.data_root}"] if problems.rows and config.data_root else []
-    if "val" in data.splits or "train" not in data.splits or config.val_fraction == 0:
-        return DataSet(**vars(data) | {"notes": (*data.notes, *advice)})
-    splits, note = _hold_out(data, config)
-    return DataSet(**vars(data) | {"splits": splits, "notes": (*data.notes, note, *advice)})
+    notes, splits = list(data.notes), data.splits
+    if "train" in splits and "val" not in splits and config.val_fraction > 0:
+        splits, note = _hold_out(data, config)
+        notes.append(note)
+    data = dataclasses.replace(data, splits=splits)
+    shared = people_overlap(data)
+    notes += [f"{shared.at['train', split]} people of {split} are also in train: scores on {split} do not tell how unseen people would do"
+              for split in splits if split != "train" and "train" in splits and shared.at["train", split]]
+    if problems.rows and config.data_root:
+        notes.append(f"{len(problems.rows)} warnings: python -m mbnb verify {config.data_root}")
+    return dataclasses.replace(data, notes=tuple(notes))
 
 
 def people_overlap(data: DataSet) -> pd.DataFrame:

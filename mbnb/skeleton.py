@@ -42,6 +42,16 @@ class Skeleton:
         """(parent, child) pairs, one for every joint but the root."""
         return tuple((parent, child) for child, parent in enumerate(self.parents) if parent >= 0)
 
+    @cached_property
+    def ancestry(self) -> np.ndarray:
+        """(J, J) 1 where the column's joint is the row's own or lies above it: sums of bones are joints."""
+        above = np.eye(len(self))
+        for _ in self.joints:  # each round adds one more generation
+            for child, parent in enumerate(self.parents):
+                if parent >= 0:
+                    above[child] = np.maximum(above[child], above[parent])
+        return above
+
     def side(self, joint: int) -> str:
         """'left', 'right' or 'middle'."""
         return {"L_": "left", "R_": "right"}.get(self.joints[joint][:2], "middle")

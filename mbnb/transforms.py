@@ -148,12 +148,7 @@ def scale_limbs(pose: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
     bones = pose - pose[..., parents, :]
     bones[..., skeleton.root, :] = pose[..., skeleton.root, :]
     bones = bones * factors[:, None, :, None]
-    chain = torch.zeros(len(skeleton), len(skeleton), dtype=pose.dtype, device=pose.device)
-    for joint in range(len(skeleton)):
-        above = joint
-        while above >= 0:
-            chain[joint, above] = 1
-            above = skeleton.parents[above]
+    chain = torch.as_tensor(skeleton.ancestry, dtype=pose.dtype, device=pose.device)
     return torch.einsum("jk,btkc->btjc", chain, bones)
 
 
