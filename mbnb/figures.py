@@ -135,13 +135,16 @@ def overlay_sheet(path: Path, landmarks: Path, frames: int = 6) -> Figure:
     wanted = np.unique(np.linspace(0, len(world) - 1, frames).round().astype(int))
     figure, grid = _subplots(1, len(wanted), figsize=(WIDTH, 0.4 * WIDTH * 6 / len(wanted) / 1.8), squeeze=False)
     axes = iter(grid[0])
-    skeleton = load_skeleton()
+    skeleton, margin = load_skeleton(), 0.15 * np.nanmax(np.ptp(image, axis=1))
+    (left, high), (right, low) = np.nanmin(image, axis=(0, 1)) - margin, np.nanmax(image, axis=(0, 1)) + margin
     for t, (seconds, picture) in enumerate(read_video(path, fps)):
+        height, width = picture.shape[:2]
+        left, high, right, low = max(left, 0), max(high, 0), min(right, width), min(low, height)
         if t not in wanted:
             continue
         ax = next(axes)
         ax.imshow(picture)
-        ax.set(title=f"{seconds:.2f} s", xlim=(0, picture.shape[1]), ylim=(picture.shape[0], 0))
+        ax.set(title=f"{seconds:.2f} s", xlim=(left, right), ylim=(low, high))
         ax.set_axis_off()
         # The scale and the shift that bring what is seen of the world landmarks best onto the picture.
         flat, weight = world[t, :, :2], visibility[t, :, None] / visibility[t].sum()  # (33, 2), (33, 1)
@@ -150,7 +153,7 @@ def overlay_sheet(path: Path, landmarks: Path, frames: int = 6) -> Figure:
         hips = flat[[23, 24]].mean(0)
         joints = centre + scale * (to_joints(world[t:t + 1])[0, :, :2] + hips - origin)
         for parent, child in skeleton.bones:
-            ax.plot(*joints[[parent, child]].T, color=COLORS[skeleton.side(child)], linewidth=2.5)
+            ax.plot(*joints[[parent, child]].T, color=COLORS[skeleton.side(child)], linewidth=2)
     return figure
 
 

@@ -126,7 +126,7 @@ def test_training_by_command_with_the_documented_yaml(shared, tmp_path):
     text = (shared / "mission" / "000_5264d2a983e10901.txt").read_text(encoding="utf-8", errors="replace")
     (tmp_path / "MB_train_custom.yaml").write_text(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
     data = tmp_path / "people"
-    assert call("mbnb", "simulate", data, "-p", "simulated_people", 2, "-p", "simulated_test_people", 1, "-p", "simulated_clips", 6).returncode == 0
+    assert call("mbnb", "simulate", data, "-p", "simulated_people", 2, "-p", "simulated_test_people", 1, "-p", "simulated_clips", 3).returncode == 0
     done = call("mbnb", "train", "-f", tmp_path / "MB_train_custom.yaml", "-p", "epochs", 1, "-p", "data_root", data, "-p", "outputs", tmp_path, "-p", "run", "doc")
     assert done.returncode == 0, done.stderr
     settings = (tmp_path / "doc" / "config.yaml").read_text()
