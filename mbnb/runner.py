@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import papermill
+from nbformat.sign import NotebookNotary
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 from traitlets.config import Config as TraitletsConfig
@@ -46,7 +47,8 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
             bar.set_postfix_str(path.stem)
             out = config.run_dir / "notebooks" / path.name
             out.parent.mkdir(parents=True, exist_ok=True)
-            papermill.execute_notebook(path, out, parameters=given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=False, config=KERNEL)
+            executed = papermill.execute_notebook(path, out, parameters=given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=False, config=KERNEL)
+            NotebookNotary().sign(executed)  # made here just now, so JupyterLab may show its players
     return write_report(saved_config(given))
 
 
