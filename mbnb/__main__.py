@@ -1,5 +1,6 @@
 """The command line: `python -m mbnb COMMAND --help`. Thin over the functions that the notebooks use."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import click
 import pandas as pd
 import yaml
 
+from mbnb.classes import BUILT_IN
 from mbnb.config import Config, read_yaml
 from mbnb.files import InputError
 
@@ -33,7 +35,8 @@ def _settings(command):
 
 
 def _collect(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...], **more: Any) -> dict[str, Any]:
-    """One dictionary of settings; paths given relative to the current folder become absolute."""
+    """One dictionary of settings. Relative paths of the command line start at the current folder, and so do those of files
+    where there is such a path; else they start at the checkout."""
     given: dict[str, Any] = {}
     for file in files:
         given |= read_yaml(file)
@@ -43,7 +46,7 @@ def _collect(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...], *
         except yaml.YAMLError:
             given[key] = value
         if key in PATHS or key == "run":
-            given[key] = value
+            given[key] = str(Path(value).resolve()) if key in PATHS and value not in ("", *BUILT_IN) else value
     given |= {key: value for key, value in more.items() if value is not None}
     for key in PATHS:
         if given.get(key) and Path(str(given[key])).exists():
@@ -105,7 +108,7 @@ def simulate(folder: Path, packed: bool, files: tuple[Path, ...], parameters: tu
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: expected an empty or a new folder")
     splits = simulated_splits(Config.of(_collect(files, parameters)))
-    write_dataset(folder, splits, read_classes("document"), packed)
+    write_dataset(folder, splits, read_classes("document"), packed, simulated=True)
     click.echo(f"{folder}: simulated people; {', '.join(f'{split} {len(clips)} clips' for split, clips in splits.items())}")
 
 
@@ -138,7 +141,7 @@ def evaluate(checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[
 @main.command()
 @click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--split", default="test", show_default=True, help="Which split of FOLDER.")
+@click.option("--split", default="test", show_default=True, help="Which split of FOLDER, as it is stored there.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; else the table goes to standard output.")
 @_settings
 def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
@@ -151,6 +154,7 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, files:
         raise InputError(f"{folder}: no split {split!r}; there are {', '.join(data.splits)}")
     trained = load_trained(checkpoint, config)
     classes = trained.classes or data.classes
+    evaluation.check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
     probabilities = evaluation.predict(trained, data.splits[split], data.skeleton, classes, config)
     table = evaluation.prediction_table(data.splits[split], classes, probabilities)
     if out:
@@ -171,7 +175,7 @@ def monitor(name: str, files: tuple[Path, ...], parameters: tuple[tuple[str, str
     config = Config.of(_collect(files, parameters), given)
     path = config.run_dir / "history.csv"
     if not path.exists():
-        raise InputError(f"{path}: no such file, so this run has not finished an epoch")
+        raise InputError(f"{path}: no such file, so this run has not finished an epoch, or lies elsewhere: name its folder")
     history = pd.read_csv(path)
     epochs = read_yaml(config.run_dir / "config.yaml").get("epochs", "?")
     shown = [key for key in ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "val_top5", "val_macro_f1", "lr_head", "clips_per_second")
@@ -181,10 +185,10 @@ def monitor(name: str, files: tuple[Path, ...], parameters: tuple[tuple[str, str
 
 
 def _with_checkpoint(checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> Config:
-    """The settings that the checkpoint carries, then the user's; results go to the checkpoint's own run."""
+    """The settings that the checkpoint carries, then the user's; results go to the checkpoint's own run, or to one of its name."""
     from mbnb.checkpoints import read_checkpoint
     own = read_checkpoint(checkpoint).get("config")
-    return Config.of(own if isinstance(own, dict) else {}, _collect(files, parameters), {"checkpoint": str(checkpoint.resolve())})
+    return Config.of(own if isinstance(own, dict) else {"run": checkpoint.stem}, _collect(files, parameters), {"checkpoint": str(checkpoint.resolve())})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from mbnb.classes import ClassTable, write_classes
 from mbnb.files import InputError, replacing
 
 SPLITS = ("train", "val", "test")
+SIMULATED = "simulated.txt"  # a data set with this file was not recorded
 UNLABELLED = -1
 
 
@@ -70,7 +71,7 @@ def pack(poses: list[np.ndarray], names: list[str], labels, subjects: list[str],
     return Clips(frames, offsets, tuple(names), np.asarray(labels, np.int64).reshape(-1), tuple(subjects))
 
 
-def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, packed: bool = False) -> None:
+def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, packed: bool = False, simulated: bool = False) -> None:
     """Write a data set in the documented layout, whole or not at all; an existing `root` is replaced.
 
     A folder for each clip with `pose_3d.npy`, or with `packed` one `<split>.npz` for each split; classes.csv, subjects.csv
@@ -92,6 +93,8 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
             if clips.labelled:
                 lines = [f"{name} {label}\n" for name, label in zip(clips.names, clips.labels)]
                 (part / f"{split}_labels.txt").write_text("".join(lines), encoding="utf-8")
+        if simulated:
+            (part / SIMULATED).write_text("Simulated people, made by mbnb.simulator: nothing here was recorded.\n", encoding="utf-8")
         write_classes(classes, part / "classes.csv")
         with open(part / "subjects.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

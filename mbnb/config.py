@@ -80,7 +80,7 @@ class Config:
     motion: bool = True  # give the model each joint's movement beside its position
     flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
     rotate: float = 20.0  # largest turn about the vertical, degrees
-    stretch: float = 0.2  # clips are shortened, and limbs scaled, by up to this share
+    stretch: float = 0.2  # clips are shortened, and played faster or slower, by up to this share
     noise: float = 0.01  # sensor noise, in lengths of the trunk
     # How clips are prepared in the parity recipe.
     random_move: bool = True

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from mbnb import choreography, simulator
 from mbnb.classes import ClassTable, read_classes
-from mbnb.clips import SPLITS, UNLABELLED, Clips, pack, read_labels, write_dataset
+from mbnb.clips import SIMULATED, SPLITS, UNLABELLED, Clips, pack, read_labels, write_dataset
 from mbnb.config import Config
 from mbnb.files import ROOT, InputError, fingerprint, read_table
 from mbnb.skeleton import Skeleton, load_skeleton
@@ -85,7 +85,7 @@ class _Problems:
 def verify(root: str | Path, config: Config | None = None) -> pd.DataFrame:
     """Every problem of the data set in `root`: columns severity (error, warning), file, line, problem; errors first."""
     problems = _Problems()
-    _read(Path(root), config or Config(), problems)
+    _read(Path(root).resolve(), config or Config(), problems)
     return problems.table()
 
 
@@ -134,7 +134,7 @@ def _simulated(config: Config) -> Path:
     digest = fingerprint(repr(settings).encode(), *(Path(module.__file__).read_bytes() for module in (simulator, choreography)))
     root = ROOT / "data" / f"simulated-{digest}"
     if not root.exists():
-        write_dataset(root, simulated_splits(config), read_classes("document"), packed=True)
+        write_dataset(root, simulated_splits(config), read_classes("document"), packed=True, simulated=True)
     return root
 
 
@@ -144,7 +144,7 @@ def _hold_out(data: DataSet, config: Config) -> tuple[dict[str, Clips], str]:
     people = np.array(train.subjects)
     count = len(set(train.subjects))
     if count < 2:
-        return data.splits, "train has one person only: nobody can be held out, so `best` is chosen on the training clips"
+        return data.splits, "train has one person only: nobody can be held out, so `best` is the last epoch"
     folds = min(max(2, round(1 / config.val_fraction)), count)
     # Balanced over the classes, unless every class is smaller than the number of folds.
     kind = StratifiedGroupKFold if np.bincount(train.labels).max() >= folds else GroupKFold
@@ -175,7 +175,7 @@ def _read(root: Path, config: Config, problems: _Problems) -> DataSet:
         _check_subjects(root / "subjects.csv", subjects, splits, problems)
     _check_across_splits(root, splits, classes, known_people, problems)
     _check_bones(root, splits, skeleton, problems)
-    return DataSet(root, splits, classes, skeleton, tuple(notes), known_people, simulated=not config.data_root)
+    return DataSet(root, splits, classes, skeleton, tuple(notes), known_people, simulated=(root / SIMULATED).is_file())
 
 
 def _read_class_table(root: Path, config: Config, problems: _Problems, notes: list[str]) -> ClassTable:

@@ -14,7 +14,7 @@ from mbnb.classes import ClassTable
 from mbnb.clips import Clips, pack
 from mbnb.config import Config
 from mbnb.dataset import DataSet
-from mbnb.files import ROOT, InputError, replacing, write_text
+from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
 from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, largest_class, score
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
@@ -91,9 +91,9 @@ class Evaluation:
         table = self.per_class.groupby("region", sort=False)[["support", *columns]].sum()
         return table.rename(columns={"support": "clips"})
 
-    def motion_of_errors(self, skeleton: Skeleton) -> pd.DataFrame:
-        """A row a clip: region, whether it was right, and its mean speed over the joints in cm/s (30 frames a second)."""
-        speed = np.array([motion_energy(clip).mean() for clip in self.clips]) * 100
+    def motion_of_errors(self, fps: float) -> pd.DataFrame:
+        """A row a clip: region, whether it was right, and its mean speed over the joints in cm/s."""
+        speed = np.array([motion_energy(clip, fps).mean() for clip in self.clips]) * 100
         return pd.DataFrame({"region": np.array(self.classes.regions)[self.clips.labels], "speed": speed,
                              "outcome": np.where(self.correct, "right", "confused")})
 
@@ -163,6 +163,8 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
     trained = load_trained(path, config)
     check_fit(trained, data, path)
     clips = data.splits[split]
+    if split == "val":
+        print("test has no labels: scored on val, on which the best epoch was chosen, so the scores are a little too good")
     evaluation = Evaluation(split, clips, data.classes, predict(trained, clips, data.skeleton, data.classes, config))
     scores = score(clips.labels, evaluation.probabilities, data.classes)
     bounds = intervals(clips.labels, evaluation.probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
@@ -171,7 +173,8 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
     metrics = scores | {
         "n_test": len(clips), "people": people, "split": split, "known_people": data.known_people, "people_also_in_train": shared,
         "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
-        "checkpoint": path.name, "epoch": trained.epoch, "simulated": data.simulated, "fingerprint": data.fingerprint()}
+        "checkpoint": path.name, "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch,
+        "simulated": data.simulated, "fingerprint": data.fingerprint()}
     write_text(config.run_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     write_csv(evaluation.table(), config.run_dir / "predictions.csv")
     write_csv(evaluation.per_class, config.run_dir / "per_class.csv")
@@ -179,13 +182,14 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
 
 
 def load_evaluation(config: Config, data: DataSet) -> Evaluation:
-    """The run's evaluation as saved, or a new one where there is none for these data."""
+    """The run's evaluation as saved, or a new one where there is none of this checkpoint on these data."""
     table_path, metrics_path = config.run_dir / "predictions.csv", config.run_dir / "metrics.json"
     if not (table_path.exists() and metrics_path.exists()):
         return evaluate(config, data)
     metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
-    if metrics["fingerprint"] != data.fingerprint():
-        print(f"the predictions in {config.run_dir.name} belong to other data: evaluating anew")
+    path = find_checkpoint(config, data)
+    if (metrics["fingerprint"], metrics["checkpoint_fingerprint"]) != (data.fingerprint(), fingerprint(path.read_bytes())):
+        print(f"the predictions in {config.run_dir.name} belong to other data or another checkpoint: evaluating anew")
         return evaluate(config, data)
     probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()
     return Evaluation(metrics["split"], data.splits[metrics["split"]], data.classes, probabilities)
@@ -197,6 +201,9 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
     added to the run's `metrics.json`."""
     clips = evaluation.clips
     known = [part for split, part in data.splits.items() if split not in ("test", evaluation.split) and part.labelled]
+    if not known:
+        print("no labelled clips to learn from: no baselines")
+        return pd.DataFrame(columns=["method", *SCORES])
     train_clips = pack([pose for part in known for pose in part], [name for part in known for name in part.names],
                        np.concatenate([part.labels for part in known]), [subject for part in known for subject in part.subjects], len(data.skeleton))
     prior = np.tile(largest_class(train_clips.labels, len(data.classes)), (len(clips), 1))

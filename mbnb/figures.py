@@ -51,6 +51,11 @@ def region_colors(classes: ClassTable) -> dict[str, str]:
     return {region: PALETTE[i % len(PALETTE)] for i, region in enumerate(classes.region_names)}
 
 
+def _region_legend(figure: Figure, colors: dict[str, str]) -> None:
+    figure.legend(handles=[Patch(color=color, label=region) for region, color in colors.items()],
+                  loc="outside upper center", ncols=len(colors), frameon=False)
+
+
 def _kind(data: DataSet) -> str:
     return "simulated people" if data.simulated else data.root.name
 
@@ -71,8 +76,7 @@ def class_counts(data: DataSet) -> Figure:
         axis.set_ylabel(f"clips in {split}")
     axes[-1, 0].set_xticks(range(len(order)), [data.classes.codes[i] for i in order], rotation=90)
     axes[-1, 0].set_xlim(-0.7, len(order) - 0.3)
-    figure.legend(handles=[Patch(color=color, label=region) for region, color in colors.items()],
-                  loc="outside upper center", ncols=len(colors), frameon=False)
+    _region_legend(figure, colors)
     return figure
 
 
@@ -90,10 +94,10 @@ def people_and_lengths(data: DataSet) -> Figure:
     return figure
 
 
-def motion_by_class(data: DataSet, split: str = "train") -> Figure:
+def motion_by_class(data: DataSet, split: str = "train", fps: float = 30.0) -> Figure:
     """Mean speed of every joint in every class, relative to the joint's mean over classes: what moves in which class."""
     clips, order = data.splits[split], list(data.classes.by_region)
-    energy = pd.DataFrame([motion_energy(clip) for clip in clips], columns=data.skeleton.joints).groupby(clips.labels).mean()
+    energy = pd.DataFrame([motion_energy(clip, fps) for clip in clips], columns=data.skeleton.joints).groupby(clips.labels).mean()
     energy = energy.reindex(order)
     joints = sorted(range(len(data.skeleton)), key=lambda j: (data.skeleton.parts.index(data.skeleton.parts[j]), j))
     table = energy.iloc[:, joints] * 100
@@ -106,10 +110,10 @@ def motion_by_class(data: DataSet, split: str = "train") -> Figure:
     return figure
 
 
-def motion_by_joint(data: DataSet, split: str = "train") -> Figure:
+def motion_by_joint(data: DataSet, split: str = "train", fps: float = 30.0) -> Figure:
     """Distribution over clips of each joint's mean speed."""
     clips = data.splits[split]
-    energy = pd.DataFrame([motion_energy(clip) for clip in clips], columns=data.skeleton.joints) * 100
+    energy = pd.DataFrame([motion_energy(clip, fps) for clip in clips], columns=data.skeleton.joints) * 100
     figure, axis = _subplots(figsize=(WIDTH, 2.8))
     parts = dict(zip(data.skeleton.joints, data.skeleton.parts, strict=True))
     long = energy.melt(var_name="joint", value_name="speed")
@@ -313,8 +317,7 @@ def f1_bars(evaluation: Evaluation) -> Figure:
     axis.bar(range(len(table)), table["f1"], color=[colors[region] for region in table["region"]])
     axis.set_xticks(range(len(table)), table["code"], rotation=90)
     axis.set(ylabel="F1", ylim=(0, 1), xlim=(-0.6, len(table) - 0.4))
-    figure.legend(handles=[Patch(color=color, label=region) for region, color in colors.items()],
-                  loc="outside upper center", ncols=len(colors), frameon=False)
+    _region_legend(figure, colors)
     return figure
 
 
@@ -344,10 +347,10 @@ def _pair(evaluation: Evaluation, true: int, predicted: int) -> list[tuple[str, 
     return shown
 
 
-def pair_player(evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton) -> Player:
+def pair_player(evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton, fps: float) -> Player:
     """Confused clips of a pair of classes beside a recognised clip of either, moving."""
     titles, clips = zip(*_pair(evaluation, true, predicted), strict=True)
-    return player(clips, titles, skeleton, height=260)
+    return player(clips, titles, skeleton, fps, height=260)
 
 
 def _draw_moments(axes: np.ndarray, title: str, clip: np.ndarray, skeleton: Skeleton) -> None:

@@ -52,7 +52,7 @@ def write_report(config: Config) -> Path:
         data = load(config)
         evaluation = load_evaluation(config, data)
         pairs = evaluation.worst_pairs(PAIRS)
-        page["pairs"] = [(row, pair_player(evaluation, row.true_id, row.predicted_id, data.skeleton).html) for row in pairs.itertuples()]
+        page["pairs"] = [(row, pair_player(evaluation, row.true_id, row.predicted_id, data.skeleton, config.fps).html) for row in pairs.itertuples()]
         page["worst"] = evaluation.worst_pairs(15).drop(columns=["true_id", "predicted_id"]).to_dict("records")
         page["errors"] = evaluation.errors_by_region.reset_index().to_dict("records")
     template = resources.files("mbnb").joinpath("report.html").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,6 @@ from mbnb.files import ROOT, InputError
 from mbnb.report import write_report
 
 NOTEBOOKS = ROOT / "notebooks"
-# Cells and their outputs pass between the processes by files of this user, where the system has such sockets.
-KERNEL = TraitletsConfig({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
 
 
 def choose_notebooks(chosen: Sequence[str]) -> list[Path]:
@@ -42,12 +41,15 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
     config = Config.of(parameters)
     given = {key: value for key, value in parameters.items() if value is not None}
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of parameters that a notebook takes but does not list
-    with tqdm(notebooks, desc="notebooks", unit="notebook") as bar:
+    with tqdm(notebooks, desc="notebooks", unit="notebook") as bar, tempfile.TemporaryDirectory(prefix="mbnb") as sockets:
+        # Cells and outputs pass through sockets that are files of this user, where the system has such; each run has its own.
+        private = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
         for path in bar:
             bar.set_postfix_str(path.stem)
             out = config.run_dir / "notebooks" / path.name
             out.parent.mkdir(parents=True, exist_ok=True)
-            executed = papermill.execute_notebook(path, out, parameters=given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=False, config=KERNEL)
+            executed = papermill.execute_notebook(path, out, parameters=given, cwd=NOTEBOOKS, kernel_name="python3", progress_bar=False,
+                                                  config=TraitletsConfig({"KernelManager": private}))
             NotebookNotary().sign(executed)  # made here just now, so JupyterLab may show its players
     return write_report(saved_config(given))
 

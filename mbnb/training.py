@@ -83,6 +83,9 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     model = build_model(config, len(data.classes), len(data.skeleton)).to(device)
     if config.init_from:
         print(f"{config.init_from}:", load_weights(model, weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)))
+    unknown = [start for start in config.freeze if not any(name.startswith(start) for name, _ in model.named_parameters())]
+    if unknown:
+        raise InputError(f"setting 'freeze': no weight's name begins with {' or '.join(map(repr, unknown))}; they begin with backbone. or head.")
     for name, parameter in model.named_parameters():
         parameter.requires_grad = not any(name.startswith(start) for start in config.freeze)
     groups = [{"params": [p for p in part.parameters() if p.requires_grad], "lr": lr}
@@ -105,8 +108,9 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         optimizer.load_state_dict(content["optimizer"])
         schedule.load_state_dict(content["schedule"])
         history = content["history"]
-    record_environment(config, data)
     start = len(history)
+    if start < config.epochs:
+        record_environment(config, data)
     with SummaryWriter(config.run_dir / "tensorboard", purge_step=start) as board, \
             tqdm(total=config.epochs * steps, initial=start * steps, desc="training", unit="step", mininterval=1.0) as bar:
         for epoch in range(start, config.epochs):
@@ -165,7 +169,7 @@ def _train_epoch(model: nn.Module, recipe: DefaultRecipe | ParityRecipe, optimiz
         bar.update()
     mean = torch.stack(losses).mean().item()
     if not math.isfinite(mean):
-        raise FloatingPointError(f"the loss became {mean} in epoch {epoch + 1}: lower lr_backbone and lr_head")
+        raise InputError(f"the loss became {mean} in epoch {epoch + 1}: lower lr_backbone and lr_head")
     scores = score(_numpy(labels), _numpy(logits), data.classes)
     return {"train_loss": mean} | {f"train_{key}": value for key, value in scores.items()} | {
         "lr_backbone": rates[0], "lr_head": rates[-1], "clips_per_second": len(recipe) / (time.perf_counter() - began)}

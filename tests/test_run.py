@@ -105,8 +105,8 @@ def test_the_commands_beside_run_do_the_same(simulated_run, tmp_path):
     data = tmp_path / "people"
     size = [part for key, value in SIMULATED.items() for part in ("-p", key, value)]
     assert call("mbnb", "simulate", data, *size).returncode == 0
-    verified = call("mbnb", "verify", data)
-    assert verified.returncode == 0 and "0 errors" in verified.stdout
+    verified = subprocess.run([sys.executable, "-m", "mbnb", "verify", data.name], cwd=tmp_path, capture_output=True, text=True)
+    assert verified.returncode == 0 and "0 errors" in verified.stdout and "simulated people" in verified.stdout, verified.stdout
     (data / "test_labels.txt").unlink()  # predicting needs no labels
     done = call("mbnb", "predict", checkpoint, data, "--out", tmp_path / "p.csv")
     assert done.returncode == 0, done.stderr

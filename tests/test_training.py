@@ -13,6 +13,7 @@ from mbnb.classes import ClassTable
 from mbnb.clips import pack
 from mbnb.config import Config
 from mbnb.dataset import DataSet
+from mbnb.evaluation import compare_with_baselines, evaluate, load_evaluation
 from mbnb.files import InputError
 from mbnb.skeleton import load_skeleton
 
@@ -139,6 +140,8 @@ def test_frozen_weights_stay_and_the_rest_moves(data, tmp_path):
         if key.startswith("backbone."):
             assert torch.equal(before[key], after[key]), key
     assert not torch.equal(before["head.fc2.weight"], after["head.fc2.weight"])
+    with pytest.raises(InputError, match="begins with 'backbon_'"):
+        training.train(config(tmp_path, run="typo", freeze=["backbon_"]), data)
     with pytest.raises(InputError, match="leaves nothing to train"):
         training.train(config(tmp_path, run="nothing", freeze=["backbone", "head"]), data)
 
@@ -162,6 +165,30 @@ def test_too_few_clips_and_a_gpu_that_is_not_there_are_clear_errors(data, tmp_pa
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="no CUDA GPU"):
             training.train(config(tmp_path, device="cuda"), data)
+
+
+def test_a_loss_that_diverges_says_what_to_do(data, tmp_path):
+    with pytest.raises(InputError, match="lower lr_backbone and lr_head"):
+        training.train(config(tmp_path, lr_backbone=1e30, lr_head=1e30, clip_gradients=0), data)
+
+
+def test_predictions_of_another_checkpoint_are_not_taken_for_this_one_s(data, tmp_path):
+    settings = config(tmp_path, checkpoint_choice="latest", epochs=1)
+    training.train(settings, data)
+    first = load_evaluation(settings, data)
+    np.testing.assert_allclose(load_evaluation(settings, data).probabilities, first.probabilities, atol=1e-5)
+    longer = dataclasses.replace(settings, epochs=12)
+    training.train(longer, data)
+    assert np.abs(load_evaluation(longer, data).probabilities - first.probabilities).max() > 0.01
+
+
+def test_without_training_clips_there_are_scores_but_no_baselines(data, tmp_path):
+    settings = config(tmp_path, epochs=1)
+    training.train(settings, data)
+    alone = dataclasses.replace(data, splits={"test": data.splits["test"]})
+    evaluation = evaluate(settings, alone)
+    assert len(compare_with_baselines(settings, alone, evaluation)) == 0
+    assert len(compare_with_baselines(settings, data, evaluation)) == 3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
