@@ -188,7 +188,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
         return evaluate(config, data)
     metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
     path = find_checkpoint(config, data)
-    if (metrics["fingerprint"], metrics["checkpoint_fingerprint"]) != (data.fingerprint(), fingerprint(path.read_bytes())):
+    if (metrics.get("fingerprint"), metrics.get("checkpoint_fingerprint")) != (data.fingerprint(), fingerprint(path.read_bytes())):
         print(f"the predictions in {config.run_dir.name} belong to other data or another checkpoint: evaluating anew")
         return evaluate(config, data)
     probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()

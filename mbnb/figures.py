@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -217,7 +218,7 @@ def _draw_confusion(axis: Axes, evaluation: Evaluation, labels: bool = True) -> 
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     titles = [evaluation.classes.titles[i] for i in order]
     sns.heatmap(shares, ax=axis, cmap="mako_r", vmin=0, vmax=1, square=True, xticklabels=[evaluation.classes.codes[i] for i in order] if labels else False,
-                yticklabels=[title if len(title) < 34 else title[:32] + "…" for title in titles] if labels else False,
+                yticklabels=[shorten(title, 34, placeholder="…") for title in titles] if labels else False,
                 cbar_kws={"label": "share of the true class", "shrink": 0.5, "pad": 0.01})
     _region_lines(axis, evaluation.classes)
     axis.set(xlabel="predicted", ylabel="true")
@@ -339,7 +340,7 @@ def _region_lines(axis: Axes, classes: ClassTable, rows: bool = True) -> None:
 
 def _pair(evaluation: Evaluation, true: int, predicted: int) -> list[tuple[str, np.ndarray]]:
     """(title, clip) of up to two confused clips and a correct clip of either class."""
-    clips, titles = evaluation.clips, evaluation.classes.titles
+    clips, titles = evaluation.clips, [shorten(title, 26, placeholder="…") for title in evaluation.classes.titles]
     shown = [(f"{titles[true]} taken for {evaluation.classes.codes[predicted]} ({evaluation.probabilities[i, predicted]:.0%})", clips[int(i)])
              for i in evaluation.clips_of(true, predicted)[:2]]
     for own in (true, predicted):
