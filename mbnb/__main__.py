@@ -11,7 +11,7 @@ import yaml
 
 from mbnb.classes import BUILT_IN
 from mbnb.config import Config, read_yaml
-from mbnb.files import InputError
+from mbnb.files import InputError, fault_line
 
 PATHS = ("data_root", "outputs", "checkpoint", "init_from", "videos", "video_labels", "class_table")
 
@@ -88,7 +88,7 @@ def verify(folder: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, s
     config = Config.of(_collect(files, parameters, data_root=str(folder)))
     table = dataset.verify(folder, config)
     for row in table.itertuples():
-        click.echo(f"{row.severity}: {row.file}{'' if pd.isna(row.line) else f', line {row.line}'}: {row.problem}")
+        click.echo(f"{row.severity}: {fault_line(row.file, None if pd.isna(row.line) else row.line, row.problem)}")
     errors = int((table["severity"] == "error").sum())
     click.echo(f"{errors} errors, {len(table) - errors} warnings")
     if errors == 0:

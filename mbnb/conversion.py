@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from mbnb.classes import ClassTable
 from mbnb.clips import SPLITS, UNLABELLED, pack, read_labels, write_dataset
-from mbnb.files import InputError, replacing
+from mbnb.files import InputError, fault_line, replacing
 from mbnb.video import FPS, LONGEST_GAP, extract, fill_gaps, load_landmarks, quality, to_joints
 
 ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
@@ -48,7 +48,7 @@ def find_videos(folder: Path, classes: ClassTable, label_file: Path | None = Non
     for split, part in parts.items():
         paths = sorted(path for path in part.glob("*") if path.suffix.lower() in ENDINGS)
         labels, problems = read_labels(lists[split], classes) if lists[split] else ({}, [])
-        faults += [f"{lists[split]}{'' if line is None else f', line {line}'}: {problem}" for line, problem in problems]
+        faults += [fault_line(lists[split], line, problem) for line, problem in problems]
         if not paths:
             faults.append(f"{part}: expected videos ({' '.join(ENDINGS)}), found none")
         if split != "test" and not lists[split]:

@@ -21,7 +21,7 @@ from mbnb import choreography, simulator
 from mbnb.classes import ClassTable, read_classes
 from mbnb.clips import SIMULATED, SPLITS, UNLABELLED, Clips, pack, read_labels, write_dataset
 from mbnb.config import Config
-from mbnb.files import ROOT, InputError, fingerprint, read_table
+from mbnb.files import ROOT, InputError, fault_line, fingerprint, read_table
 from mbnb.skeleton import Skeleton, load_skeleton
 
 TRUNK = (0.25, 0.9)  # metres from pelvis to neck between a small child and a giant
@@ -97,7 +97,7 @@ def load(config: Config) -> DataSet:
     root = ROOT / config.data_root if config.data_root else _simulated(config)
     problems = _Problems()
     data = _read(root, config, problems)
-    errors = [f"{file}{'' if line is None else f', line {line}'}: {text}" for severity, file, line, text in problems.rows if severity == "error"]
+    errors = [fault_line(file, line, text) for severity, file, line, text in problems.rows if severity == "error"]
     if errors:
         raise InputError("\n".join(errors))
     if config.action_classes not in (0, len(data.classes)):

@@ -13,7 +13,7 @@ from mbnb.checkpoints import Trained, load_trained
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, pack
 from mbnb.config import Config
-from mbnb.dataset import DataSet
+from mbnb.dataset import DataSet, people_overlap
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
 from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, largest_class, score
 from mbnb.recipes import make_recipe
@@ -169,7 +169,7 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
     scores = score(clips.labels, evaluation.probabilities, data.classes)
     bounds = intervals(clips.labels, evaluation.probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
     people = len(set(clips.subjects))
-    shared = len(set(clips.subjects) & set(data.splits["train"].subjects)) if "train" in data.splits else 0
+    shared = int(people_overlap(data).at["train", split]) if "train" in data.splits else 0
     metrics = scores | {
         "n_test": len(clips), "people": people, "split": split, "known_people": data.known_people, "people_also_in_train": shared,
         "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
@@ -207,14 +207,14 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
     train_clips = pack([pose for part in known for pose in part], [name for part in known for name in part.names],
                        np.concatenate([part.labels for part in known]), [subject for part in known for subject in part.subjects], len(data.skeleton))
     prior = np.tile(largest_class(train_clips.labels, len(data.classes)), (len(clips), 1))
-    found = {"always the largest class": prior, "linear model": baselines.linear(train_clips, clips, data.skeleton, len(data.classes)),
-             f"DSTformer ({config.preset}, {config.recipe})": evaluation.probabilities}
-    rows, saved = [], {}
-    for name, probabilities in found.items():
-        saved[name] = score(clips.labels, probabilities, data.classes)
-        bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
-        rows.append({"method": name} | {key: f"{saved[name][key]:.1%} ({bounds[key][0]:.1%} – {bounds[key][1]:.1%})" for key in SCORES})
+    found = {"always the largest class": prior, "linear model": baselines.linear(train_clips, clips, data.skeleton, len(data.classes))}
+    scores = {name: score(clips.labels, probabilities, data.classes) for name, probabilities in found.items()}
+    bounds = {name: intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
+              for name, probabilities in found.items()}
     path = config.run_dir / "metrics.json"
-    metrics = json.loads(path.read_text()) | {"baselines": dict(list(saved.items())[:-1])}
+    metrics = json.loads(path.read_text()) | {"baselines": dict(scores)}
     write_text(path, json.dumps(metrics, indent=2) + "\n")
-    return pd.DataFrame(rows)
+    model = f"DSTformer ({config.preset}, {config.recipe})"
+    scores[model], bounds[model] = metrics, {key: bound or (np.nan, np.nan) for key, bound in metrics["intervals"].items()}
+    return pd.DataFrame([{"method": name} | {key: f"{scores[name][key]:.1%} ({bounds[name][key][0]:.1%} – {bounds[name][key][1]:.1%})" for key in SCORES}
+                         for name in scores])

@@ -66,6 +66,11 @@ def read_table(path: Path, columns: tuple[str, ...], faults: list[str] | None = 
     return rows
 
 
+def fault_line(path: object, line: int | None, problem: str) -> str:
+    """One fault of an input file as every message words it."""
+    return f"{path}{'' if line is None else f', line {line}'}: {problem}"
+
+
 def fingerprint(*parts: bytes) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of `parts` in their order."""
     digest = hashlib.sha256()
