@@ -18,7 +18,7 @@ COMPONENTS = 120
 def features(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(T, J, 3) -> one vector: of every standardised coordinate relative to the pelvis the mean, deviation, range and mean
     absolute speed, and at evenly spaced moments the outer joints, which are those without a child and their parents."""
-    pose = standardise(torch.as_tensor(clip, dtype=torch.float32), skeleton)
+    pose = standardise(torch.as_tensor(clip, dtype=torch.float32), torch.tensor([len(clip)]), skeleton)
     pose = torch.cat([pose[:, skeleton.root:skeleton.root + 1], pose - pose[:, skeleton.root:skeleton.root + 1]], dim=1)
     ends = set(range(len(skeleton))) - set(skeleton.parents)
     outer = sorted(ends | {skeleton.parents[joint] for joint in ends})

@@ -4,9 +4,11 @@
 """
 
 import csv
+import hashlib
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +25,16 @@ UNLABELLED = -1
 class Clips:
     """N clips of one split.
 
-    frames: (sum T, J, 3) float32, metres, x right, y down, z away from the camera; NaN where a joint was not seen.
-    offsets: (N + 1,) int64; clip i is frames[offsets[i]:offsets[i + 1]].
+    frames: (≥ sum T, J, 3) float32, metres, x right, y down, z away from the camera; NaN where a joint was not seen. May lie on
+        disk (memory-mapped) and may be shared with other `Clips`.
+    starts, lengths: (N,) int64; clip i is frames[starts[i]:starts[i] + lengths[i]].
     names: N clip names. labels: (N,) int64 class ids, all -1 in an unlabelled split.
     subjects: N names of people.
     """
 
     frames: np.ndarray
-    offsets: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
     names: tuple[str, ...]
     labels: np.ndarray
     subjects: tuple[str, ...]
@@ -43,32 +47,43 @@ class Clips:
         if not -len(self) <= i < len(self):
             raise IndexError(f"clip {i} of {len(self)}")
         i %= len(self)
-        return self.frames[self.offsets[i]:self.offsets[i + 1]]
+        return self.frames[self.starts[i]:self.starts[i] + self.lengths[i]]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
 
-    @property
-    def lengths(self) -> np.ndarray:
-        """(N,) frames of each clip."""
-        return np.diff(self.offsets)
+    @cached_property
+    def digests(self) -> np.ndarray:
+        """(N,) uint64: equal for clips with equal frames, whatever the machine."""
+        return np.array([int.from_bytes(hashlib.blake2b(pose.data, digest_size=8).digest()) for pose in self], np.uint64)
 
     @property
     def labelled(self) -> bool:
         return len(self) > 0 and bool((self.labels != UNLABELLED).all())
 
     def take(self, indices: np.ndarray) -> "Clips":
-        """The clips at `indices`, in that order."""
-        poses = [self[int(i)] for i in indices]
-        return pack(poses, [self.names[i] for i in indices], self.labels[indices], [self.subjects[i] for i in indices],
-                    joints=self.frames.shape[1])
+        """The clips at `indices`, in that order; their frames stay where they are."""
+        return Clips(self.frames, self.starts[indices], self.lengths[indices], tuple(self.names[i] for i in indices), self.labels[indices],
+                     tuple(self.subjects[i] for i in indices))
+
+    def gather(self, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """The frames (sum T, J, 3) of the clips at `indices`, one clip after the other, without a copy where they lie so already."""
+        starts, lengths = self.starts[indices], self.lengths[indices]
+        if len(starts) and (starts[1:] == starts[:-1] + lengths[:-1]).all():
+            return self.frames[starts[0]:starts[-1] + lengths[-1]]
+        return self.frames[np.repeat(starts - first_rows(lengths), lengths) + np.arange(lengths.sum())]
+
+
+def first_rows(lengths: np.ndarray) -> np.ndarray:
+    """(N,) where each clip begins when clips of these lengths lie one after the other."""
+    return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)[:len(lengths)]
 
 
 def pack(poses: list[np.ndarray], names: list[str], labels, subjects: list[str], joints: int = 17) -> Clips:
     """Clips from a list of (T, J, 3) arrays."""
     frames = np.concatenate(poses).astype(np.float32, copy=False) if poses else np.zeros((0, joints, 3), np.float32)
-    offsets = np.concatenate([[0], np.cumsum([len(pose) for pose in poses])]).astype(np.int64)
-    return Clips(frames, offsets, tuple(names), np.asarray(labels, np.int64).reshape(-1), tuple(subjects))
+    lengths = np.array([len(pose) for pose in poses], np.int64)
+    return Clips(frames, first_rows(lengths), lengths, tuple(names), np.asarray(labels, np.int64).reshape(-1), tuple(subjects))
 
 
 def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, packed: bool = False, simulated: bool = False) -> None:
@@ -85,7 +100,8 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
         part.mkdir()
         for split, clips in splits.items():
             if packed:
-                np.savez(part / f"{split}.npz", frames=clips.frames, offsets=clips.offsets, clip_names=np.array(clips.names, str))
+                np.savez(part / f"{split}.npz", frames=clips.gather(), offsets=np.append(first_rows(clips.lengths), clips.lengths.sum()),
+                         clip_names=np.array(clips.names, str))
             else:
                 for name, pose in zip(clips.names, clips):
                     (part / split / name).mkdir(parents=True)

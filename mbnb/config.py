@@ -18,9 +18,9 @@ from IPython import get_ipython
 from mbnb.files import ROOT, InputError, write_text
 
 HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
-LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3)
+LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0)
 PRESETS: dict[str, dict[str, Any]] = {
-    "demo": dict(dim_feat=64, dim_rep=64, depth=1, num_heads=4, mlp_ratio=2.0, hidden_dim=256, clip_len=32, dropout_ratio=0.2, lr_backbone=3e-3,
+    "demo": dict(dim_feat=64, dim_rep=64, depth=1, num_heads=4, mlp_ratio=2.0, hidden_dim=256, rate=12.0, clip_len=32, dropout_ratio=0.2, lr_backbone=3e-3,
                  lr_head=3e-3),
     "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, clip_len=64, **LARGE),
     "lite": dict(dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, clip_len=64, **LARGE),
@@ -34,7 +34,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
 PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
 CHOICES = {"preset": tuple(PRESETS), "recipe": tuple(RECIPES), "schedule": ("cosine", "exponential"), "device": ("auto", "cpu", "cuda"),
-           "checkpoint_choice": ("best", "latest")}
+           "checkpoint_choice": ("best", "latest"), "precision": ("auto", "float32", "bf16"), "clips_on": ("auto", "device", "disk"),
+           "compile": ("auto", "off", "default", "reduce-overhead", "max-autotune")}
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Config:
     simulated_clips: int = 52  # clips per person
     simulated_seed: int = 0
     simulated_tail: bool = False  # frequencies of classes follow a power law, as real ones do
-    # The model. The preset decides about its size, clip_len, dropout_ratio and the learning rates, unless they are given.
+    # The model. The preset decides about its size, rate, clip_len, dropout_ratio and the learning rates, unless they are given.
     preset: str = "demo"
     dim_feat: int = 64
     dim_rep: int = 64
@@ -75,7 +76,8 @@ class Config:
     drop_path_rate: float = 0.0
     # How clips are prepared.
     recipe: str = "default"
-    clip_len: int = 32  # frames that the model sees
+    rate: float = 12.0  # frames a second that the model sees, of clips near their own length, at most maxlen; 0: clip_len frames of every clip
+    clip_len: int = 32  # frames that every clip is stretched or thinned out to, where the rate is 0, and in parity
     smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
     motion: bool = True  # give the model each joint's movement beside its position
     flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
@@ -103,6 +105,11 @@ class Config:
     freeze: list[str] = field(default_factory=list)  # beginnings of parameter names that stay as they are
     resume: bool = True  # go on from the run's latest checkpoint where there is one
     device: str = "auto"
+    # Speed.
+    devices: int = 1  # GPUs, or processes without one, that share every batch
+    precision: str = "auto"  # bf16 mixes bfloat16 into float32; auto: on GPUs that compute in it
+    compile: str = "auto"  # or a mode of torch.compile; auto: default on a GPU, else off
+    clips_on: str = "auto"  # device keeps all clips in its memory, disk reads each batch; auto: device where they fit
     # Evaluation.
     checkpoint_choice: str = "best"  # best on people held out from train, or latest
     bootstraps: int = 1000  # resamplings of people behind every interval
@@ -143,9 +150,9 @@ class Config:
 
     def _faults(self) -> list[str]:
         at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "epochs", "simulated_people", "simulated_clips",
-                        "simulated_test_people", "bootstraps", "fps"),
+                        "simulated_test_people", "bootstraps", "fps", "devices"),
                     2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
-                                            "simulated_seed", "clip_gradients")}
+                                            "simulated_seed", "clip_gradients", "rate")}
         faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
                   for key in keys if not getattr(self, key) >= least]
         below_one = ("val_fraction", "dropout_ratio", "drop_path_rate", "stretch", "label_smoothing", "warmup")

@@ -48,7 +48,7 @@ class DataSet:
         """The same for the same clips, labels, people and classes, wherever they lie."""
         parts = [repr(self.classes).encode()]
         for split, clips in self.splits.items():
-            parts += [repr((split, clips.names, clips.subjects)).encode(), clips.labels.tobytes(), clips.offsets.tobytes(), clips.frames.tobytes()]
+            parts += [repr((split, clips.names, clips.subjects)).encode(), clips.labels.tobytes(), clips.lengths.tobytes(), clips.digests.tobytes()]
         return fingerprint(*parts)
 
     def describe(self) -> str:

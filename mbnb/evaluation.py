@@ -14,11 +14,12 @@ from mbnb.classes import ClassTable
 from mbnb.clips import Clips, pack
 from mbnb.config import Config
 from mbnb.dataset import DataSet, people_overlap
+from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
 from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, largest_class, score
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
-from mbnb.training import pick_device, predict_batches, train
+from mbnb.training import predict_batches, train
 from mbnb.transforms import motion_energy
 
 
@@ -135,7 +136,7 @@ def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTa
     """Probabilities (N, C) for clips, prepared as the model's own configuration says, on `config`'s device."""
     device = pick_device(config)
     recipe = make_recipe(clips, trained.config, skeleton, classes, device)
-    return predict_batches(trained.model.to(device), recipe, config.batch_size * 4, "predicting")
+    return predict_batches(trained.model.to(device), recipe, config, "predicting")
 
 
 def check_fit(trained: Trained, data: DataSet, path: object) -> None:

@@ -5,12 +5,16 @@ Constructor keywords and parameter names are those of the authors' code, so that
 Shapes: B batch, M persons, F frames, J joints, C channels, D = dim_feat, R = dim_rep, H heads.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+PIECE_TOKENS = 8192  # frames · joints that a processor's caches hold well
 
 
 class Attention(nn.Module):
@@ -27,7 +31,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         qkv = self.qkv(x).flatten(0, -3)  # (..., N, D) -> (L, N, 3·D): the fused kernels take one leading axis only
-        q, k, v = qkv.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # three of (L, H, N, D/H)
+        q, k, v = (part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in qkv.chunk(3, -1))  # each (L, H, N, D/H)
         y = F.scaled_dot_product_attention(q, k, v, dropout_p=self.attn_drop if self.training else 0.0, scale=self.scale)
         return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2).view(x.shape)))  # (L, H, N, D/H) -> (..., N, D)
 
@@ -148,6 +152,13 @@ class DSTformer(nn.Module):
         representation = self.get_representation(x)
         return representation if return_rep else self.head(representation)
 
+    @property
+    def bytes_per_token(self) -> int:
+        """Roughly what a training step keeps in float32 for the gradients of one joint in one frame."""
+        hidden = self.blocks_st[0].mlp_s.fc1.out_features
+        sub_layers = 4 * (8 * self.dim_feat + 2 * hidden)  # two blocks' spatial and temporal pairs
+        return 4 * (len(self.blocks_st) * (sub_layers + 6 * self.dim_feat) + 2 * self.dim_feat + 2 * self.dim_rep)
+
     def get_classifier(self) -> nn.Module:
         return self.head
 
@@ -172,12 +183,17 @@ class ActionHeadClassification(nn.Module):
         self.bn = nn.BatchNorm1d(hidden_dim, momentum=0.1)
         self.fc2 = nn.Linear(hidden_dim, num_classes)
 
-    def forward(self, feat: Tensor) -> Tensor:
-        if self.drop_pooled:
-            pooled = self.dropout(feat.mean(2).flatten(2).mean(1))  # (B, M, F, J, R) -> (B, M, J·R) -> (B, J·R)
-        else:
-            pooled = self.dropout(feat).mean(2).flatten(2).mean(1)
+    def pool(self, feat: Tensor) -> Tensor:
+        """(B, M, F, J, R) -> (B, J·R), each clip by itself."""
+        return _mean(feat if self.drop_pooled else self.dropout(feat))
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """(B, J·R) -> logits (B, num_classes); in training the clips of a batch share their statistics."""
+        pooled = self.dropout(pooled) if self.drop_pooled else pooled
         return self.fc2(F.relu(self.bn(self.fc1(pooled))))
+
+    def forward(self, feat: Tensor) -> Tensor:
+        return self.classify(self.pool(feat))
 
 
 class ActionHeadEmbed(nn.Module):
@@ -188,13 +204,30 @@ class ActionHeadEmbed(nn.Module):
         self.dropout = nn.Dropout(dropout_ratio)
         self.fc1 = nn.Linear(num_joints * dim_rep, hidden_dim)
 
-    def forward(self, feat: Tensor) -> Tensor:
-        pooled = self.dropout(feat).mean(2).flatten(2).mean(1)  # (B, M, F, J, R) -> (B, M, J·R) -> (B, J·R)
+    def pool(self, feat: Tensor) -> Tensor:
+        """(B, M, F, J, R) -> (B, J·R)."""
+        return _mean(self.dropout(feat))
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """(B, J·R) -> unit vectors (B, hidden_dim)."""
         return F.normalize(self.fc1(pooled), dim=-1)
+
+    def forward(self, feat: Tensor) -> Tensor:
+        return self.classify(self.pool(feat))
+
+
+def _mean(feat: Tensor) -> Tensor:
+    exact = torch.promote_types(feat.dtype, torch.float32)
+    return feat.mean(2, dtype=exact).flatten(2).mean(1)  # (B, M, F, J, R) -> (B, M, J·R) -> (B, J·R)
 
 
 class ActionNet(nn.Module):
-    """A DSTformer backbone with an action head; `version` is 'class' or 'embed'."""
+    """A DSTformer backbone with an action head; `version` is 'class' or 'embed'.
+
+    The backbone takes a batch piece by piece, since a processor's caches and its allocator like small buffers. In training,
+    pieces beyond `keep_tokens` (clips · persons · frames · joints) are computed again for the gradient instead of kept.
+    `gather` sees the pooled clips before they meet in the head, for trainings whose batches are spread over processes.
+    """
 
     def __init__(self, backbone: DSTformer, dim_rep: int = 512, num_classes: int = 60, dropout_ratio: float = 0.0,
                  version: str = "class", hidden_dim: int = 2048, num_joints: int = 17, drop_pooled: bool = False):
@@ -206,8 +239,30 @@ class ActionNet(nn.Module):
         common = dict(dropout_ratio=dropout_ratio, dim_rep=dim_rep, num_joints=num_joints, hidden_dim=hidden_dim)
         self.head = (ActionHeadClassification(num_classes=num_classes, drop_pooled=drop_pooled, **common) if version == "class"
                      else ActionHeadEmbed(**common))
+        self.keep_tokens = math.inf
+        self.gather: Callable[[Tensor], Tensor] | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, M, F, J, C) -> logits (B, num_classes), or unit vectors (B, hidden_dim)."""
-        feat = self.backbone.get_representation(x.flatten(0, 1))  # (B, M, F, J, C) -> (B·M, F, J, C)
-        return self.head(feat.unflatten(0, x.shape[:2]))  # (B·M, F, J, R) -> (B, M, F, J, R)
+    def forward(self, x: Tensor | list[Tensor]) -> Tensor:
+        """(B, M, F, J, C), or a list of such parts that differ in F, -> logits (B, num_classes), or unit vectors (B, hidden_dim)."""
+        pooled, kept = [], 0
+        for part in [x] if isinstance(x, Tensor) else x:
+            tokens = part[0, ..., 0].numel()
+            pieces = part.split(max(1, PIECE_TOKENS // tokens)) if part.device.type == "cpu" else [part]
+            for piece in pieces:
+                kept += len(piece) * tokens
+                again = self.training and kept > self.keep_tokens
+                pooled.append(checkpoint(self.pooled, piece, use_reentrant=False) if again else self.pooled(piece))
+        pooled = self.gather(torch.cat(pooled)) if self.gather else torch.cat(pooled)
+        with torch.autocast(pooled.device.type, enabled=False):  # the head is small, and its statistics want float32
+            return self.head.classify(pooled)
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """(B, M, F, J, C) -> (B, J·R). Empty persons, all zero, share one run of the backbone."""
+        people = x.flatten(0, 1)  # (B, M, F, J, C) -> (B·M, F, J, C)
+        there = people.flatten(1).any(1) if x.shape[1] > 1 else None  # (B·M,)
+        if there is None or there.sum() >= len(people) - 1:
+            feat = self.backbone(people, return_rep=True)
+        else:
+            feat = self.backbone(torch.cat([people[there], people[~there][:1]]), return_rep=True)
+            feat = feat[torch.where(there, there.cumsum(0) - 1, len(feat) - 1)]
+        return self.head.pool(feat.unflatten(0, x.shape[:2]))  # (B·M, F, J, R) -> (B, M, F, J, R)

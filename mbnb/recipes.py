@@ -1,5 +1,8 @@
 """Recipes: how clips become batches for the model.
 
+A batch is a list of parts, each of clips of one length, so that nothing is padded. Several processes may share a batch: all
+of them draw the same random numbers for the whole of it, and each prepares its own share.
+
 `DefaultRecipe` keeps proportions, depth and the way through the room, draws fresh augmentation every time, and adds
 velocities. `ParityRecipe` does what MotionBERT's action training does, its faults included: per-axis normalisation, z
 taken for a confidence and clipped, an all-zero second person, clips resampled once, and movements that pile up in the
@@ -7,64 +10,128 @@ stored clips epoch after epoch.
 """
 
 import math
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mbnb import transforms
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
 from mbnb.config import Config
+from mbnb.devices import free_memory
 from mbnb.skeleton import Skeleton
 
 LIMB_SCALE = 0.1  # bones of a training clip are up to this share longer or shorter
 TILT = 0.25  # turns about the two horizontal axes, as a share of those about the vertical
+LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)  # frames that the model sees of a clip; few, so that clips share them
+BLOCK = 1024  # clips that are prepared together
+AHEAD = 32  # batches for which chance is drawn together
+NOISE = 1 << 12  # rows of sensor noise that are drawn for an epoch; every clip takes its own from a random row on
+
+Parts = list[Tensor]
 
 
 class DefaultRecipe:
-    """Clips on the device, ragged; a batch is (B, 1, clip_len, J, 3 or 6)."""
+    """Clips near their own length at `config.rate` frames a second; a part is (B, 1, F, J, 3 or 6).
+
+    The prepared frames of all clips stay on the device where they fit (`resident`); else those of a batch are read ahead
+    of it from where the clips lie. `frames_of` (N,) tells how many frames of each clip the model sees.
+    """
 
     def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, classes: ClassTable, device: torch.device):
-        self.config, self.skeleton = config, skeleton
-        poses = [transforms.smooth(pose, config.smooth) if config.smooth else pose for pose in clips]
-        standard = [transforms.standardise(torch.as_tensor(pose, dtype=torch.float32), skeleton) for pose in poses]
-        self.frames = torch.cat(standard).to(device)  # (sum T, J, 3)
-        self.starts = torch.as_tensor(clips.offsets[:-1], device=device)
-        self.spans = torch.as_tensor(clips.lengths - 1, device=device)
-        self.labels = torch.as_tensor(clips.labels, device=device)
+        self.clips, self.config, self.skeleton, self.device = clips, config, skeleton, device
+        self.frames_of = fitting_lengths(clips.lengths, config)
+        self.lengths, self.labels = (torch.as_tensor(values, device=device) for values in (clips.lengths, clips.labels))
         self.mirror = torch.tensor(classes.mirror, device=device) if classes.mirror and config.flip else None
+        size = int(clips.lengths.sum()) * len(skeleton) * 3 * 4  # bytes
+        self.resident = config.clips_on == "device" or (config.clips_on == "auto" and 2 * size < free_memory(device))
+        if self.resident:
+            self.starts = self.lengths.cumsum(0) - self.lengths
+            self.frames = torch.empty(int(clips.lengths.sum()), len(skeleton), 3, device=device)
+            row = 0
+            for block in torch.arange(len(clips)).split(BLOCK):
+                prepared, _ = self._prepare(clips.gather(block.numpy()), block)
+                self.frames[row:row + len(prepared)] = prepared
+                row += len(prepared)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.clips)
 
-    def test_batch(self, index: Tensor) -> Tensor:
-        """The whole clips at `index` (B,), nothing random."""
-        return self._finish(self._windows(self.starts[index].double(), self.spans[index].double()), self.spans[index])
+    def test_batches(self, indices: Iterable[Tensor]) -> Iterator[Parts]:
+        """The whole clips at each of `indices` (B,), which are in the order of their `frames_of`; nothing random."""
+        for index, frames, starts in self._read_ahead(indices):
+            spans = (self.lengths[index.to(self.device)] - 1).double()
+            counts, sizes = self.frames_of[index].unique_consecutive(return_counts=True)
+            parts = zip(counts.tolist(), starts.double().split(sizes.tolist()), spans.split(sizes.tolist()))
+            yield [self._finish(transforms.gather_windows(frames, start, span, count), span) for count, start, span in parts]
 
-    def training_batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Augmented clips and their labels (B,): cropped, turned, resized, mirrored and noisy in a new way each time."""
-        config, device = self.config, self.frames.device
-        starts, spans, labels = self.starts[index].double(), self.spans[index].double(), self.labels[index]
-        uniform = torch.rand(6, len(index), dtype=torch.float64, device=device)
+    def training_batches(self, indices: Iterable[Tensor], rank: int = 0, world: int = 1) -> Iterator[tuple[Parts, Tensor]]:
+        """Augmented clips: cropped, turned, resized, mirrored and noisy in a new way each time. Comes with the labels (B,) of
+        the whole batch in the order of the clips' `frames_of`, of which the parts hold every `world`-th from `rank` on."""
+        indices = [index[self.frames_of[index].argsort(stable=True)] for index in indices]
+        noise = torch.randn(NOISE, len(self.skeleton) * 3, device=self.device)
+        draws, labels = iter(()), iter(())
+        for i, (index, (own, frames, starts)) in enumerate(zip(indices, self._read_ahead([index[rank::world] for index in indices]))):
+            if i % AHEAD == 0:  # what is drawn for many batches at once costs each of them little
+                sizes = [len(index) for index in indices[i:i + AHEAD]]
+                drawn = self._draw(torch.cat(indices[i:i + AHEAD]).to(self.device))
+                labels = iter(drawn.pop("labels").split(sizes))
+                draws = zip(*(value.split(sizes) for value in drawn.values()))
+            start, window, seconds, mix, turn, strength, place = (value[rank::world] for value in next(draws))
+            counts, sizes = self.frames_of[own].unique_consecutive(return_counts=True)
+            sizes, parts = sizes.tolist(), []
+            for count, *values in zip(counts.tolist(), *(value.split(sizes) for value in (starts + start, window, seconds, mix, turn, strength, place))):
+                start, window, seconds, mix, turn, strength, place = values
+                pose = transforms.gather_windows(frames, start, window, count)
+                pose = transforms.reshape_bodies(pose, mix, turn)
+                if self.config.noise:
+                    rows = (place[:, None] + torch.arange(count, device=self.device)) % NOISE
+                    pose.flatten(2).addcmul_(F.embedding(rows, noise), strength[:, None, None])
+                parts.append(self._finish(pose, seconds))
+            yield parts, next(labels)
+
+    def _draw(self, index: Tensor) -> dict[str, Tensor]:
+        """What happens to each clip at `index` (B,), in the order in which it is used, and the clips' labels."""
+        config, device = self.config, self.device
+        uniform = torch.rand(8 + len(self.skeleton), len(index), dtype=torch.float64, device=device)
+        spans = (self.lengths[index] - 1).double()
         window = spans * (1 - config.stretch * uniform[0])
-        pose = self._windows(starts + (spans - window) * uniform[1], window)
-        seconds = window * (1 + config.stretch * (2 * uniform[2] - 1))  # the same movement, faster or slower
-        angle = math.radians(config.rotate) * (2 * uniform[3:6] - 1).float()
-        pose = transforms.rotate(pose, vertical=angle[0])
-        pose = transforms.rotate(pose[..., [1, 0, 2]], vertical=TILT * angle[1])[..., [1, 0, 2]]  # about x
-        pose = transforms.rotate(pose[..., [0, 2, 1]], vertical=TILT * angle[2])[..., [0, 2, 1]]  # about z
-        limbs = 1 + LIMB_SCALE * (2 * torch.rand(len(index), len(self.skeleton), device=device) - 1)
+        angles = math.radians(config.rotate) * (2 * uniform[3:6].T - 1) * torch.tensor([1, TILT, TILT], device=device)
+        limbs = 1 + LIMB_SCALE * (2 * uniform[8:].T - 1)
         limbs = (limbs + limbs[:, list(self.skeleton.mirror)]) / 2  # both sides alike
-        pose = transforms.scale_limbs(pose, limbs, self.skeleton)
-        pose = pose + config.noise * torch.randn(len(index), 1, 1, 1, device=device) * torch.randn_like(pose)
+        mix, turn = transforms.limb_scales(limbs.float(), self.skeleton), transforms.turns(angles.float())
+        labels = self.labels[index]
         if self.mirror is not None:
-            mirrored = torch.rand(len(index), device=device) < 0.5
-            pose = torch.where(mirrored[:, None, None, None], transforms.flip(pose, self.skeleton.mirror), pose)
+            mirrored = uniform[6] < 0.5
+            mix = torch.where(mirrored[:, None, None], mix[:, list(self.skeleton.mirror)], mix)
+            turn[:, 0] *= (1 - 2 * mirrored.float())[:, None]  # x changes its sign
             labels = torch.where(mirrored, self.mirror[labels], labels)
-        return self._finish(pose, seconds), labels
+        return dict(start=(spans - window) * uniform[1], window=window,
+                    seconds=window * (1 + config.stretch * (2 * uniform[2] - 1)),  # the same movement, faster or slower
+                    mix=mix, turn=turn, strength=config.noise * torch.randn(len(index), device=device), place=(NOISE * uniform[7]).long(), labels=labels)
 
-    def _windows(self, starts: Tensor, spans: Tensor) -> Tensor:
-        return transforms.gather_windows(self.frames, starts, spans, self.config.clip_len)
+    def _read_ahead(self, indices: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Each index with prepared frames and where in them its clips start; what lies on disk is read while the batch before is used."""
+        if self.resident:
+            yield from ((index, self.frames, self.starts[index.to(self.device)]) for index in indices)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            indices = list(indices)
+            reading = [reader.submit(self.clips.gather, index.numpy()) for index in indices[:1]]
+            for i, index in enumerate(indices):
+                raw = reading.pop().result()
+                reading += [reader.submit(self.clips.gather, following.numpy()) for following in indices[i + 1:i + 2]]
+                yield index, *self._prepare(raw, index)
+
+    def _prepare(self, raw: np.ndarray, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The raw frames of the clips at `index`, smoothed and standardised, and where in them each starts."""
+        frames, lengths = torch.as_tensor(raw, dtype=torch.float32, device=self.device), self.lengths[index.to(self.device)]
+        frames = transforms.smooth(frames, lengths, self.config.smooth) if self.config.smooth else frames
+        return transforms.standardise(frames, lengths, self.skeleton), lengths.cumsum(0) - lengths
 
     def _finish(self, pose: Tensor, spans: Tensor) -> Tensor:
         if self.config.motion:
@@ -72,8 +139,18 @@ class DefaultRecipe:
         return pose[:, None]  # (B, F, J, C) -> (B, 1, F, J, C)
 
 
+def fitting_lengths(lengths: np.ndarray, config: Config) -> Tensor:
+    """(N,) how many frames the model sees of clips of `lengths`: the nearest of LENGTHS at `config.rate` frames a second, at
+    most `config.maxlen`; `config.clip_len` of every clip where the rate is 0."""
+    if not config.rate:
+        return torch.full((len(lengths),), config.clip_len)
+    choices = np.array([length for length in LENGTHS if length < config.maxlen] + [config.maxlen])
+    wished = np.maximum(lengths * config.rate / config.fps, 1)
+    return torch.as_tensor(choices[np.abs(np.log(choices / wished[:, None])).argmin(1)])
+
+
 class ParityRecipe:
-    """Clips of equal length on the device; a batch is (B, 2, clip_len, J, 3)."""
+    """Clips of equal length on the device; a batch is one part, (B, 2, clip_len, J, 3)."""
 
     def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, classes: ClassTable, device: torch.device, training: bool = False):
         self.config = config
@@ -89,21 +166,26 @@ class ParityRecipe:
             poses.append(transforms.with_empty_person(pose[index]))
         self.poses = torch.stack(poses).to(device)  # (N, 2, F, J, 3)
         self.labels = torch.as_tensor(clips.labels, device=device)
+        self.frames_of = torch.full((len(clips),), config.clip_len)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def test_batch(self, index: Tensor) -> Tensor:
-        """The clips at `index` (B,)."""
-        return transforms.crop_scale(self.poses[index], self._ratios(len(index), self.config.scale_range_test))
+    def test_batches(self, indices: Iterable[Tensor]) -> Iterator[Parts]:
+        """The clips at each of `indices` (B,)."""
+        for index in indices:
+            yield [transforms.crop_scale(self.poses[index], self._ratios(len(index), self.config.scale_range_test))]
 
-    def training_batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Moved clips and their labels (B,); the stored clips stay moved."""
-        if self.config.random_move:
-            ends = torch.rand(4, len(index), 2, device=self.poses.device) * 2 - 1
-            shift = 0.1 * ends[2:].transpose(0, 1)  # (2, B, 2) -> (B, 2, 2)
-            self.poses[index] = transforms.random_move(self.poses[index], math.radians(10) * ends[0], 1 + 0.1 * ends[1], shift)
-        return transforms.crop_scale(self.poses[index], self._ratios(len(index), self.config.scale_range_train)), self.labels[index]
+    def training_batches(self, indices: Iterable[Tensor], rank: int = 0, world: int = 1) -> Iterator[tuple[Parts, Tensor]]:
+        """Moved clips; the stored clips stay moved. Comes with the labels (B,) of the whole batch, of which the part holds every
+        `world`-th from `rank` on."""
+        for index in indices:
+            if self.config.random_move:
+                ends = torch.rand(4, len(index), 2, device=self.poses.device) * 2 - 1
+                shift = 0.1 * ends[2:].transpose(0, 1)  # (2, B, 2) -> (B, 2, 2)
+                self.poses[index] = transforms.random_move(self.poses[index], math.radians(10) * ends[0], 1 + 0.1 * ends[1], shift)
+            ratios = self._ratios(len(index), self.config.scale_range_train)
+            yield [transforms.crop_scale(self.poses[index[rank::world]], ratios[rank::world])], self.labels[index]
 
     def _ratios(self, count: int, bounds: list[float]) -> Tensor:
         return torch.empty(count, device=self.poses.device).uniform_(min(bounds), max(bounds))

@@ -4,12 +4,17 @@ A run's folder gets `config.yaml`, `environment.json`, `history.csv`, TensorBoar
 `best.pt`. Best is the best on people held out from train; test data plays no part.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
+import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -17,26 +22,24 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm.auto import tqdm
 
 from mbnb.checkpoints import build_model, load_weights, read_checkpoint, save_checkpoint, weights_of
 from mbnb.config import Config
-from mbnb.dataset import DataSet
+from mbnb.dataset import DataSet, load
+from mbnb.devices import compile_mode, connect, free_memory, keep_freed_memory, launched, mixed_precision, whole_batch
 from mbnb.files import ROOT, InputError, replacing, write_text
 from mbnb.metrics import score
+from mbnb.model import ActionNet
 from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 
 # Settings that may differ between a training and its continuation.
-FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps")
-
-
-def pick_device(config: Config) -> torch.device:
-    """The configured device; 'auto' takes a GPU where there is one. Raises InputError for a GPU that is not there."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("setting 'device': cuda, but torch finds no CUDA GPU here; use auto or cpu")
-    return torch.device("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps", "devices",
+                  "precision", "compile", "clips_on")
+KEEP_SHARE = {"cpu": 0.125, "cuda": 0.5}  # of the free memory, for what a step keeps for its gradients; the rest is computed again
 
 
 def record_environment(config: Config, data: DataSet) -> None:
@@ -51,7 +54,7 @@ def record_environment(config: Config, data: DataSet) -> None:
             versions[name] = None
     environment = {
         "python": platform.python_version(), "platform": platform.platform(), "packages": versions,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", "threads": torch.get_num_threads(), "processes": config.devices,
         "data": {"name": data.root.name, "fingerprint": data.fingerprint(), "simulated": data.simulated, "known_people": data.known_people,
                  "clips": {split: len(clips) for split, clips in data.splits.items()}, "notes": list(data.notes)},
         "seeds": {"seed": config.seed, "simulated_seed": config.simulated_seed},
@@ -60,25 +63,44 @@ def record_environment(config: Config, data: DataSet) -> None:
 
 
 @torch.no_grad()
-def predict_batches(model: nn.Module, recipe: DefaultRecipe | ParityRecipe, batch_size: int, description: str = "") -> np.ndarray:
-    """Probabilities (N, C) of all clips of a recipe, in their order."""
+def predict_batches(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, config: Config, description: str = "", fabric: Fabric | None = None) -> np.ndarray:
+    """Probabilities (N, C) of all clips of a recipe, in their order; processes that train together share the work."""
     model.eval()
+    model.gather = None
     device = next(model.parameters()).device
-    batches = torch.arange(len(recipe), device=device).split(batch_size)
-    bar = tqdm(batches, desc=description, unit="batch", delay=2, mininterval=0.5, leave=False, disable=not description)
-    return torch.cat([model(recipe.test_batch(index)).float().softmax(-1) for index in bar]).cpu().numpy()
+    rank, world = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
+    order = recipe.frames_of.argsort(stable=True)  # clips of one length stand together, so that nothing is padded
+    batches = order.split(config.batch_size * 4)
+    found = {}
+    with tqdm(total=len(order), desc=description, unit="clip", delay=2, mininterval=0.5, leave=False, disable=not description or rank > 0) as bar, \
+            torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(config, device)):
+        for i, parts in zip(range(rank, len(batches), world), recipe.test_batches(batches[rank::world])):
+            found[i] = model(parts).float().softmax(-1).cpu()
+            bar.update(len(batches[i]) * world)
+    if world > 1:
+        everyone = [None] * world
+        torch.distributed.all_gather_object(everyone, found)
+        found = {i: part for other in everyone for i, part in other.items()}
+    probabilities = torch.cat([found[i] for i in range(len(batches))])
+    return probabilities[order.argsort()].numpy()
 
 
 def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None] | None = None) -> pd.DataFrame:
     """Train the configured model and return its history, a row an epoch; `on_epoch` sees the history so far.
 
     Goes on from `checkpoints/latest.pt` of the run where there is one, as if there had been no break. Raises InputError
-    where that file belongs to other settings or other data.
+    where that file belongs to other settings or other data. With `config.devices` processes of its own where there are several.
     """
+    if config.devices > 1 and not launched():
+        return _train_in_processes(config, data, on_epoch)
     train_clips, val_clips = data.splits.get("train"), data.splits.get("val")
     if train_clips is None or len(train_clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}")
-    device = pick_device(config)
+    fabric = connect(config)
+    device, steps = fabric.device, math.ceil(len(train_clips) / config.batch_size)
+    if len(train_clips) // steps < fabric.world_size:
+        raise InputError(f"setting 'devices': {fabric.world_size} processes cannot share batches of {len(train_clips) // steps} clips")
+    keep_freed_memory()
     torch.manual_seed(config.seed)
     model = build_model(config, len(data.classes), len(data.skeleton)).to(device)
     if config.init_from:
@@ -88,14 +110,14 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         raise InputError(f"setting 'freeze': no weight's name begins with {' or '.join(map(repr, unknown))}; they begin with backbone. or head.")
     for name, parameter in model.named_parameters():
         parameter.requires_grad = not any(name.startswith(start) for start in config.freeze)
+    model.backbone.head.requires_grad_(False)  # it would give poses, and no action depends on it
     groups = [{"params": [p for p in part.parameters() if p.requires_grad], "lr": lr}
               for part, lr in ((model.backbone, config.lr_backbone), (model.head, config.lr_head))]
     if not any(group["params"] for group in groups):
         raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
-    optimizer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=config.weight_decay, fused=True)
     recipe = make_recipe(train_clips, config, data.skeleton, data.classes, device, training=True)
     val_recipe = make_recipe(val_clips, config, data.skeleton, data.classes, device) if val_clips and val_clips.labelled else None
-    steps = math.ceil(len(train_clips) / config.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, config))
 
     checkpoints, history = config.run_dir / "checkpoints", []
@@ -108,19 +130,27 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         optimizer.load_state_dict(content["optimizer"])
         schedule.load_state_dict(content["schedule"])
         history = content["history"]
+    if mode := compile_mode(config, device):
+        model.backbone.compile(mode=mode, dynamic=True)  # one graph for all lengths
+    engine, stepper = fabric.setup(model, optimizer)
+    model.keep_tokens = free_memory(device) * KEEP_SHARE[device.type] / model.backbone.bytes_per_token
     start = len(history)
-    if start < config.epochs:
+    if start < config.epochs and fabric.is_global_zero:
         record_environment(config, data)
-    with SummaryWriter(config.run_dir / "tensorboard", purge_step=start) as board, \
-            tqdm(total=config.epochs * steps, initial=start * steps, desc="training", unit="step", mininterval=1.0) as bar:
+    with contextlib.ExitStack() as stack:
+        board = stack.enter_context(SummaryWriter(config.run_dir / "tensorboard", purge_step=start)) if fabric.is_global_zero else None
+        bar = stack.enter_context(tqdm(total=config.epochs * steps, initial=start * steps, desc="training", unit="step", mininterval=1.0,
+                                       disable=not fabric.is_global_zero))
         for epoch in range(start, config.epochs):
-            row = {"epoch": epoch + 1, **_train_epoch(model, recipe, optimizer, schedule, steps, epoch, data, config, bar)}
+            row = {"epoch": epoch + 1, **_train_epoch(fabric, model, engine, recipe, stepper, schedule, steps, epoch, data, config, bar)}
             if val_recipe is not None:
-                probabilities = predict_batches(model, val_recipe, config.batch_size * 4)
+                probabilities = predict_batches(model, val_recipe, config, fabric=fabric)
                 true = val_clips.labels
                 loss = -np.log(np.maximum(probabilities[np.arange(len(true)), true], 1e-12)).mean()
                 row |= {"val_loss": float(loss)} | {f"val_{key}": value for key, value in score(true, probabilities, data.classes).items()}
             history.append(row)
+            if board is None:
+                continue
             state = dict(epoch=epoch + 1, history=history, fingerprint=fingerprint, best_epoch=best_epoch(pd.DataFrame(history)),
                          skeleton=data.skeleton.name)
             if state["best_epoch"] == epoch + 1:
@@ -137,6 +167,26 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     return pd.DataFrame(history)
 
 
+def _train_in_processes(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None] | None) -> pd.DataFrame:
+    """`train` by torchrun, watched from here; the processes read the data and the settings by themselves."""
+    if load(config).fingerprint() != data.fingerprint():
+        raise InputError("setting 'devices': several processes read the data themselves, and what data_root holds is not what was given")
+    settings, log, rows = (config.run_dir / name for name in ("processes.yaml", "processes.log", "history.csv"))
+    config.save(settings)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.devices}", "-m", "mbnb", "train", "-f", str(settings)]
+    with open(log, "w") as file, tqdm(total=config.epochs, desc=f"training in {config.devices} processes", unit="epoch") as bar, \
+            subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT, env=os.environ | {"TQDM_DISABLE": "1"}) as processes:
+        while processes.poll() is None:
+            time.sleep(0.5)
+            history = pd.read_csv(rows) if rows.exists() else []
+            if len(history) > bar.n and on_epoch:
+                on_epoch(history)
+            bar.update(len(history) - bar.n)
+    if processes.returncode:
+        raise InputError(f"training in {config.devices} processes failed; the end of {log}:\n" + "\n".join(log.read_text().splitlines()[-20:]))
+    return pd.read_csv(rows)
+
+
 def best_epoch(history: pd.DataFrame) -> int:
     """The epoch with the highest val top-1, the lower val loss deciding between equals; the last one without val."""
     if "val_top1" not in history:
@@ -144,21 +194,21 @@ def best_epoch(history: pd.DataFrame) -> int:
     return int(history.sort_values(["val_top1", "val_loss"], ascending=[False, True], kind="stable")["epoch"].iloc[0])
 
 
-def _train_epoch(model: nn.Module, recipe: DefaultRecipe | ParityRecipe, optimizer: torch.optim.Optimizer,
+def _train_epoch(fabric: Fabric, model: ActionNet, engine: nn.Module, recipe: DefaultRecipe | ParityRecipe, optimizer: torch.optim.Optimizer,
                  schedule: torch.optim.lr_scheduler.LRScheduler, steps: int, epoch: int, data: DataSet, config: Config, bar: tqdm) -> dict[str, float]:
     # Every epoch starts from its own seed, so that a resumed training draws what an unbroken one would have drawn.
     torch.manual_seed(config.seed * 100_003 + epoch)
     model.train()
-    device = recipe.labels.device
     began, losses, logits, labels = time.perf_counter(), [], [], []
     rates = schedule.get_last_lr()
     # Batches of nearly equal size: a last batch of a single clip would break BatchNorm.
-    for index in torch.randperm(len(recipe), device=device).tensor_split(steps):
-        x, y = recipe.training_batch(index)
-        output = model(x)
+    batches = torch.randperm(len(recipe)).tensor_split(steps)
+    for parts, y in recipe.training_batches(batches, fabric.global_rank, fabric.world_size):
+        model.gather = partial(whole_batch, fabric, clips=len(y))
+        output = engine(parts)
         loss = F.cross_entropy(output, y, label_smoothing=config.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        fabric.backward(loss)
         if config.clip_gradients:
             nn.utils.clip_grad_norm_(model.parameters(), config.clip_gradients)
         optimizer.step()

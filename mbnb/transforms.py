@@ -7,6 +7,7 @@ are drawn by the callers in `mbnb.recipes`, so that every function here gives th
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.signal import savgol_filter
 from torch import Tensor
 
@@ -98,28 +99,50 @@ def untangle(tracks: Tensor) -> Tensor:
 # ---------------------------------------------------------------- the default recipe
 
 
-def smooth(pose: np.ndarray, window: int = 7, order: int = 2) -> np.ndarray:
-    """Savitzky-Golay filter along the frames of (T, J, C); clips shorter than the window get a shorter one.
+def smooth(frames: Tensor, lengths: Tensor, window: int = 7, order: int = 2) -> Tensor:
+    """Savitzky-Golay filter along the frames of clips that lie one after the other; clips shorter than the window get a shorter one.
 
-    Divides the noise of a still joint by about 2-4 without lag, keeping 80-100 % of a nod; see `mbnb.video`.
+    frames (sum T, J, C), lengths (N,). Divides the noise of a still joint by about 2-4 without lag, keeping 80-100 % of a nod; see
+    `mbnb.video`.
     """
-    window = min(window, len(pose) - 1 + len(pose) % 2)
-    return savgol_filter(pose, window, order, axis=0) if window > order else pose
+    widths = (lengths - 1 + lengths % 2).clamp_max(window)
+    smoothed = frames.clone()
+    clip = torch.repeat_interleave(lengths)
+    for width in widths.unique().tolist():
+        if width <= order:
+            continue
+        rows, own = (widths[clip] == width).nonzero()[:, 0], lengths[widths == width]
+        x, ends, half = frames[rows], own.cumsum(0), width // 2
+        filters = torch.as_tensor(savgol_filter(np.eye(width), width, order, axis=0), dtype=frames.dtype, device=frames.device)
+        inner = len(x) - 2 * half
+        y = x.clone()
+        y[half:half + inner] = sum(filters[half, k] * x[k:k + inner] for k in range(width))
+        # A filter's other rows say what becomes of the ends of a clip, where the window does not fit around a frame.
+        for first, ending in ((ends - own, slice(half)), (ends - width, slice(half + 1, width))):
+            places = first[:, None] + torch.arange(width, device=frames.device)  # (N, width)
+            y[places[:, ending]] = torch.einsum("hw,nwjc->nhjc", filters[ending], x[places])
+        smoothed[rows] = y
+    return smoothed
 
 
-def standardise(pose: Tensor, skeleton: Skeleton) -> Tensor:
-    """A clip (..., T, J, 3) in metres -> facing the camera, its mean pelvis at the origin, in lengths of its trunk.
+def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
+    """Clips in metres, one after the other, -> each facing the camera, its mean pelvis at the origin, in lengths of its trunk.
 
-    One turn about the vertical, one shift and one scale for the whole clip: proportions, depth and the way through the
-    room stay.
+    frames (sum T, J, 3), lengths (N,). One turn about the vertical, one shift and one scale for a whole clip: proportions,
+    depth and the way through the room stay.
     """
     pelvis, neck, left_hip, right_hip, left_shoulder, right_shoulder = skeleton.index(
         "Pelvis", "Neck", "L_Hip", "R_Hip", "L_Shoulder", "R_Shoulder")
-    pose = pose - pose[..., pelvis, :].mean(dim=-2)[..., None, None, :]
-    across = (pose[..., left_hip, :] - pose[..., right_hip, :] + pose[..., left_shoulder, :] - pose[..., right_shoulder, :]).mean(-2)
-    turn = torch.atan2(across[..., 2], across[..., 0])
-    trunk = (pose[..., neck, :] - pose[..., pelvis, :]).norm(dim=-1).median(-1).values.clamp_min(1e-6)
-    return rotate(pose, vertical=turn) / trunk[..., None, None, None]
+    clip = torch.repeat_interleave(lengths)
+    across = frames[:, left_hip] - frames[:, right_hip] + frames[:, left_shoulder] - frames[:, right_shoulder]
+    means = torch.segment_reduce(torch.cat([frames[:, pelvis], across], -1), "mean", lengths=lengths)  # (N, 6)
+    turn = torch.atan2(means[:, 5], means[:, 3])
+    trunk = (frames[:, neck] - frames[:, pelvis]).norm(dim=-1)
+    order = trunk.argsort()
+    order = order[clip[order].argsort(stable=True)]  # by clip, within it by length of the trunk
+    median = trunk[order[lengths.cumsum(0) - lengths + (lengths - 1) // 2]].clamp_min(1e-6)
+    centred = (frames - means[clip, None, :3]) / median[clip, None, None]
+    return rotate(centred[:, None], vertical=turn[clip])[:, 0]
 
 
 def rotate(pose: Tensor, vertical: Tensor) -> Tensor:
@@ -137,28 +160,50 @@ def gather_windows(frames: Tensor, start: Tensor, length: Tensor, count: int) ->
     """
     moments = start[:, None] + length[:, None] * torch.linspace(0, 1, count, dtype=start.dtype, device=start.device)  # (B, count)
     before = moments.floor().long().clamp(0, len(frames) - 1)
-    after = torch.minimum(before + 1, (start + length).ceil().long()[:, None]).clamp(max=len(frames) - 1)
-    share = (moments - before).to(frames.dtype)[..., None, None]
-    return torch.lerp(frames[before], frames[after], share)
+    after = torch.minimum(before + 1, (start + length).ceil().long()[:, None]).clamp_max(len(frames) - 1)
+    share = (moments - before).to(frames.dtype)[..., None]
+    rows = frames.flatten(1)  # (sum T, J, C) -> (sum T, J·C)
+    windows = F.embedding(before, rows).lerp_(F.embedding(after, rows), share)
+    return windows.unflatten(-1, frames.shape[1:])  # (B, count, J·C) -> (B, count, J, C)
 
 
-def scale_limbs(pose: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
-    """Lengthen bones of (B, T, J, 3): factors (B, J), that of a bone at its child; the root's factor scales its way."""
-    parents = torch.tensor([max(parent, 0) for parent in skeleton.parents], device=pose.device)
-    bones = pose - pose[..., parents, :]
-    bones[..., skeleton.root, :] = pose[..., skeleton.root, :]
-    bones = bones * factors[:, None, :, None]
-    chain = torch.as_tensor(skeleton.ancestry, dtype=pose.dtype, device=pose.device)
-    return torch.einsum("jk,btkc->btjc", chain, bones)
+def turns(angles: Tensor) -> Tensor:
+    """(B, 3) radians about the vertical, then the x, then the z axis -> (B, 3, 3) that turn a column (x, y, z)."""
+    axes = torch.eye(3, device=angles.device).expand(len(angles), 3, 3)  # one moment of three "joints", the unit vectors as rows
+    for angle, order in zip(angles.unbind(1), ([0, 1, 2], [1, 0, 2], [0, 2, 1])):
+        axes = rotate(axes[:, None, :, order], vertical=angle)[:, 0][..., order]
+    return axes.transpose(1, 2)  # rows -> columns
+
+
+def limb_scales(factors: Tensor, skeleton: Skeleton) -> Tensor:
+    """Factors (B, J) of the bones, that of a bone at its child, that of the way of the body at the root -> (B, J, J) that
+    lengthen the bones of a pose (J, 3) so."""
+    parents = torch.zeros(len(skeleton), len(skeleton), device=factors.device)
+    for child, parent in enumerate(skeleton.parents):
+        if parent >= 0:
+            parents[child, parent] = 1
+    bones = torch.eye(len(skeleton), device=factors.device) - parents  # a pose -> its bones, and its root
+    chain = torch.as_tensor(skeleton.ancestry, dtype=factors.dtype, device=factors.device)  # bones -> a pose
+    return chain @ (factors[:, :, None] * bones)
+
+
+def reshape_bodies(pose: Tensor, joints: Tensor, turn: Tensor) -> Tensor:
+    """(B, T, J, 3) with joints mixed by (B, J, J) and turned by (B, 3, 3): one matrix product a clip for everything linear."""
+    both = torch.einsum("bjk,bdc->bkcjd", joints, turn).flatten(3).flatten(1, 2)  # (B, J, 3, J, 3) -> (B, J·3, J·3)
+    return (pose.flatten(2) @ both).view_as(pose)  # (B, T, J·3) -> (B, T, J, 3)
 
 
 def add_motion(pose: Tensor, seconds: Tensor) -> Tensor:
     """(B, F, J, 3) -> (B, F, J, 6): beside each position its velocity per second; the window lasts `seconds` (B,)."""
-    step = (seconds / max(pose.shape[1] - 1, 1)).clamp_min(1e-6)[:, None, None, None]
-    velocity = torch.diff(pose, dim=1, append=pose[:, -1:]) / step
-    return torch.cat([pose, velocity], dim=-1)
+    rate = max(pose.shape[1] - 1, 1) / seconds.clamp_min(1e-6)
+    both = pose.new_empty(*pose.shape[:-1], 6)
+    both[..., :3] = pose
+    both[:, -1, :, 3:] = 0
+    torch.mul(pose[:, 1:] - pose[:, :-1], rate[:, None, None, None], out=both[:, :-1, :, 3:])
+    return both
 
 
 def motion_energy(pose: np.ndarray, fps: float = 30.0) -> np.ndarray:
     """(J,) the mean speed of each joint of (T, J, 3) in metres per second, after smoothing away the sensor's noise."""
-    return np.linalg.norm(np.diff(smooth(pose), axis=0), axis=-1).mean(0) * fps
+    smoothed = smooth(torch.as_tensor(pose), torch.tensor([len(pose)]))
+    return (smoothed.diff(dim=0).norm(dim=-1).mean(0) * fps).numpy()

@@ -15,8 +15,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # The order in which data flows; a module imports only from those before it.
-FLOW = ("files", "config", "skeleton", "classes", "clips", "choreography", "simulator", "video", "conversion", "portrait", "dataset", "transforms",
-        "recipes", "model", "checkpoints", "metrics", "baselines", "training", "evaluation", "animation", "figures", "report", "runner", "__main__")
+FLOW = ("files", "config", "devices", "skeleton", "classes", "clips", "choreography", "simulator", "video", "conversion", "portrait", "dataset", "transforms",
+        "recipes", "model", "checkpoints", "metrics", "baselines", "training", "evaluation", "animation", "figures", "report", "runner", "plain", "benchmark", "__main__")
 
 
 def imports(path):

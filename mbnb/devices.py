@@ -1,0 +1,80 @@
+"""Where the arithmetic is done: the device, its memory and precision, and the processes that share a training.
+
+Several processes are Lightning Fabric's affair: `torchrun` starts them, and each works on its share of every batch.
+"""
+
+import ctypes
+import os
+import platform
+
+# torch reads this at its first large allocation: huge pages spare a processor most of the cost of fresh memory.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+import psutil  # noqa: E402
+import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
+from lightning_fabric import Fabric  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+from mbnb.config import Config  # noqa: E402
+from mbnb.files import InputError  # noqa: E402
+
+M_TRIM_THRESHOLD = -1  # glibc's name for a setting of its allocator
+
+
+def pick_device(config: Config) -> torch.device:
+    """The configured device; 'auto' takes a GPU where there is one. Raises InputError for a GPU that is not there."""
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("setting 'device': cuda, but torch finds no CUDA GPU here; use auto or cpu")
+    if config.device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+
+
+def mixed_precision(config: Config, device: torch.device) -> bool:
+    """Whether matrix products are done in bfloat16. 'auto' says no to processors: those without matrix units for it are slower with it."""
+    if config.precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return config.precision == "bf16"
+
+
+def compile_mode(config: Config, device: torch.device) -> str | None:
+    """The mode for torch.compile, or None where it is not used."""
+    mode = {"auto": "default" if device.type == "cuda" else "off"}.get(config.compile, config.compile)
+    return None if mode == "off" else mode
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+
+
+def keep_freed_memory() -> None:
+    """Ask Linux's C library not to hand memory back between steps: fetching it anew costs up to as much as the arithmetic."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, -1)
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return "LOCAL_WORLD_SIZE" in os.environ
+
+
+def connect(config: Config) -> Fabric:
+    """This process's place among those that train together; alone, unless torchrun started it."""
+    device = pick_device(config)
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    world = int(os.environ.get("WORLD_SIZE", 1)) if launched() else 1
+    fabric = Fabric(accelerator=device.type, devices=here if launched() or device.type == "cpu" else [device.index], num_nodes=world // here,
+                    strategy="ddp" if world > 1 else "auto", precision="bf16-mixed" if mixed_precision(config, device) else "32-true")
+    fabric.launch()
+    return fabric
+
+
+def whole_batch(fabric: Fabric, pooled: Tensor, clips: int) -> Tensor:
+    """(B / processes, C) of every `world`-th clip -> (B, C) of all `clips` in their order; gradients find their way back."""
+    if fabric.world_size == 1:
+        return pooled
+    most = -(-clips // fabric.world_size)
+    shares = fabric.all_gather(F.pad(pooled, (0, 0, 0, most - len(pooled))), sync_grads=True)  # (processes, most, C)
+    return shares.transpose(0, 1).flatten(0, 1)[:clips]  # (most, processes, C) -> (B, C)
