@@ -18,10 +18,12 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from tqdm.auto import tqdm
 
 from mbnb import choreography, simulator
+from mbnb import clips as clips_module
+from mbnb.cache import cache_of, read_cache, write_cache
 from mbnb.classes import ClassTable, read_classes
-from mbnb.clips import SIMULATED, SPLITS, UNLABELLED, Clips, pack, read_labels, write_dataset
+from mbnb.clips import SIMULATED, SPLITS, UNLABELLED, Clips, digest_of, pack, read_labels, write_dataset
 from mbnb.config import Config
-from mbnb.files import ROOT, InputError, fault_line, fingerprint, read_table
+from mbnb.files import ROOT, TABLES, InputError, fault_line, fingerprint, read_table
 from mbnb.skeleton import Skeleton, load_skeleton
 
 TRUNK = (0.25, 0.9)  # metres from pelvis to neck between a small child and a giant
@@ -48,7 +50,7 @@ class DataSet:
         """The same for the same clips, labels, people and classes, wherever they lie."""
         parts = [repr(self.classes).encode()]
         for split, clips in self.splits.items():
-            parts += [repr((split, clips.names, clips.subjects)).encode(), clips.labels.tobytes(), clips.lengths.tobytes(), clips.digests.tobytes()]
+            parts += [repr((split, clips.names, clips.subjects)).encode(), clips.labels.tobytes(), clips.lengths.tobytes(), clips.digest]
         return fingerprint(*parts)
 
     def describe(self) -> str:
@@ -94,12 +96,8 @@ def load(config: Config) -> DataSet:
 
     Raises InputError that lists every problem which would break a training.
     """
-    root = ROOT / config.data_root if config.data_root else _simulated(config)
-    problems = _Problems()
-    data = _read(root, config, problems)
-    errors = [fault_line(file, line, text) for severity, file, line, text in problems.rows if severity == "error"]
-    if errors:
-        raise InputError("\n".join(errors))
+    root = (ROOT / config.data_root).resolve() if config.data_root else _simulated(config)
+    data, warnings_found = _read_or_cached(root, config)
     if config.action_classes not in (0, len(data.classes)):
         raise InputError(f"setting 'action_classes': {config.action_classes}, but the class table of {root} has {len(data.classes)} classes")
     notes, splits = list(data.notes), data.splits
@@ -110,9 +108,27 @@ def load(config: Config) -> DataSet:
     shared = people_overlap(data)
     notes += [f"{shared.at['train', split]} people of {split} are also in train: scores on {split} do not tell how unseen people would do"
               for split in splits if split != "train" and "train" in splits and shared.at["train", split]]
-    if problems.rows and config.data_root:
-        notes.append(f"{len(problems.rows)} warnings: python -m mbnb verify {config.data_root}")
+    if warnings_found and config.data_root:
+        notes.append(f"{warnings_found} warnings: python -m mbnb verify {config.data_root}")
     return dataclasses.replace(data, notes=tuple(notes))
+
+
+def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
+    """The data set and how many warnings it has, from the cache of its folder where that is as it was. Raises InputError that lists all errors."""
+    sources = [Path(__file__), Path(clips_module.__file__), *sorted(TABLES.glob("*.csv")), Path(config.class_table)]
+    kept = cache_of(root, repr((config.skeleton, config.class_table)).encode(), *(path.read_bytes() for path in sources if path.is_file()))
+    if cached := read_cache(kept):
+        splits, remarks = cached
+        classes = _read_class_table(root, config, _Problems(), [])
+        return DataSet(root, splits, classes, load_skeleton(config.skeleton), tuple(remarks["notes"]), remarks["known_people"],
+                       simulated=(root / SIMULATED).is_file()), remarks["warnings"]
+    problems = _Problems()
+    data = _read(root, config, problems)
+    errors = [fault_line(file, line, text) for severity, file, line, text in problems.rows if severity == "error"]
+    if errors:
+        raise InputError("\n".join(errors))
+    write_cache(kept, data.splits, notes=data.notes, known_people=data.known_people, warnings=len(problems.rows))
+    return data, len(problems.rows)
 
 
 def people_overlap(data: DataSet) -> pd.DataFrame:
@@ -164,7 +180,7 @@ def _read(root: Path, config: Config, problems: _Problems) -> DataSet:
     classes = _read_class_table(root, config, problems, notes)
     subjects, known_people = _read_subjects(root, problems, notes)
     splits = {}
-    seen: dict[int, Path] = {}
+    seen: dict[bytes, Path] = {}
     for split in SPLITS:
         clips = _read_split(root, split, skeleton, classes, subjects, seen, problems, notes)
         if clips is not None:
@@ -212,9 +228,9 @@ def _read_subjects(root: Path, problems: _Problems, notes: list[str]) -> tuple[d
     return subjects, True
 
 
-def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable, subjects: dict[str, str], seen: dict[int, Path],
+def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable, subjects: dict[str, str], seen: dict[bytes, Path],
                 problems: _Problems, notes: list[str]) -> Clips | None:
-    """The split's clips that could be read, or None where there is no such split. `seen`: hash of a clip's frames -> where it lies."""
+    """The split's clips that could be read, or None where there is no such split. `seen`: digest of a clip's frames -> where it lies."""
     folder, packed, label_file = root / split, root / f"{split}.npz", root / f"{split}_labels.txt"
     has_packed, has_labels = _is_file(root, packed, problems), _is_file(root, label_file, problems)
     if not (folder.is_dir() or has_packed):
@@ -250,7 +266,7 @@ def _read_split(root: Path, split: str, skeleton: Skeleton, classes: ClassTable,
         pose = _check_pose(poses[name], where, skeleton, problems) if has_packed else _read_pose(root, where, skeleton, problems)
         if pose is None:
             continue
-        twin = seen.setdefault(hash(pose.tobytes()), where)
+        twin = seen.setdefault(digest_of(pose), where)
         if twin != where:
             problems.warning(where, f"the same frames as {twin.relative_to(root)}")
         kept.append(name)

@@ -65,7 +65,7 @@ def find(table, severity, file, words, line=None):
 
 
 def assert_equal(a: Clips, b: Clips):
-    assert (a.names, a.subjects, a.labels.tolist(), a.offsets.tolist()) == (b.names, b.subjects, b.labels.tolist(), b.offsets.tolist())
+    assert (a.names, a.subjects, a.labels.tolist(), a.lengths.tolist()) == (b.names, b.subjects, b.labels.tolist(), b.lengths.tolist())
     assert np.array_equal(a.frames, b.frames)
     assert a.frames.dtype == b.frames.dtype == np.float32
 
@@ -96,10 +96,10 @@ def test_the_fingerprint_tells_every_difference(tmp_path):
     val = splits()["val"]
     moved = val.frames.copy()
     moved[0, 0, 0] += 1e-3
-    relabelled = Clips(val.frames, val.offsets, val.names, np.array([0, 8, 8, 8]), val.subjects)
+    relabelled = Clips(val.frames, val.starts, val.lengths, val.names, np.array([0, 8, 8, 8]), val.subjects)
     renamed = ClassTable(CLASSES.codes, ("Trembling", *CLASSES.names[1:]), CLASSES.regions, CLASSES.mirror)
-    found = [fingerprint(), fingerprint(val=Clips(moved, val.offsets, val.names, val.labels, val.subjects)), fingerprint(val=relabelled),
-             fingerprint(val=Clips(val.frames, val.offsets, val.names, val.labels, ("g", "g", "h", "k"))), fingerprint(renamed)]
+    found = [fingerprint(), fingerprint(val=Clips(moved, val.starts, val.lengths, val.names, val.labels, val.subjects)), fingerprint(val=relabelled),
+             fingerprint(val=Clips(val.frames, val.starts, val.lengths, val.names, val.labels, ("g", "g", "h", "k"))), fingerprint(renamed)]
     assert len(set(found)) == len(found)
     assert fingerprint() == found[0]
 
@@ -361,7 +361,7 @@ def test_warnings_alone_do_not_stop_a_training(tmp_path):
 
 def save_packed(path, **changes):
     good = splits()["train"]
-    arrays = dict(frames=good.frames, offsets=good.offsets, clip_names=np.array(good.names)) | changes
+    arrays = dict(frames=good.frames, offsets=np.append(0, good.lengths.cumsum()), clip_names=np.array(good.names)) | changes
     np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
 
 
@@ -418,7 +418,7 @@ def test_an_unlabelled_packed_split_may_not_name_paths(tmp_path):
     write_dataset(tmp_path / "data", splits(), CLASSES, packed=True)
     (tmp_path / "data" / "test_labels.txt").unlink()
     two = splits()["test"].take(np.array([0, 0]))
-    np.savez(tmp_path / "data" / "test.npz", frames=two.frames, offsets=two.offsets, clip_names=np.array(["/etc/one", "/etc/two"]))
+    np.savez(tmp_path / "data" / "test.npz", frames=two.gather(), offsets=np.append(0, two.lengths.cumsum()), clip_names=np.array(["/etc/one", "/etc/two"]))
     find(verify(tmp_path / "data"), "error", tmp_path / "data" / "test.npz", "found the path '/etc/one'")
 
 

@@ -35,13 +35,22 @@ def some_clips(count=6, skeleton=SKELETON, frames=(20, 50)):
 
 
 def recipe(clips=None, classes=SIDES, training=False, **settings):
-    config = Config.of(settings)
+    config = Config.of({"rate": 0.0}, settings)  # clips of one length, unless a test says otherwise
     return make_recipe(clips or some_clips(), config, load_skeleton(config.skeleton), classes, CPU, training)
 
 
 def training_batch(made, index, seed=0):
     torch.manual_seed(seed)
-    return made.training_batch(index)
+    (parts, labels), = made.training_batches([index])
+    return torch.cat(parts), labels
+
+
+def test_batch(made, index):
+    (parts,) = made.test_batches([index])
+    return torch.cat(parts)
+
+
+test_batch.__test__ = False
 
 
 ALL = torch.arange(6)
@@ -53,7 +62,7 @@ def test_the_parity_recipe_yields_what_the_original_data_set_yields(shared):
         clips = pack(raw, list("abcd"), [golden[f"label_clip_{i}"] for i in range(4)], list("abcd"))
         made = recipe(clips, recipe="parity", clip_len=golden["n_frames"].item())
         assert isinstance(made, ParityRecipe)
-        batch = made.test_batch(torch.arange(4))
+        batch = test_batch(made, torch.arange(4))
         for i in range(4):
             np.testing.assert_allclose(batch[i], golden[f"out_clip_{i}"], atol=3e-6)
             assert made.labels[i] == golden[f"label_clip_{i}"]
@@ -109,12 +118,12 @@ def test_shapes_and_test_batches_without_chance(settings, shape):
     made = recipe(**settings)
     config = Config.of(settings)
     assert shape[-1] == config.dim_in
-    batch = made.test_batch(ALL)
+    batch = test_batch(made, ALL)
     assert batch.shape == shape
     assert batch.dtype == torch.float32
     assert torch.isfinite(batch).all()
-    torch.testing.assert_close(made.test_batch(ALL), batch, atol=0, rtol=0)
-    torch.testing.assert_close(made.test_batch(torch.tensor([4, 1])), batch[[4, 1]])
+    torch.testing.assert_close(test_batch(made, ALL), batch, atol=0, rtol=0)
+    torch.testing.assert_close(test_batch(made, torch.tensor([4, 1])), batch[[4, 1]])
     moved, labels = training_batch(made, ALL)
     assert moved.shape == shape
     assert torch.isfinite(moved).all()
@@ -124,9 +133,9 @@ def test_shapes_and_test_batches_without_chance(settings, shape):
 def test_the_default_recipe_forgets_a_persons_size_place_and_facing():
     clips = some_clips()
     turned = transforms.rotate(torch.tensor(clips.frames) * 1.4, torch.tensor(0.7)) + torch.tensor([0.3, -0.8, 1.1])
-    other = pack(np.split(turned.numpy(), clips.offsets[1:-1]), clips.names, clips.labels, clips.subjects)
-    torch.testing.assert_close(recipe(other, clip_len=24).test_batch(ALL), recipe(clips, clip_len=24).test_batch(ALL), atol=1e-3, rtol=1e-4)
-    batch = recipe(clips, clip_len=60, motion=False, smooth=0).test_batch(ALL)[:, 0]
+    other = pack(np.split(turned.numpy(), clips.starts[1:]), clips.names, clips.labels, clips.subjects)
+    torch.testing.assert_close(test_batch(recipe(other, clip_len=24), ALL), test_batch(recipe(clips, clip_len=24), ALL), atol=1e-3, rtol=1e-4)
+    batch = test_batch(recipe(clips, clip_len=60, motion=False, smooth=0), ALL)[:, 0]
     hips, trunk = (batch[:, :, a] - batch[:, :, b] for a, b in (SKELETON.index("L_Hip", "R_Hip"), SKELETON.index("Neck", "Pelvis")))
     assert (hips[..., 0].mean(1) > 0).all()
     assert trunk.norm(dim=-1).median(1).values.tolist() == pytest.approx([1] * 6, abs=0.03)
@@ -134,8 +143,8 @@ def test_the_default_recipe_forgets_a_persons_size_place_and_facing():
 
 def test_clips_do_not_run_into_each_other():
     clips = some_clips()
-    alone = [recipe(clips.take(np.array([i])), clip_len=40).test_batch(torch.tensor([0])) for i in range(6)]
-    torch.testing.assert_close(torch.cat(alone), recipe(clips, clip_len=40).test_batch(ALL))
+    alone = [test_batch(recipe(clips.take(np.array([i])), clip_len=40), torch.tensor([0])) for i in range(6)]
+    torch.testing.assert_close(torch.cat(alone), test_batch(recipe(clips, clip_len=40), ALL))
 
 
 def test_velocities_are_per_second_whatever_the_length_of_the_clip():
@@ -144,17 +153,17 @@ def test_velocities_are_per_second_whatever_the_length_of_the_clip():
     for pose in poses:
         pose[..., 0] += 0.25 * np.arange(len(pose))[:, None] / 30  # the trunk measures 0.5 m
     clips = pack(poses, list("abc"), [0, 1, 2], list("abc"))
-    velocity = recipe(clips, clip_len=20, fps=30).test_batch(torch.arange(3))[..., 3:]
+    velocity = test_batch(recipe(clips, clip_len=20, fps=30), torch.arange(3))[..., 3:]
     # Sensor noise tilts the trunk a little.
     torch.testing.assert_close(velocity[:, 0, :-1, :, 0], torch.full((3, 19, 17), 0.5), atol=0.01, rtol=0)
-    twice = recipe(clips, clip_len=20, fps=60).test_batch(torch.arange(3))[..., 3:]
+    twice = test_batch(recipe(clips, clip_len=20, fps=60), torch.arange(3))[..., 3:]
     torch.testing.assert_close(twice, 2 * velocity)
 
 
 def test_without_augmentation_training_sees_what_tests_see_but_for_the_limbs():
     made = recipe(clip_len=24, motion=False, **STILL)
     seen, labels = training_batch(made, ALL)
-    plain = made.test_batch(ALL)
+    plain = test_batch(made, ALL)
     assert labels.tolist() == made.labels.tolist()
     parents, children = (list(ends) for ends in zip(*SKELETON.bones))
     lengths = [(batch[:, 0, :, children] - batch[:, 0, :, parents]).norm(dim=-1) for batch in (seen, plain)]
@@ -174,7 +183,7 @@ def test_training_sees_parts_of_a_clip_faster_or_slower():
     clips = pack([pose], ["c"], [0], ["p"])
     made = recipe(clips, clip_len=24, smooth=0, **STILL | {"stretch": 0.3})
     batch, _ = training_batch(made, torch.zeros(200, dtype=torch.long))
-    plain = made.test_batch(torch.tensor([0]))
+    plain = test_batch(made, torch.tensor([0]))
     forearm, before = ((b[:, 0, :, wrist] - b[:, 0, :, elbow]) for b in (batch, plain))
     length = forearm[..., [0, 2]].norm(dim=-1, keepdim=True) / before[..., [0, 2]].norm(dim=-1, keepdim=True)
     time = (forearm / length / before[:, -1:, 1:2])[..., 1]  # (200, 24), 0 at the beginning of the clip and 1 at its end
@@ -243,7 +252,7 @@ def test_the_skeleton_table_decides_the_number_of_joints_everywhere(settings):
     assert logits.shape == (6, 3)
     torch.nn.functional.cross_entropy(logits, labels).backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.head.parameters())
-    assert model.eval()(made.test_batch(ALL)).shape == (6, 3)
+    assert model.eval()(test_batch(made, ALL)).shape == (6, 3)
 
 
 @pytest.mark.parametrize("name", ["default", "parity"])
@@ -253,7 +262,7 @@ def test_one_short_clip_is_enough(name):
     batch, labels = training_batch(made, torch.tensor([0]))
     assert torch.isfinite(batch).all()
     assert labels.tolist() == [2]
-    assert torch.isfinite(made.test_batch(torch.tensor([0]))).all()
+    assert torch.isfinite(test_batch(made, torch.tensor([0]))).all()
 
 
 def test_make_recipe_chooses_by_the_setting():

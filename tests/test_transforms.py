@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.signal import savgol_filter
 
 from mbnb import transforms
 from mbnb.skeleton import COCO17, HALPE26, load_skeleton, to_h36m
@@ -83,9 +84,12 @@ def person(frames=20, seed=0):
 
 def test_standardising_forgets_size_place_and_facing_and_keeps_proportions():
     pose = person()
-    measured = transforms.standardise(pose, SKELETON)
     other = transforms.rotate(pose * 1.3, torch.tensor(0.6)) + torch.tensor([0.4, -0.2, 2.0])
-    torch.testing.assert_close(transforms.standardise(other, SKELETON), measured, atol=1e-5, rtol=0)
+    both = transforms.standardise(torch.cat([pose, other[:15], other]), torch.tensor([20, 15, 20]), SKELETON)
+    measured = transforms.standardise(pose, torch.tensor([20]), SKELETON)
+    torch.testing.assert_close(both[35:], measured, atol=1e-5, rtol=0)
+    torch.testing.assert_close(both[:20], measured, atol=1e-6, rtol=0)
+    torch.testing.assert_close(both[20:35], transforms.standardise(other[:15], torch.tensor([15]), SKELETON), atol=1e-5, rtol=0)
     ratio = (measured[:, 3] - measured[:, 2]).norm(dim=-1) / (pose[:, 3] - pose[:, 2]).norm(dim=-1)
     torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio))
     assert measured[:, 0].std() > 0, "the pelvis' own movement must stay"
@@ -104,9 +108,22 @@ def test_limbs_scale_without_bending():
     pose = person()[None]
     factors = torch.ones(1, 17)
     factors[0, 13] = 1.5
-    scaled = transforms.scale_limbs(pose, factors, SKELETON)
+    scaled = transforms.reshape_bodies(pose, transforms.limb_scales(factors, SKELETON), torch.eye(3)[None])
     torch.testing.assert_close(scaled[:, :, :13], pose[:, :, :13])
     torch.testing.assert_close(scaled[:, :, 13] - scaled[:, :, 12], 1.5 * (pose[:, :, 13] - pose[:, :, 12]))
+
+
+def test_turning_about_three_axes_is_one_rotation():
+    pose, angles = person()[None].expand(4, -1, -1, -1), torch.tensor([[0.4, 0, 0], [0, 0.4, 0], [0, 0, 0.4], [0.3, -0.2, 0.1]])
+    turn = transforms.turns(angles)
+    torch.testing.assert_close(turn @ turn.transpose(1, 2), torch.eye(3).expand(4, 3, 3))
+    torch.testing.assert_close(torch.linalg.det(turn), torch.ones(4))
+    turned = transforms.reshape_bodies(pose, torch.eye(17).expand(4, 17, 17), turn)
+    torch.testing.assert_close(turned[0], transforms.rotate(pose[0], torch.tensor(0.4)))
+    for axis, kept in ((0, 1), (1, 0), (2, 2)):
+        torch.testing.assert_close(turned[axis, ..., kept], pose[axis, ..., kept])
+    vertical, x, z = (turn[i] for i in range(3))
+    torch.testing.assert_close(transforms.turns(torch.tensor([[0.4, 0.4, 0.4]]))[0], z @ x @ vertical)
 
 
 def test_motion_is_velocity_per_second():
@@ -116,10 +133,18 @@ def test_motion_is_velocity_per_second():
 
 
 def test_smoothing_keeps_a_slow_movement_and_quiets_noise():
-    time = np.arange(90) / 30
-    nod = np.sin(2 * np.pi * 1.5 * time)[:, None, None]
-    assert np.ptp(transforms.smooth(nod)) > 0.8 * np.ptp(nod)
-    noise = np.random.default_rng(0).standard_normal((3000, 1, 1))
-    assert transforms.smooth(noise).std() < 0.65 * noise.std()
-    for frames in (2, 3, 4):
-        assert transforms.smooth(np.ones((frames, 17, 3))).shape == (frames, 17, 3)
+    time = torch.arange(90) / 30
+    nod = torch.sin(2 * torch.pi * 1.5 * time)[:, None, None]
+    assert np.ptp(transforms.smooth(nod, torch.tensor([90])).numpy()) > 0.8 * np.ptp(nod.numpy())
+    noise = torch.randn(3000, 1, 1, generator=torch.Generator().manual_seed(0))
+    assert transforms.smooth(noise, torch.tensor([3000])).std() < 0.65 * noise.std()
+
+
+@pytest.mark.parametrize("window", [5, 7, 11])
+def test_smoothing_many_clips_is_what_scipy_does_with_each(window):
+    lengths = torch.tensor([2, 40, 7, 3, 11, 4, 6, 30, 5])
+    frames = torch.randn(int(lengths.sum()), 17, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for clip, smoothed in zip(frames.split(lengths.tolist()), transforms.smooth(frames, lengths, window).split(lengths.tolist())):
+        width = min(window, len(clip) - 1 + len(clip) % 2)
+        expected = savgol_filter(clip.numpy(), width, 2, axis=0) if width > 2 else clip.numpy()
+        np.testing.assert_allclose(smoothed, expected, atol=1e-12)

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from scipy.signal import find_peaks
 
 from mbnb.classes import read_classes
@@ -277,7 +278,7 @@ def test_a_recorded_nod_is_read_and_drawn(shared, tmp_path):
     assert len(world) == len(image) == len(visibility) == 50 and np.isfinite(world).all()
     face_up = world[:, [2, 5]].mean(1) - world[:, [9, 10]].mean(1)
     pitch = np.degrees(np.arctan2(face_up[:, 2], -face_up[:, 1]))  # (T,)
-    nod = smooth(pitch[:, None, None])[:, 0, 0]
+    nod = smooth(torch.tensor(pitch)[:, None, None], torch.tensor([50]))[:, 0, 0].numpy()
     assert 2 < np.ptp(nod) < 15 and np.ptp(nod) > 5 * (pitch - nod).std()
     assert len(find_peaks(nod, prominence=0.5)[0]) + len(find_peaks(-nod, prominence=0.5)[0]) >= 2
 
