@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup run test lab lock
+.PHONY: setup run test lab bench lock
 
 setup: $(VENV)/.installed
 
@@ -21,6 +21,9 @@ test: setup
 
 lab: setup
 	$(BIN)/python -m jupyterlab notebooks
+
+bench: setup
+	$(BIN)/python -m mbnb bench
 
 # Writes the lock file anew from what is installed now.
 lock: setup

@@ -184,6 +184,17 @@ def monitor(name: str, files: tuple[Path, ...], parameters: tuple[tuple[str, str
     click.echo(f"epoch {history['epoch'].iloc[-1]} of {epochs}; curves: {figures.save_figure(figures.curves(history), config, 'curves')}")
 
 
+@main.command()
+@click.option("--quick", is_flag=True, help="The smallest sizes only, to try the code.")
+@_settings
+def bench(quick: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Measure speed and memory beside a plain reference; a table and a picture in outputs/benchmark/."""
+    from mbnb.benchmark import benchmark
+    config = Config.of({"run": "benchmark"}, _collect(files, parameters))
+    click.echo(benchmark(config, quick).to_string(index=False, float_format="%.3g", na_rep=""))
+    click.echo(f"picture: {config.run_dir / 'benchmark.png'}")
+
+
 def _with_checkpoint(checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> Config:
     """The settings that the checkpoint carries, then the user's; results go to the checkpoint's own run, or to one of its name."""
     from mbnb.checkpoints import read_checkpoint

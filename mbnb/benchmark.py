@@ -1,0 +1,319 @@
+"""How fast mbnb is beside the plain reference of `mbnb.plain`: both in one process, in turn, medians of their ratios.
+
+Absolute speeds of a shared machine drift; the ratio of two neighbouring runs hardly does. Peak memory is measured in
+processes of its own. All clips are random numbers: speed does not depend on what they show.
+"""
+
+import json
+import multiprocessing
+import platform
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from mbnb import plain
+from mbnb.checkpoints import build_model
+from mbnb.classes import read_classes
+from mbnb.clips import Clips, pack, write_dataset
+from mbnb.config import Config
+from mbnb.dataset import load
+from mbnb.devices import mixed_precision, pick_device
+from mbnb.figures import speed
+from mbnb.files import replacing, write_text
+from mbnb.model import PIECE_TOKENS
+from mbnb.recipes import make_recipe
+from mbnb.skeleton import load_skeleton
+from mbnb.training import make_fast
+
+SIZES = ("demo", "ma52", "lite")
+FRAMES = (64, 243)
+BATCH, CLASSES = 24, 52
+SPAN = (45, 75)  # frames of the clips of an epoch, as MA-52's demonstration clips have
+MEMORY_SHARE = 0.85  # of the machine's memory, for the reference
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure: the work of `clips` clips, done by us and by the reference."""
+
+    task: str
+    size: str
+    frames: int
+    clips: int
+    ours: Callable[[], object]
+    reference: Callable[[], object]
+    flops: float = 0.0  # of ours, for all the clips; 0 where arithmetic is not the point
+
+
+def benchmark(config: Config, quick: bool = False) -> pd.DataFrame:
+    """Measure everything, print it as it comes, and write benchmark.csv, benchmark.json and the figure to the run's folder.
+
+    A row for each task, size and number of frames: clips per second of both, their ratio, achieved GFLOP/s and its share of
+    the machine's fastest matrix product at the model's shapes. `quick` takes the smallest sizes only, to try the code.
+    """
+    device = pick_device(config)
+    sizes, frames = (SIZES[:1], FRAMES[:1]) if quick else (SIZES, FRAMES)
+    rows = [_memory(size, count, 2 if quick else BATCH) for size in sizes[:2][-1:] for count in frames]
+    with torch.random.fork_rng(), tqdm(desc="measuring", unit="case", leave=False) as bar:
+        torch.manual_seed(config.seed)
+        for make in _cases(config, device, sizes, frames, quick):
+            case = make()
+            rows.append(_measure(case, _peak(case.size, device) if case.flops else None, rounds=2 if quick else 5 if case.frames < 243 else 3))
+            tqdm.write(pd.DataFrame(rows[-1:]).to_string(index=False, header=len(rows) == 3, float_format="%.3g"))
+            bar.update()
+            del case
+    table = pd.DataFrame(rows)
+    with replacing(config.run_dir / "benchmark.csv") as part:
+        table.to_csv(part, index=False, float_format="%.4g")
+    machine = {"processor": platform.processor() or platform.machine(), "cores": psutil.cpu_count(logical=False), "threads": torch.get_num_threads(),
+               "memory_gb": round(psutil.virtual_memory().total / 1e9, 1), "torch": torch.__version__,
+               "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu"}
+    write_text(config.run_dir / "benchmark.json", json.dumps(machine, indent=2) + "\n")
+    for suffix in ("png", "pdf"):
+        with replacing(config.run_dir / f"benchmark.{suffix}") as part:
+            speed(table).savefig(part, format=suffix)
+    if device.type == "cuda":
+        print(_kernels(config, device))
+    return table
+
+
+def flops_per_clip(config: Config, frames: int, joints: int = 17) -> float:
+    """Floating-point operations of one person's forward pass; a training step takes three times as many."""
+    dim, hidden = config.dim_feat, config.mlp_ratio * config.dim_feat
+    linear = 2 * (4 * dim * dim + 2 * dim * hidden)  # a token's qkv, proj, fc1 and fc2
+    attention = 4 * dim  # a token's scores and sums over one other token
+    block = 2 * linear + attention * (frames + joints)
+    ends = 2 * dim * (config.dim_in + config.dim_rep)
+    return frames * joints * (config.depth * (2 * block + 2 * 2 * dim * 2) + ends)
+
+
+def _cases(config: Config, device: torch.device, sizes: tuple[str, ...], frames: tuple[int, ...], quick: bool):
+    for size in sizes:
+        for count in frames:
+            settings = Config.of({"preset": size, "rate": 0.0, "clip_len": count, "device": config.device, "precision": config.precision, "compile": config.compile})
+            fits = _fitting_batch(settings, count, device)
+            batches = [min(fits, 4 if quick else BATCH)]
+            batches += [4] if (size, count) == ("ma52", 243) else []
+            for batch in batches:
+                yield lambda settings=settings, batch=batch: _training_step(settings, batch, device)
+            yield lambda settings=settings, batch=batches[0]: _evaluation(settings, batch, device)
+    for count in frames:
+        yield lambda count=count: _input_pipeline(count, 2 * BATCH if quick else 20 * BATCH, device)
+    yield lambda: _input_pipeline(0, 2 * BATCH if quick else 20 * BATCH, device)
+    yield lambda: _loading(20 if quick else 2000)
+    yield lambda: _epoch(sizes[:2][-1], 8 if quick else BATCH, device)
+
+
+def _fitting_batch(settings: Config, frames: int, device: torch.device) -> int:
+    """The largest batch, at most BATCH, whose training step by the reference fits into the memory."""
+    if device.type == "cuda":
+        return BATCH
+    stored = 8 * settings.depth * (2 * settings.num_heads * (frames + 17) + (26 + 6 * settings.mlp_ratio) * settings.dim_feat)  # bytes a token, roughly
+    return int(max(1, min(BATCH, MEMORY_SHARE * psutil.virtual_memory().available / (4 * stored * frames * 17))))
+
+
+def _measure(case: Case, peak: float | None, rounds: int) -> dict[str, object]:
+    times = {"ours": [], "reference": []}
+    for _ in range(rounds + 1):  # the first round only warms up
+        for name in times:
+            began = time.perf_counter()
+            getattr(case, name)()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - began)
+    ours, reference = (statistics.median(times[name][1:]) for name in times)
+    ratio = statistics.median(b / a for a, b in zip(times["ours"][1:], times["reference"][1:]))
+    rate = case.flops / ours / 1e9
+    return {"task": case.task, "size": case.size, "frames": case.frames or "native", "clips": case.clips, "ours": case.clips / ours,
+            "reference": case.clips / reference, "unit": "clips/s", "ratio": ratio, "GFLOP/s": rate or np.nan, "share of peak": rate / peak if peak else np.nan}
+
+
+def _peak(size: str, device: torch.device) -> float:
+    """GFLOP/s of the fastest matrix product at the shapes of a model of this size, now."""
+    config = Config.of({"preset": size})
+    dtype = torch.bfloat16 if mixed_precision(config, device) else torch.float32
+    best = 0.0
+    for wide in (3 * config.dim_feat, round(config.mlp_ratio * config.dim_feat)):
+        x, weight = torch.randn(PIECE_TOKENS, config.dim_feat, device=device, dtype=dtype), torch.randn(wide, config.dim_feat, device=device, dtype=dtype)
+        for _ in range(20):
+            began = time.perf_counter()
+            for _ in range(5):
+                F.linear(x, weight)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            best = max(best, 5 * 2 * x.numel() * wide / (time.perf_counter() - began) / 1e9)
+    return best
+
+
+def _ours(settings: Config, device: torch.device) -> Callable[[list[Tensor], Tensor], None]:
+    """Our training step on the parts of a batch and its labels."""
+    model = build_model(settings, CLASSES, 17).to(device).train()
+    make_fast(model, settings, device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+
+    def step(parts: list[Tensor], labels: Tensor) -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(settings, device)):
+            output = model(parts)
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(output.float(), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def _reference(settings: Config, device: torch.device) -> Callable[[Tensor, Tensor], None]:
+    """The reference's training step on a batch and its labels."""
+    weights = dict(build_model(Config.of({"preset": settings.preset, "recipe": "parity"}), CLASSES, 17).to(device).state_dict(keep_vars=True))
+    optimizer = torch.optim.AdamW([weight for weight in weights.values() if weight.requires_grad], lr=1e-4)
+
+    def step(people: Tensor, labels: Tensor) -> None:
+        output = plain.logits(weights, people, settings.num_heads, dropout=0.7, training=True)
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(output, labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def _steps(settings: Config, batch: int, device: torch.device) -> tuple[Callable[[], None], Callable[[], None]]:
+    """A training step on `batch` clips of `clip_len` frames, ours and the reference's."""
+    labels = torch.randint(0, CLASSES, (batch,), device=device)
+    clips = torch.randn(batch, 1, settings.clip_len, 17, settings.dim_in, device=device)
+    people = torch.randn(batch, 2, settings.clip_len, 17, 3, device=device)
+    ours, reference = _ours(settings, device), _reference(settings, device)
+    return lambda: ours([clips], labels), lambda: reference(people, labels)
+
+
+def _training_step(settings: Config, batch: int, device: torch.device) -> Case:
+    ours, reference = _steps(settings, batch, device)
+    return Case("training step", settings.preset, settings.clip_len, batch, ours, reference, 3 * batch * flops_per_clip(settings, settings.clip_len))
+
+
+def _evaluation(settings: Config, batch: int, device: torch.device) -> Case:
+    frames = settings.clip_len
+    model = build_model(settings, CLASSES, 17).to(device).eval()
+    weights = build_model(Config.of({"preset": settings.preset, "recipe": "parity"}), CLASSES, 17).to(device).state_dict()
+    clips, people = torch.randn(batch, 1, frames, 17, settings.dim_in, device=device), torch.randn(batch, 2, frames, 17, 3, device=device)
+
+    @torch.no_grad()
+    def ours() -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(settings, device)):
+            model([clips])
+
+    @torch.no_grad()
+    def reference() -> None:
+        plain.logits(weights, people, settings.num_heads)
+
+    return Case("evaluation", settings.preset, frames, batch, ours, reference, batch * flops_per_clip(settings, frames))
+
+
+def _random_clips(count: int) -> Clips:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(SPAN[0], SPAN[1] + 1, count)
+    poses = [(rng.normal(0, 0.3, (1, 17, 3)) + rng.normal(0, 0.01, (length, 17, 3)).cumsum(0)).astype(np.float32) for length in lengths]
+    return pack(poses, [f"clip{i:06d}" for i in range(count)], np.arange(count) % CLASSES, [f"person{i % 10}" for i in range(count)])
+
+
+def _input_pipeline(frames: int, count: int, device: torch.device) -> Case:
+    """All clips augmented once, in batches; with 0 frames near their own length, by the reference at 243."""
+    clips = _random_clips(count)
+    config = Config.of({"preset": "ma52", **({"rate": 0.0, "clip_len": frames} if frames else {})})
+    recipe = make_recipe(clips, config, load_skeleton(), read_classes("document"), device, training=True)
+    reference = plain.PlainDataSet(list(clips), frames or 243, np.random.default_rng(0))
+    batches = torch.randperm(count).split(BATCH)
+    return Case("input pipeline", "", frames, count, lambda: [None for _ in recipe.training_batches(batches)],
+                lambda: [reference.training_batch(index.tolist()).to(device) for index in batches])
+
+
+def _loading(count: int) -> Case:
+    """A data set on disk that was read before, against one file after another."""
+    clips = _random_clips(count)
+    root = Path(tempfile.mkdtemp()) / "clips"
+    write_dataset(root, {"train": clips}, read_classes("document"))
+    config = Config.of({"data_root": str(root), "val_fraction": 0.0})
+
+    def reference() -> None:
+        poses = [np.load(root / "train" / name / "pose_3d.npy") for name in clips.names]
+        plain.PlainDataSet(poses, 243, np.random.default_rng(0))
+
+    def ours() -> None:
+        data = load(config)
+        make_recipe(data.splits["train"], config, data.skeleton, data.classes, torch.device("cpu"), training=True)
+
+    return Case("loading", "", 0, count, ours, reference)
+
+
+def _epoch(size: str, count: int, device: torch.device) -> Case:
+    """A batch of clips of 45 to 75 frames from the data to the step: near their own length, by the reference at 243 frames."""
+    clips = _random_clips(count)
+    settings = Config.of({"preset": size, "rate": 30.0})
+    recipe = make_recipe(clips, settings, load_skeleton(), read_classes("document"), device, training=True)
+    data = plain.PlainDataSet(list(clips), 243, np.random.default_rng(0))
+    labels = torch.as_tensor(clips.labels, device=device)
+    our_step, reference_step = _ours(settings, device), _reference(settings, device)
+
+    def ours() -> None:
+        for parts, y in recipe.training_batches([torch.randperm(count)]):
+            our_step(parts, y)
+
+    def reference() -> None:
+        reference_step(data.training_batch(list(range(count))).to(device), labels)
+
+    mean = recipe.frames_of.double().mean().item()
+    return Case("epoch", size, 0, count, ours, reference, 3 * count * flops_per_clip(settings, round(mean)))
+
+
+def _memory(size: str, frames: int, batch: int) -> dict[str, object]:
+    peaks = {}
+    for name in ("ours", "reference"):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            peaks[name] = pool.apply(_peak_memory, (name, size, frames, batch))
+    return {"task": "peak memory of a training step", "size": size, "frames": frames, "clips": batch, **peaks, "unit": "GB",
+            "ratio": peaks["reference"] / peaks["ours"], "GFLOP/s": np.nan, "share of peak": np.nan}
+
+
+def _peak_memory(name: str, size: str, frames: int, batch: int) -> float:
+    """GB that two training steps take beyond what the process had before."""
+    settings = Config.of({"preset": size, "rate": 0.0, "clip_len": frames, "device": "cpu"})
+    step = dict(zip(("ours", "reference"), _steps(settings, batch, torch.device("cpu"))))[name]
+    before = psutil.Process().memory_info().rss
+    step()
+    step()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 1e9
+
+
+def _kernels(config: Config, device: torch.device) -> str:
+    """The ten costliest kernels of a training step, and the share of the memory's bandwidth that a step needs at the least."""
+    settings = Config.of({"preset": "ma52", "rate": 0.0, "clip_len": 243, "device": config.device})
+    step, _ = _steps(settings, BATCH, device)
+    for _ in range(3):
+        step()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        step()
+        torch.cuda.synchronize()
+    block = torch.empty(1 << 28, device=device)
+    times = []
+    for work in (lambda: block.copy_(block.flip(0)), step):
+        work()
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        work()
+        torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    bandwidth = 4 * block.nbytes / times[0]  # flip and copy read and write once each
+    model = build_model(settings, CLASSES, 17)
+    moved = 2 * model.backbone.bytes_per_token * BATCH * 243 * 17 / (2 if mixed_precision(settings, device) else 1)  # written once, read once
+    return (f"{profile.key_averages().table(sort_by='self_cuda_time_total', row_limit=10)}\n"
+            f"memory bandwidth {bandwidth / 1e12:.2f} TB/s; what a step keeps for its gradients takes {moved / bandwidth / times[1]:.0%} of it")

@@ -107,7 +107,7 @@ def load_trained(path: str | Path, config: Config) -> Trained:
         raise InputError(f"{path}: has no action head, so it predicts nothing; train from it with init_from")
     if isinstance(content.get("config"), dict):
         try:
-            config = Config.of(content["config"])
+            config = Config.of({"rate": 0.0}, content["config"])  # files without a rate were trained on clip_len frames of every clip
         except InputError as error:
             raise InputError(f"{path}: carries settings that this version does not take: {error}") from None
     try:
@@ -122,7 +122,7 @@ def load_trained(path: str | Path, config: Config) -> Trained:
             att_fuse="backbone.ts_attn.0.weight" in weights)
     except (KeyError, IndexError, ValueError) as error:
         raise InputError(f"{path}: expected the weights of a whole action model ({type(error).__name__}: {error})") from None
-    if feat % config.num_heads or config.clip_len > config.maxlen:
+    if feat % config.num_heads or (config.one_length and config.clip_len > config.maxlen):
         raise InputError(f"{path}: {feat} channels and {config.maxlen} frames do not go with num_heads {config.num_heads} and clip_len {config.clip_len}")
     model = build_model(config, weights["head.fc2.weight"].shape[0], joints)
     report = load_weights(model, weights)

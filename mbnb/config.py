@@ -162,7 +162,7 @@ class Config:
             faults.append(f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}")
         if self.simulated_test_people >= self.simulated_people:
             faults.append(f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}")
-        if self.clip_len > self.maxlen:
+        if self.one_length and self.clip_len > self.maxlen:
             faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}), found {self.clip_len}")
         if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
             faults.append(f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}")
@@ -187,6 +187,11 @@ class Config:
     @property
     def parity(self) -> bool:
         return self.recipe == "parity"
+
+    @property
+    def one_length(self) -> bool:
+        """Whether the model sees `clip_len` frames of every clip."""
+        return self.parity or not self.rate
 
     @property
     def dim_in(self) -> int:

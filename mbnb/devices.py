@@ -10,14 +10,14 @@ import platform
 # torch reads this at its first large allocation: huge pages spare a processor most of the cost of fresh memory.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
-import psutil  # noqa: E402
-import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402
-from lightning_fabric import Fabric  # noqa: E402
-from torch import Tensor  # noqa: E402
+import psutil
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor
 
-from mbnb.config import Config  # noqa: E402
-from mbnb.files import InputError  # noqa: E402
+from mbnb.config import Config
+from mbnb.files import InputError
 
 M_TRIM_THRESHOLD = -1  # glibc's name for a setting of its allocator
 

@@ -142,7 +142,7 @@ class DefaultRecipe:
 def fitting_lengths(lengths: np.ndarray, config: Config) -> Tensor:
     """(N,) how many frames the model sees of clips of `lengths`: the nearest of LENGTHS at `config.rate` frames a second, at
     most `config.maxlen`; `config.clip_len` of every clip where the rate is 0."""
-    if not config.rate:
+    if config.one_length:
         return torch.full((len(lengths),), config.clip_len)
     choices = np.array([length for length in LENGTHS if length < config.maxlen] + [config.maxlen])
     wished = np.maximum(lengths * config.rate / config.fps, 1)

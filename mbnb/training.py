@@ -62,6 +62,14 @@ def record_environment(config: Config, data: DataSet) -> None:
     write_text(config.run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
 
 
+def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
+    """Compile the model where that pays, and let its training keep no more for its gradients than the device's memory bears."""
+    keep_freed_memory()
+    if mode := compile_mode(config, device):
+        model.backbone.compile(mode=mode, dynamic=True)  # one graph for all lengths
+    model.keep_tokens = free_memory(device) * KEEP_SHARE[device.type] / model.backbone.bytes_per_token
+
+
 @torch.no_grad()
 def predict_batches(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, config: Config, description: str = "", fabric: Fabric | None = None) -> np.ndarray:
     """Probabilities (N, C) of all clips of a recipe, in their order; processes that train together share the work."""
@@ -91,16 +99,16 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     Goes on from `checkpoints/latest.pt` of the run where there is one, as if there had been no break. Raises InputError
     where that file belongs to other settings or other data. With `config.devices` processes of its own where there are several.
     """
-    if config.devices > 1 and not launched():
-        return _train_in_processes(config, data, on_epoch)
     train_clips, val_clips = data.splits.get("train"), data.splits.get("val")
     if train_clips is None or len(train_clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}")
+    steps = math.ceil(len(train_clips) / config.batch_size)
+    if len(train_clips) // steps < config.devices:
+        raise InputError(f"setting 'devices': {config.devices} processes cannot share batches of {len(train_clips) // steps} clips")
+    if config.devices > 1 and not launched():
+        return _train_in_processes(config, data, on_epoch)
     fabric = connect(config)
-    device, steps = fabric.device, math.ceil(len(train_clips) / config.batch_size)
-    if len(train_clips) // steps < fabric.world_size:
-        raise InputError(f"setting 'devices': {fabric.world_size} processes cannot share batches of {len(train_clips) // steps} clips")
-    keep_freed_memory()
+    device = fabric.device
     torch.manual_seed(config.seed)
     model = build_model(config, len(data.classes), len(data.skeleton)).to(device)
     if config.init_from:
@@ -130,10 +138,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         optimizer.load_state_dict(content["optimizer"])
         schedule.load_state_dict(content["schedule"])
         history = content["history"]
-    if mode := compile_mode(config, device):
-        model.backbone.compile(mode=mode, dynamic=True)  # one graph for all lengths
+    make_fast(model, config, device)
     engine, stepper = fabric.setup(model, optimizer)
-    model.keep_tokens = free_memory(device) * KEEP_SHARE[device.type] / model.backbone.bytes_per_token
     start = len(history)
     if start < config.epochs and fabric.is_global_zero:
         record_environment(config, data)
@@ -176,12 +182,15 @@ def _train_in_processes(config: Config, data: DataSet, on_epoch: Callable[[pd.Da
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.devices}", "-m", "mbnb", "train", "-f", str(settings)]
     with open(log, "w") as file, tqdm(total=config.epochs, desc=f"training in {config.devices} processes", unit="epoch") as bar, \
             subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT, env=os.environ | {"TQDM_DISABLE": "1"}) as processes:
-        while processes.poll() is None:
+        shown, ended = 0, False
+        while not ended:
             time.sleep(0.5)
+            ended = processes.poll() is not None
             history = pd.read_csv(rows) if rows.exists() else []
-            if len(history) > bar.n and on_epoch:
+            if len(history) > shown and on_epoch:
                 on_epoch(history)
-            bar.update(len(history) - bar.n)
+            bar.update(len(history) - shown)
+            shown = len(history)
     if processes.returncode:
         raise InputError(f"training in {config.devices} processes failed; the end of {log}:\n" + "\n".join(log.read_text().splitlines()[-20:]))
     return pd.read_csv(rows)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mbnb import dataset
 from mbnb.classes import ClassTable, read_classes, write_classes
 from mbnb.clips import UNLABELLED, Clips, pack, read_labels, write_dataset
 from mbnb.config import Config
@@ -468,3 +469,70 @@ def test_recordings_of_real_people_load_with_warnings(name, counts, classes, reg
     overlap = people_overlap(data).to_numpy()
     assert (overlap - np.diag(overlap.diagonal()) == 0).all()
     assert not data.simulated
+
+
+@pytest.fixture
+def cached(monkeypatch, tmp_path):
+    """A small data set that is worth a cache; the folder of all caches; how often a data set was read."""
+    monkeypatch.setattr("mbnb.cache.WORTH", 1)
+    monkeypatch.setattr("mbnb.cache.ROOT", tmp_path / "checkout")
+    readings = []
+    read = dataset._read
+    monkeypatch.setattr(dataset, "_read", lambda *given: readings.append(1) or read(*given))
+    write_dataset(tmp_path / "data", splits(), CLASSES)
+    return tmp_path / "data", tmp_path / "checkout" / "data" / "cache", readings
+
+
+def test_a_data_set_is_read_once_and_then_taken_from_its_cache(cached):
+    root, folder, readings = cached
+    first, again = load(config(root)), load(config(root))
+    assert len(readings) == 1 and len(list(folder.iterdir())) == 1
+    assert isinstance(again.splits["train"].frames, np.memmap)
+    for split in first.splits:
+        assert_equal(first.splits[split], again.splits[split])
+    assert (first.notes, first.known_people, first.classes, first.fingerprint()) == (again.notes, again.known_people, again.classes, again.fingerprint())
+
+
+@pytest.mark.parametrize("change", [
+    lambda root: np.save(next(root.glob("train/*/pose_3d.npy")), person(77, 9)),
+    lambda root: shutil.rmtree(next(root.glob("val/*"))),
+    lambda root: (root / "subjects.csv").unlink(),
+    lambda root: (root / "train_labels.txt").write_text((root / "train_labels.txt").read_text().replace(" 8\n", " 17\n")),
+], ids=["a clip", "a clip less", "no people", "labels"])
+def test_a_change_of_the_data_makes_a_new_cache_and_removes_the_old_one(cached, change):
+    root, folder, readings = cached
+    before = load(config(root)).fingerprint()
+    change(root)
+    try:
+        after = load(config(root)).fingerprint()
+    except InputError:  # a label without its clip
+        after = None
+    assert len(readings) == 2 and before != after
+    assert len(list(folder.iterdir())) == 1
+    assert load(config(root, val_fraction=0.0)).fingerprint() == after if after else True
+
+
+def test_a_faulty_data_set_is_not_cached_and_an_unwritable_cache_is_no_fault(cached):
+    root, folder, readings = cached
+    pose = next(root.glob("train/*/pose_3d.npy"))
+    good = pose.read_bytes()
+    np.save(pose, np.full((5, 17, 3), np.nan))
+    for _ in range(2):
+        with pytest.raises(InputError, match="NaN"):
+            load(config(root))
+    assert not folder.exists()
+    pose.write_bytes(good)
+    folder.parent.mkdir(parents=True)
+    folder.write_text("in the way")
+    assert len(load(config(root)).splits["train"]) == 18
+
+
+def test_taken_clips_share_their_frames_and_gather_in_any_order():
+    whole = splits()["train"]
+    some = whole.take(np.array([4, 5, 1]))
+    assert some.frames is whole.frames
+    assert np.shares_memory(whole.gather(), whole.frames)
+    assert np.shares_memory(some.take(np.array([0, 1])).gather(), whole.frames)
+    np.testing.assert_array_equal(some.gather(), np.concatenate([whole[4], whole[5], whole[1]]))
+    np.testing.assert_array_equal(some.gather(np.array([2, 0])), np.concatenate([whole[1], whole[4]]))
+    assert some.digest == pack(list(some), some.names, some.labels, some.subjects).digest != whole.digest

@@ -2,7 +2,12 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
+from mbnb import plain
+from mbnb.benchmark import flops_per_clip
+from mbnb.checkpoints import build_model
+from mbnb.config import Config
 from mbnb.model import ActionNet, DSTformer
 
 
@@ -120,3 +125,124 @@ def test_clips_do_not_influence_each_other_and_stochastic_depth_ends_in_evaluati
     assert not torch.equal(model(x), model(x))
     model.eval()
     torch.testing.assert_close(model(x)[1:2], model(x[1:2]), atol=1e-6, rtol=0)
+
+
+def small_net(**changes):
+    """An ActionNet, and the settings it has."""
+    torch.manual_seed(0)
+    settings = Config.of(dict(dim_feat=16, dim_rep=8, depth=2, num_heads=2, hidden_dim=12, maxlen=30, motion=False, dropout_ratio=0.0), changes)
+    net = build_model(settings, 5, 17)
+    for parameter in net.parameters():  # a fresh model's gates and biases are zeros, which would hide faults
+        torch.nn.init.normal_(parameter, std=0.2)
+    return net, settings
+
+
+def gradients(net):
+    return torch.cat([parameter.grad.flatten() for parameter in net.parameters() if parameter.grad is not None])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_equals_the_plain_reference(training):
+    net, settings = small_net()
+    net.double().train(training)
+    twin, _ = small_net()
+    weights = dict(twin.double().state_dict(keep_vars=True))
+    x = torch.randn(6, 2, 20, 17, 3, dtype=torch.float64)
+    ours, expected = net(x), plain.logits(weights, x, settings.num_heads, training=training)
+    torch.testing.assert_close(ours, expected)
+    ours.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(gradients(net), gradients(twin))
+    for key in ("head.bn.running_mean", "head.bn.running_var"):
+        torch.testing.assert_close(net.state_dict()[key], weights[key])
+
+
+def test_parts_of_unequal_clips_give_what_each_clip_gives_alone():
+    net, _ = small_net()
+    net.eval()
+    parts = [torch.randn(2, 1, 7, 17, 3), torch.randn(3, 1, 30, 17, 3), torch.randn(1, 1, 1, 17, 3)]
+    alone = torch.cat([net(clip[None]) for part in parts for clip in part])
+    torch.testing.assert_close(net(parts), alone, atol=1e-5, rtol=1e-4)
+
+
+def test_empty_persons_cost_one_clip_a_batch_and_change_nothing():
+    net, settings = small_net()
+    net.double().eval()
+    x = torch.randn(6, 2, 20, 17, 3, dtype=torch.float64)
+    x[:, 1] = 0
+    x[4] = 0
+    seen = []
+    net.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    torch.testing.assert_close(net(x), plain.logits(net.state_dict(), x, settings.num_heads))
+    assert seen == [5 + 1]
+    net.train()
+    net(x).square().sum().backward()
+    found = gradients(net)
+    twin, _ = small_net()
+    plain.logits(dict(twin.double().state_dict(keep_vars=True)), x, settings.num_heads, training=True).square().sum().backward()
+    torch.testing.assert_close(found, gradients(twin))
+
+
+@pytest.mark.parametrize("piece", [17 * 20, 3 * 17 * 20])
+def test_pieces_and_computing_again_change_neither_outputs_nor_gradients(monkeypatch, piece):
+    x = torch.randn(7, 1, 20, 17, 3, dtype=torch.float64)
+    found = []
+    for tokens, keep in ((1 << 30, float("inf")), (piece, float("inf")), (piece, 2 * piece), (piece, 0)):
+        monkeypatch.setattr("mbnb.model.PIECE_TOKENS", tokens)
+        net, _ = small_net(drop_path_rate=0.0)
+        net.double().train().keep_tokens = keep
+        net.backbone.head.requires_grad_(False)
+        output = net(x)
+        output.square().sum().backward()
+        found.append((output.detach(), gradients(net)))
+    for output, gradient in found[1:]:
+        torch.testing.assert_close(output, found[0][0])
+        torch.testing.assert_close(gradient, found[0][1])
+
+
+def kept_bytes(net, x):
+    """What autograd keeps for the gradients, each storage once."""
+    storages = {}
+
+    def keep(tensor):
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = net(x)
+    weights = {parameter.untyped_storage().data_ptr() for parameter in net.parameters()}
+    assert output.requires_grad
+    return sum(size for place, size in storages.items() if place not in weights)
+
+
+def test_the_memory_of_a_step_is_known_and_bounded():
+    net = build_model(Config.of(dict(preset="ma52", motion=False)), 5, 17).train()
+    x = torch.randn(8, 1, 120, 17, 3)
+    tokens = 8 * 120 * 17
+    whole = kept_bytes(net, x)
+    assert 0.7 < whole / (tokens * net.backbone.bytes_per_token) < 1.3
+    net.keep_tokens = tokens / 2
+    assert kept_bytes(net, x) < 0.6 * whole
+
+
+def test_bfloat16_stays_close_and_the_head_stays_exact():
+    net, _ = small_net()
+    net.eval()
+    x = torch.randn(4, 1, 20, 17, 3)
+    expected = net(x)
+    heard = []
+    net.head.fc1.register_forward_hook(lambda _, inputs, output: heard.append((inputs[0].dtype, output.dtype)))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = net(x)
+    assert heard == [(torch.float32, torch.float32)]
+    assert mixed.dtype == torch.float32
+    assert (mixed - expected).norm() < 0.03 * expected.norm()
+
+
+@pytest.mark.parametrize("preset", ["demo", "ma52", "lite"])
+def test_the_count_of_operations_is_what_torch_counts(preset):
+    settings = Config.of(dict(preset=preset, motion=False))
+    weights = build_model(settings, 5, 17).state_dict()
+    with FlopCounterMode(display=False) as counter:
+        plain.representation(weights, torch.randn(1, 40, 17, 3), settings.num_heads)
+    assert flops_per_clip(settings, 40) == pytest.approx(counter.get_total_flops(), rel=0.01)

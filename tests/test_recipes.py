@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mbnb import transforms
+from mbnb import plain, transforms
 from mbnb.checkpoints import build_model
 from mbnb.classes import ClassTable
 from mbnb.clips import pack
@@ -268,3 +268,90 @@ def test_one_short_clip_is_enough(name):
 def test_make_recipe_chooses_by_the_setting():
     assert isinstance(recipe(recipe="parity"), ParityRecipe)
     assert isinstance(recipe(), DefaultRecipe)
+
+
+def test_clips_stay_near_their_own_length():
+    poses = [person(i, frames) for i, frames in enumerate((2, 20, 45, 60, 75, 130, 600))]
+    clips = pack(poses, list("abcdefg"), [0] * 7, list("abcdefg"))
+    for rate, expected in ((30.0, [8, 24, 48, 64, 64, 128, 243]), (15.0, [8, 12, 24, 32, 32, 64, 243])):
+        made = recipe(clips, rate=rate)
+        assert made.frames_of.tolist() == expected
+        batch, labels = next(made.training_batches([torch.randperm(7)]))
+        assert [len(part) for part in batch] == [expected.count(length) for length in sorted(set(expected))]
+        assert [part.shape[2] for part in batch] == sorted(set(expected))
+        assert [part.shape[2] for part in next(made.test_batches([torch.arange(7)]))] == sorted(set(expected))
+    assert recipe(clips, rate=30.0, fps=60.0).frames_of.tolist() == [8, 12, 24, 32, 32, 64, 243]
+    assert recipe(clips, rate=30.0, maxlen=50, clip_len=50).frames_of.tolist() == [8, 24, 48, 50, 50, 50, 50]
+    assert recipe(clips, rate=0.0, clip_len=24).frames_of.tolist() == [24] * 7
+
+
+def test_labels_come_in_the_order_of_the_parts():
+    poses = [np.repeat(person(i, 1), frames, 0) for i, frames in enumerate((90, 20, 60, 45))]
+    clips = pack(poses, list("abcd"), [0, 1, 2, 1], list("abcd"))
+    made = recipe(clips, rate=30.0, motion=False, smooth=0, **STILL)
+    plain = {i: next(made.test_batches([torch.tensor([i])]))[0][0, 0, 0] for i in range(4)}
+    parts, labels = next(made.training_batches([torch.tensor([2, 0, 3, 1])]))
+    shown = [clip[0, 0] for part in parts for clip in part]
+    for pose, label, clip in zip(shown, labels.tolist(), (1, 3, 2, 0)):  # by length
+        assert label == clips.labels[clip]
+        others = {i: (pose - other).norm().item() for i, other in plain.items()}
+        assert min(others, key=others.get) == clip, "the limbs alone may differ"
+
+
+@pytest.mark.parametrize("settings", [dict(rate=30.0), dict(rate=0.0), dict(recipe="parity", clip_len=24)])
+def test_processes_that_share_a_batch_prepare_what_one_would(settings):
+    settings = settings | {"classes": SIDES}
+    index = [torch.tensor([5, 2, 0, 4, 1, 3, 2]), torch.tensor([1, 0, 3, 3, 4])]
+    batches = []
+    for rank, world in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)):
+        torch.manual_seed(4)
+        made = recipe(training=True, **settings)
+        batches.append(list(made.training_batches(index, rank, world)))
+    for whole, *shares in zip(*batches):
+        clips = [clip for part in whole[0] for clip in part]
+        for world, group in ((2, shares[:2]), (3, shares[2:])):
+            for rank, (parts, labels) in enumerate(group):
+                assert torch.equal(labels, whole[1])
+                own = [clip for part in parts for clip in part]
+                assert len(own) == len(clips[rank::world])
+                for mine, expected in zip(own, clips[rank::world]):
+                    torch.testing.assert_close(mine, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_clips_on_disk_become_what_clips_on_the_device_become(monkeypatch):
+    monkeypatch.setattr("mbnb.recipes.BLOCK", 4)
+    made = [recipe(some_clips(11).take(np.arange(10, 0, -1)), rate=30.0, clips_on=place) for place in ("device", "disk")]
+    assert [one.resident for one in made] == [True, False]
+    order = made[0].frames_of.argsort(stable=True)
+    for a, b in zip(*(one.test_batches(order.split(3)) for one in made), strict=True):
+        for one, other in zip(a, b, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+    seen = []
+    for one in made:
+        torch.manual_seed(0)
+        seen.append(list(one.training_batches(torch.arange(10).split(4))))
+    for (a, labels), (b, same) in zip(*seen, strict=True):
+        assert torch.equal(labels, same)
+        for one, other in zip(a, b, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_clips_that_do_not_fit_stay_on_disk(monkeypatch):
+    monkeypatch.setattr("mbnb.recipes.free_memory", lambda device: 1000)
+    assert not recipe(rate=30.0).resident
+    monkeypatch.setattr("mbnb.recipes.free_memory", lambda device: 1 << 30)
+    assert recipe(rate=30.0).resident
+
+
+def test_the_plain_reference_prepares_what_the_original_prepares(shared):
+    with np.load(shared / "golden" / "pipeline.npz", allow_pickle=False) as golden:
+        raw = [golden[f"raw_clip_{i}"] for i in range(4)]
+        batch = plain.PlainDataSet(raw, golden["n_frames"].item(), np.random.default_rng(0)).test_batch([0, 1, 2, 3])
+        for i in range(4):
+            np.testing.assert_allclose(batch[i], golden[f"out_clip_{i}"], atol=3e-6)
+
+
+def test_the_parity_recipe_equals_the_plain_reference():
+    clips = some_clips()
+    expected = plain.PlainDataSet(list(clips), 30, np.random.default_rng(0)).test_batch(list(range(6)))
+    torch.testing.assert_close(test_batch(recipe(clips, recipe="parity", clip_len=30), ALL), expected, atol=1e-5, rtol=1e-5)

@@ -1,6 +1,9 @@
 """The training loop: the same result for the same seed, with or without a break, and nothing learned from test people."""
 
 import dataclasses
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -10,11 +13,11 @@ import torch
 from mbnb import training
 from mbnb.checkpoints import load_trained, read_checkpoint
 from mbnb.classes import ClassTable
-from mbnb.clips import pack
+from mbnb.clips import pack, write_dataset
 from mbnb.config import Config
-from mbnb.dataset import DataSet
+from mbnb.dataset import DataSet, load
 from mbnb.evaluation import compare_with_baselines, evaluate, load_evaluation
-from mbnb.files import InputError
+from mbnb.files import ROOT, InputError
 from mbnb.skeleton import load_skeleton
 
 SMALL = dict(dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, maxlen=8, batch_size=8, epochs=3, lr_backbone=5e-3, lr_head=5e-3,
@@ -189,6 +192,75 @@ def test_without_training_clips_there_are_scores_but_no_baselines(data, tmp_path
     evaluation = evaluate(settings, alone)
     assert len(compare_with_baselines(settings, alone, evaluation)) == 0
     assert len(compare_with_baselines(settings, data, evaluation)) == 3
+
+
+def in_processes(count, settings):
+    """Train in `count` processes by torchrun, as a cluster would."""
+    settings.save(settings.run_dir / "given.yaml")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "mbnb", "train", "-f",
+               str(settings.run_dir / "given.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return pd.read_csv(settings.run_dir / "history.csv").drop(columns="clips_per_second")
+
+
+@pytest.fixture(scope="module")
+def folder(data, tmp_path_factory):
+    """The data in the documented layout, which several processes read by themselves."""
+    root = tmp_path_factory.mktemp("layout") / "data"
+    write_dataset(root, data.splits, CLASSES)
+    return root
+
+
+# Large batches, noise and dropout of the head are the same for all processes; sizes that do not divide evenly are among them.
+SHARED = dict(batch_size=9, dropout_ratio=0.3, rate=20.0, maxlen=40, lr_backbone=1e-3, lr_head=1e-3)
+
+
+def test_two_processes_lose_what_one_loses_and_either_goes_on_for_the_other(folder, tmp_path):
+    alone = config(tmp_path, run="alone", data_root=str(folder), epochs=3, **SHARED)
+    history = training.train(alone, load(alone)).drop(columns="clips_per_second")
+    both = config(tmp_path, run="both", data_root=str(folder), epochs=2, schedule="exponential", **SHARED)
+    shared_history = in_processes(2, both)
+    reference = config(tmp_path, run="reference", data_root=str(folder), epochs=2, schedule="exponential", **SHARED)
+    expected = training.train(reference, load(reference)).drop(columns="clips_per_second")
+    pd.testing.assert_frame_equal(shared_history, expected, rtol=1e-3, atol=1e-4)
+    assert list(history.columns) == list(shared_history.columns)
+    for key, value in weights(both).items():
+        if key == "head.fc1.bias":  # BatchNorm takes it out again: its gradients are rounding errors
+            continue
+        torch.testing.assert_close(value, weights(reference)[key], atol=1e-3, rtol=1e-2, msg=key)
+    # Two epochs in two processes and a third in one are three epochs in one.
+    longer = dataclasses.replace(both, epochs=3)
+    third = training.train(longer, load(longer)).drop(columns="clips_per_second")
+    unbroken = dataclasses.replace(reference, run="unbroken", epochs=3)
+    pd.testing.assert_frame_equal(third, training.train(unbroken, load(unbroken)).drop(columns="clips_per_second"), rtol=1e-3, atol=1e-3)
+
+
+def test_the_setting_devices_starts_processes_and_shows_every_epoch(folder, data, tmp_path):
+    settings = config(tmp_path, data_root=str(folder), devices=2, epochs=2)
+    shown = []
+    history = training.train(settings, load(settings), on_epoch=lambda table: shown.append(len(table)))
+    assert history["epoch"].tolist() == [1, 2]
+    assert shown == sorted(set(shown)) and shown[-1] == 2
+    assert (settings.run_dir / "config.yaml").exists()
+    other = dataclasses.replace(data, splits={"train": people(5, 5, 9)})
+    with pytest.raises(InputError, match="several processes read the data themselves"):
+        training.train(dataclasses.replace(settings, run="other"), other)
+    with pytest.raises(InputError, match="30 processes cannot share batches of"):
+        training.train(dataclasses.replace(settings, run="many", batch_size=29, devices=30), load(settings))
+
+
+@pytest.mark.parametrize("settings", [dict(precision="bf16"), dict(clips_on="disk"), dict(rate=15.0, maxlen=243, epochs=60)])
+def test_it_learns_in_other_ways_too(data, tmp_path, settings):
+    history = training.train(config(tmp_path, **{"epochs": 25} | settings), data)
+    assert history["val_top1"].max() >= 0.8
+    assert np.isfinite(history["val_loss"]).all()
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler on a processor")
+def test_a_compiled_training_loses_what_a_plain_one_loses(data, tmp_path):
+    histories = [training.train(config(tmp_path, run=mode, compile=mode, epochs=1, rate=20.0, maxlen=40), data) for mode in ("off", "default")]
+    np.testing.assert_allclose(histories[0]["train_loss"], histories[1]["train_loss"], rtol=1e-3)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

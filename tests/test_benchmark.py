@@ -1,0 +1,22 @@
+"""The benchmark runs and says what it measured; its numbers are judged by nobody here."""
+
+import json
+
+import pandas as pd
+
+from mbnb.benchmark import benchmark
+from mbnb.config import Config
+
+
+def test_a_quick_run_measures_every_task_and_draws_the_picture(tmp_path):
+    config = Config.of(dict(outputs=str(tmp_path), run="speed", device="cpu"))
+    table = benchmark(config, quick=True)
+    assert set(table["task"]) == {"training step", "evaluation", "input pipeline", "loading", "epoch", "peak memory of a training step"}
+    assert (table[["ours", "reference", "ratio"]] > 0).all(axis=None)
+    arithmetic = table[table["task"].isin(["training step", "evaluation", "epoch"])]
+    assert arithmetic["GFLOP/s"].notna().all()
+    assert arithmetic["share of peak"].between(0.001, 1.5).all()
+    assert len(pd.read_csv(config.run_dir / "benchmark.csv")) == len(table)
+    assert json.loads((config.run_dir / "benchmark.json").read_text())["device"] == "cpu"
+    assert (config.run_dir / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+    assert (config.run_dir / "benchmark.pdf").read_bytes().startswith(b"%PDF")
