@@ -55,6 +55,12 @@ def keep_freed_memory() -> None:
         ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, -1)
 
 
+def hand_back_memory() -> None:
+    """Give the memory that `keep_freed_memory` kept to whoever needs it now."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def launched() -> bool:
     """Whether torchrun started this process."""
     return "LOCAL_WORLD_SIZE" in os.environ

@@ -385,14 +385,19 @@ def _sheet(rows: list[tuple[str, np.ndarray]], skeleton: Skeleton, frames: int) 
 
 def speed(table: pd.DataFrame) -> Figure:
     """How many times as fast, or as small, as the plain reference, a bar a row of `mbnb.benchmark`'s table; the numbers behind the bars in words."""
-    labels = [" ".join(filter(None, [row.task, row.size, "" if row.frames == "native" else f"{row.frames} frames", f"({row.clips} clips)"]))
+    labels = [" ".join(filter(None, [row.task, row.size, "own lengths" if row.frames == "native" else f"{row.frames} frames", f"({row.clips:,} clips)"]))
               for row in table.itertuples()]
     tasks = {task: PALETTE[i % len(PALETTE)] for i, task in enumerate(dict.fromkeys(table["task"]))}
     figure, axis = _subplots(figsize=(WIDTH, 0.8 + 0.28 * len(table)))
     bars = axis.barh(range(len(table)), table["ratio"], color=[tasks[task] for task in table["task"]])
-    axis.bar_label(bars, [f"{row.ratio:.1f} ×   {row.ours:.3g} : {row.reference:.3g} {row.unit}" for row in table.itertuples()], padding=4)
+    axis.bar_label(bars, [f"{row.ratio:.1f} ×   {_short(row.ours)} : {_short(row.reference)} {row.unit}" for row in table.itertuples()], padding=4)
     axis.set_yticks(range(len(table)), labels)
     axis.invert_yaxis()
     axis.set(xscale="log", xlabel="times the plain reference, in the same process (ours : reference)", xlim=(1, 6 * table["ratio"].max()))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     return figure
+
+
+def _short(number: float) -> str:
+    """Two or three digits that count."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

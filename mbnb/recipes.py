@@ -74,25 +74,30 @@ class DefaultRecipe:
         the whole batch in the order of the clips' `frames_of`, of which the parts hold every `world`-th from `rank` on."""
         indices = [index[self.frames_of[index].argsort(stable=True)] for index in indices]
         noise = torch.randn(NOISE, len(self.skeleton) * 3, device=self.device)
-        draws, labels = iter(()), iter(())
-        for i, (index, (own, frames, starts)) in enumerate(zip(indices, self._read_ahead([index[rank::world] for index in indices]))):
-            if i % AHEAD == 0:  # what is drawn for many batches at once costs each of them little
-                sizes = [len(index) for index in indices[i:i + AHEAD]]
-                drawn = self._draw(torch.cat(indices[i:i + AHEAD]).to(self.device))
-                labels = iter(drawn.pop("labels").split(sizes))
-                draws = zip(*(value.split(sizes) for value in drawn.values()))
-            start, window, seconds, mix, turn, strength, place = (value[rank::world] for value in next(draws))
+        for (own, frames, starts), chance in zip(self._read_ahead([index[rank::world] for index in indices]), self._chances(indices)):
+            labels = chance.pop("labels")
+            chance = {key: value[rank::world] for key, value in chance.items()}
             counts, sizes = self.frames_of[own].unique_consecutive(return_counts=True)
-            sizes, parts = sizes.tolist(), []
-            for count, *values in zip(counts.tolist(), *(value.split(sizes) for value in (starts + start, window, seconds, mix, turn, strength, place))):
-                start, window, seconds, mix, turn, strength, place = values
-                pose = transforms.gather_windows(frames, start, window, count)
-                pose = transforms.reshape_bodies(pose, mix, turn)
+            parts, place = [], 0
+            for count, size in zip(counts.tolist(), sizes.tolist()):
+                mine = slice(place, place + size)
+                part = {key: value[mine] for key, value in chance.items()}
+                pose = transforms.gather_windows(frames, starts[mine] + part["start"], part["window"], count)
+                pose = transforms.reshape_bodies(pose, part["mix"], part["turn"])
                 if self.config.noise:
-                    rows = (place[:, None] + torch.arange(count, device=self.device)) % NOISE
-                    pose.flatten(2).addcmul_(F.embedding(rows, noise), strength[:, None, None])
-                parts.append(self._finish(pose, seconds))
-            yield parts, next(labels)
+                    rows = (part["row"][:, None] + torch.arange(count, device=self.device)) % NOISE
+                    pose.flatten(2).addcmul_(F.embedding(rows, noise), part["strength"][:, None, None])
+                parts.append(self._finish(pose, part["seconds"]))
+                place += size
+            yield parts, labels
+
+    def _chances(self, indices: list[Tensor]) -> Iterator[dict[str, Tensor]]:
+        """What happens to the clips of each batch; drawn for many batches at once, which costs each of them little."""
+        for first in range(0, len(indices), AHEAD):
+            together = indices[first:first + AHEAD]
+            drawn = self._draw(torch.cat(together).to(self.device))
+            batches = zip(*(value.split([len(index) for index in together]) for value in drawn.values()))
+            yield from (dict(zip(drawn, batch)) for batch in batches)
 
     def _draw(self, index: Tensor) -> dict[str, Tensor]:
         """What happens to each clip at `index` (B,), in the order in which it is used, and the clips' labels."""
@@ -112,7 +117,7 @@ class DefaultRecipe:
             labels = torch.where(mirrored, self.mirror[labels], labels)
         return dict(start=(spans - window) * uniform[1], window=window,
                     seconds=window * (1 + config.stretch * (2 * uniform[2] - 1)),  # the same movement, faster or slower
-                    mix=mix, turn=turn, strength=config.noise * torch.randn(len(index), device=device), place=(NOISE * uniform[7]).long(), labels=labels)
+                    mix=mix, turn=turn, strength=config.noise * torch.randn(len(index), device=device), row=(NOISE * uniform[7]).long(), labels=labels)
 
     def _read_ahead(self, indices: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Each index with prepared frames and where in them its clips start; what lies on disk is read while the batch before is used."""
