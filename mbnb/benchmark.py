@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,8 @@ def benchmark(config: Config, quick: bool = False) -> pd.DataFrame:
         torch.manual_seed(config.seed)
         for make in _cases(config, device, sizes, frames, quick):
             case = make()
-            rows.append(_measure(case, _peak(case.size, device) if case.flops else None, rounds=2 if quick else 3))
-            tqdm.write(pd.DataFrame(rows[-1:]).to_string(index=False, header=len(rows) == 3, float_format="%.3g"))
+            rows.append(_measure(case, _peak(case.size, device) if case.flops else None, rounds=2 if quick or case.size == "lite" else 3))
+            tqdm.write("{task} {size} {frames} frames, {clips} clips: {ours:.3g} against {reference:.3g} {unit}, ratio {ratio:.2f}".format(**rows[-1]))
             bar.update()
             del case
     table = pd.DataFrame(rows)
@@ -114,7 +115,7 @@ def _cases(config: Config, device: torch.device, sizes: tuple[str, ...], frames:
         yield lambda count=count: _input_pipeline(count, 2 * BATCH if quick else 20 * BATCH, device)
     yield lambda: _input_pipeline(0, 2 * BATCH if quick else 20 * BATCH, device)
     yield lambda: _loading(20 if quick else 2000)
-    yield lambda: _epoch(sizes[:2][-1], 8 if quick else BATCH, device)
+    yield lambda: _epoch(sizes[:2][-1], 8 if quick else BATCH // 2, device)
 
 
 def _fitting_batch(settings: Config, frames: int, device: torch.device) -> int:
@@ -262,7 +263,7 @@ def _loading(count: int) -> Case:
 
 
 def _epoch(size: str, count: int, device: torch.device) -> Case:
-    """A batch of clips of 45 to 75 frames from the data to the step: near their own length, by the reference at 243 frames."""
+    """A batch of clips of 45 to 75 frames, augmented and trained on: near their own length, by the reference at 243 frames."""
     clips = _random_clips(count)
     settings = Config.of({"preset": size, "rate": 30.0})
     recipe = make_recipe(clips, settings, load_skeleton(), read_classes("document"), device, training=True)
@@ -284,18 +285,18 @@ def _epoch(size: str, count: int, device: torch.device) -> Case:
 def _memory(size: str, frames: int, batch: int) -> dict[str, object]:
     peaks = {}
     for name in ("ours", "reference"):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            peaks[name] = pool.apply(_peak_memory, (name, size, frames, batch))
+        # An executor, since a pool waits for ever for a process that the system ended for its memory.
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            peaks[name] = pool.submit(_peak_memory, name, size, frames, batch).result()
     return {"task": "peak memory of a training step", "size": size, "frames": frames, "clips": batch, **peaks, "unit": "GB",
             "ratio": peaks["reference"] / peaks["ours"], "GFLOP/s": np.nan, "share of peak": np.nan}
 
 
 def _peak_memory(name: str, size: str, frames: int, batch: int) -> float:
-    """GB that two training steps take beyond what the process had before."""
+    """GB that a training step takes beyond what the process had before."""
     settings = Config.of({"preset": size, "rate": 0.0, "clip_len": frames, "device": "cpu"})
     step = dict(zip(("ours", "reference"), _steps(settings, batch, torch.device("cpu"))))[name]
     before = psutil.Process().memory_info().rss
-    step()
     step()
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 1e9
 

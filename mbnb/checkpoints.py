@@ -80,7 +80,7 @@ def build_model(config: Config, classes: int, joints: int) -> ActionNet:
     """The configured model with fresh weights from torch's current random state."""
     backbone = DSTformer(dim_in=config.dim_in, dim_feat=config.dim_feat, dim_rep=config.dim_rep, depth=config.depth,
                          num_heads=config.num_heads, mlp_ratio=config.mlp_ratio, num_joints=joints, maxlen=config.maxlen,
-                         drop_path_rate=config.drop_path_rate, att_fuse=config.att_fuse)
+                         drop_path_rate=config.drop_path_rate, att_fuse=config.att_fuse, stretch_time=not config.one_length)
     return ActionNet(backbone, dim_rep=config.dim_rep, num_classes=classes, dropout_ratio=config.dropout_ratio,
                      hidden_dim=config.hidden_dim, num_joints=joints, drop_pooled=not config.parity)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from mbnb.config import Config
 from mbnb.files import InputError
 
-M_TRIM_THRESHOLD = -1  # glibc's name for a setting of its allocator
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names for settings of its allocator
 
 
 def pick_device(config: Config) -> torch.device:
@@ -52,7 +52,9 @@ def free_memory(device: torch.device) -> int:
 def keep_freed_memory() -> None:
     """Ask Linux's C library not to hand memory back between steps: fetching it anew costs up to as much as the arithmetic."""
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, -1)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_TRIM_THRESHOLD, -1)
+        library.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # bytes, its greatest value; larger buffers go back at once
 
 
 def hand_back_memory() -> None:

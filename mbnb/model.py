@@ -93,16 +93,20 @@ class Block(nn.Module):
 
 
 class DSTformer(nn.Module):
-    """Dual-stream spatio-temporal transformer: two orders of the same sub-layers, fused after every layer."""
+    """Dual-stream spatio-temporal transformer: two orders of the same sub-layers, fused after every layer.
+
+    A clip of F frames takes the first F temporal embeddings, as the authors' does; with `stretch_time` the `maxlen` embeddings
+    cover every clip from its beginning to its end, so that clips of different lengths agree on what its middle is.
+    """
 
     def __init__(self, dim_in: int = 3, dim_out: int = 3, dim_feat: int = 256, dim_rep: int = 512, depth: int = 5,
                  num_heads: int = 8, mlp_ratio: float = 4, num_joints: int = 17, maxlen: int = 243, qkv_bias: bool = True,
                  qk_scale: float | None = None, drop_rate: float = 0.0, attn_drop_rate: float = 0.0,
-                 drop_path_rate: float = 0.0, norm_layer: Callable | None = None, att_fuse: bool = True):
+                 drop_path_rate: float = 0.0, norm_layer: Callable | None = None, att_fuse: bool = True, stretch_time: bool = False):
         super().__init__()
         norm_layer = norm_layer or partial(nn.LayerNorm, eps=1e-6)
         self.dim_in, self.dim_out, self.dim_feat, self.dim_rep = dim_in, dim_out, dim_feat, dim_rep
-        self.num_joints, self.maxlen, self.att_fuse = num_joints, maxlen, att_fuse
+        self.num_joints, self.maxlen, self.att_fuse, self.stretch_time = num_joints, maxlen, att_fuse, stretch_time
         self.joints_embed = nn.Linear(dim_in, dim_feat)
         self.pos_embed = nn.Parameter(torch.zeros(1, num_joints, dim_feat))
         self.temp_embed = nn.Parameter(torch.zeros(1, maxlen, 1, dim_feat))
@@ -136,7 +140,11 @@ class DSTformer(nn.Module):
         """(B, F, J, dim_in) -> (B, F, J, R), 1 ≤ F ≤ maxlen. Raises ValueError for any other shape."""
         if x.ndim != 4 or x.shape[2:] != (self.num_joints, self.dim_in) or not 1 <= x.shape[1] <= self.maxlen:
             raise ValueError(f"expected (B, F, {self.num_joints}, {self.dim_in}) with 1 to {self.maxlen} frames (maxlen), got {tuple(x.shape)}")
-        x = self.joints_embed(x) + self.pos_embed + self.temp_embed[:, :x.shape[1]]  # (B, F, J, D)
+        if self.stretch_time:
+            time = F.adaptive_avg_pool2d(self.temp_embed.movedim(-1, 1), (x.shape[1], 1)).movedim(1, -1)  # (1, maxlen, 1, D) -> (1, F, 1, D)
+        else:
+            time = self.temp_embed[:, :x.shape[1]]
+        x = self.joints_embed(x) + self.pos_embed + time  # (B, F, J, D)
         x = self.pos_drop(x)
         for i, (block_st, block_ts) in enumerate(zip(self.blocks_st, self.blocks_ts)):
             x_st, x_ts = block_st(x), block_ts(x)

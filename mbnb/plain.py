@@ -6,8 +6,6 @@ Source: Zhu et al., MotionBERT, ICCV 2023 (arXiv 2210.06551), and what its train
 Shapes: B batch, M persons, F frames, J joints, C channels, D = dim_feat, R = dim_rep, H heads.
 """
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -57,8 +55,7 @@ def _attention(weights: Weights, name: str, x: Tensor, heads: int, over_frames: 
 
 
 def _mlp(weights: Weights, name: str, x: Tensor) -> Tensor:
-    hidden = _linear(weights, f"{name}.fc1", x)
-    return _linear(weights, f"{name}.fc2", hidden * 0.5 * (1 + torch.erf(hidden / math.sqrt(2))))
+    return _linear(weights, f"{name}.fc2", F.gelu(_linear(weights, f"{name}.fc1", x)))
 
 
 def _norm(weights: Weights, name: str, x: Tensor) -> Tensor:

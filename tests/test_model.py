@@ -130,7 +130,7 @@ def test_clips_do_not_influence_each_other_and_stochastic_depth_ends_in_evaluati
 def small_net(**changes):
     """An ActionNet, and the settings it has."""
     torch.manual_seed(0)
-    settings = Config.of(dict(dim_feat=16, dim_rep=8, depth=2, num_heads=2, hidden_dim=12, maxlen=30, motion=False, dropout_ratio=0.0), changes)
+    settings = Config.of(dict(dim_feat=16, dim_rep=8, depth=2, num_heads=2, hidden_dim=12, maxlen=30, motion=False, dropout_ratio=0.0, rate=0.0, clip_len=20), changes)
     net = build_model(settings, 5, 17)
     for parameter in net.parameters():  # a fresh model's gates and biases are zeros, which would hide faults
         torch.nn.init.normal_(parameter, std=0.2)
@@ -181,6 +181,23 @@ def test_empty_persons_cost_one_clip_a_batch_and_change_nothing():
     twin, _ = small_net()
     plain.logits(dict(twin.double().state_dict(keep_vars=True)), x, settings.num_heads, training=True).square().sum().backward()
     torch.testing.assert_close(found, gradients(twin))
+
+
+def test_stretched_time_embeddings_agree_on_the_parts_of_a_clip():
+    net, _ = small_net(rate=10.0)
+    backbone = net.backbone.eval()
+    assert backbone.stretch_time and not small_net(rate=0.0, clip_len=20)[0].backbone.stretch_time
+    seen = []
+    backbone.blocks_st[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][0, :, 0]))
+    with torch.no_grad():
+        backbone.temp_embed.copy_(torch.linspace(0, 1, 30).view(1, 30, 1, 1).expand_as(backbone.temp_embed))
+        for frames in (30, 10, 7, 1):
+            backbone(torch.zeros(1, frames, 17, 3))
+    times = [clip - seen[-1] + 0.5 for clip in seen]  # the embedding of a single frame is the mean of all
+    torch.testing.assert_close(times[0][:, 0], torch.linspace(0, 1, 30))
+    for time in times[1:]:
+        torch.testing.assert_close(time.mean(0), torch.full((16,), 0.5), atol=0.01, rtol=0)
+    torch.testing.assert_close(times[1][:, 0], torch.linspace(0, 1, 30).view(10, 3).mean(1))
 
 
 @pytest.mark.parametrize("piece", [17 * 20, 3 * 17 * 20])
