@@ -140,10 +140,7 @@ class DSTformer(nn.Module):
         """(B, F, J, dim_in) -> (B, F, J, R), 1 ≤ F ≤ maxlen. Raises ValueError for any other shape."""
         if x.ndim != 4 or x.shape[2:] != (self.num_joints, self.dim_in) or not 1 <= x.shape[1] <= self.maxlen:
             raise ValueError(f"expected (B, F, {self.num_joints}, {self.dim_in}) with 1 to {self.maxlen} frames (maxlen), got {tuple(x.shape)}")
-        if self.stretch_time:
-            time = F.adaptive_avg_pool2d(self.temp_embed.movedim(-1, 1), (x.shape[1], 1)).movedim(1, -1)  # (1, maxlen, 1, D) -> (1, F, 1, D)
-        else:
-            time = self.temp_embed[:, :x.shape[1]]
+        time = self._stretched_time(x.shape[1]) if self.stretch_time else self.temp_embed[:, :x.shape[1]]
         x = self.joints_embed(x) + self.pos_embed + time  # (B, F, J, D)
         x = self.pos_drop(x)
         for i, (block_st, block_ts) in enumerate(zip(self.blocks_st, self.blocks_ts)):
@@ -154,6 +151,13 @@ class DSTformer(nn.Module):
             else:
                 x = (x_st + x_ts) / 2
         return torch.tanh(self.pre_logits["fc"](self.norm(x)))
+
+    def _stretched_time(self, frames: int) -> Tensor:
+        """(1, F, 1, D): each the mean of the embeddings of its part of a clip; by running sums, which compile for any number of frames."""
+        edges = torch.arange(frames + 1, device=self.temp_embed.device) * self.maxlen
+        first, last = edges[:-1] // frames, (edges[1:] + frames - 1) // frames  # (F,)
+        sums = F.pad(self.temp_embed[0, :, 0].cumsum(0), (0, 0, 1, 0))  # (maxlen + 1, D)
+        return ((sums[last] - sums[first]) / (last - first)[:, None])[None, :, None]
 
     def forward(self, x: Tensor, return_rep: bool = False) -> Tensor:
         """(B, F, J, dim_in) -> (B, F, J, dim_out), or the representation with `return_rep`."""
