@@ -18,13 +18,13 @@ from IPython import get_ipython
 from mbnb.files import ROOT, InputError, write_text
 
 HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
-LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0)
+LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243)
 PRESETS: dict[str, dict[str, Any]] = {
     "demo": dict(dim_feat=64, dim_rep=64, depth=1, num_heads=4, mlp_ratio=2.0, hidden_dim=256, rate=12.0, clip_len=32, dropout_ratio=0.2, lr_backbone=3e-3,
                  lr_head=3e-3),
-    "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, clip_len=64, **LARGE),
-    "lite": dict(dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, clip_len=64, **LARGE),
-    "full": dict(dim_feat=512, dim_rep=512, depth=5, num_heads=8, mlp_ratio=2.0, hidden_dim=2048, clip_len=64, **LARGE),
+    "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, **LARGE),
+    "lite": dict(dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, **LARGE),
+    "full": dict(dim_feat=512, dim_rep=512, depth=5, num_heads=8, mlp_ratio=2.0, hidden_dim=2048, **LARGE),
 }
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -76,8 +76,8 @@ class Config:
     drop_path_rate: float = 0.0
     # How clips are prepared.
     recipe: str = "default"
-    rate: float = 12.0  # frames a second that the model sees, of clips near their own length, at most maxlen; 0: clip_len frames of every clip
-    clip_len: int = 32  # frames that every clip is stretched or thinned out to, where the rate is 0, and in parity
+    rate: float = 12.0  # frames a second that the model sees, of clips near their own length; 0, and in parity: clip_len frames of every clip
+    clip_len: int = 32  # the most frames that the model sees of a clip
     smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
     motion: bool = True  # give the model each joint's movement beside its position
     flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
@@ -162,7 +162,7 @@ class Config:
             faults.append(f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}")
         if self.simulated_test_people >= self.simulated_people:
             faults.append(f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}")
-        if self.one_length and self.clip_len > self.maxlen:
+        if self.clip_len > self.maxlen:
             faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}), found {self.clip_len}")
         if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
             faults.append(f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}")

@@ -146,10 +146,10 @@ class DefaultRecipe:
 
 def fitting_lengths(lengths: np.ndarray, config: Config) -> Tensor:
     """(N,) how many frames the model sees of clips of `lengths`: the nearest of LENGTHS at `config.rate` frames a second, at
-    most `config.maxlen`; `config.clip_len` of every clip where the rate is 0."""
+    most `config.clip_len`; just that of every clip where the rate is 0."""
     if config.one_length:
         return torch.full((len(lengths),), config.clip_len)
-    choices = np.array([length for length in LENGTHS if length < config.maxlen] + [config.maxlen])
+    choices = np.array([length for length in LENGTHS if length < config.clip_len] + [config.clip_len])
     wished = np.maximum(lengths * config.rate / config.fps, 1)
     return torch.as_tensor(choices[np.abs(np.log(choices / wished[:, None])).argmin(1)])
 

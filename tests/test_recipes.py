@@ -274,21 +274,21 @@ def test_clips_stay_near_their_own_length():
     poses = [person(i, frames) for i, frames in enumerate((2, 20, 45, 60, 75, 130, 600))]
     clips = pack(poses, list("abcdefg"), [0] * 7, list("abcdefg"))
     for rate, expected in ((30.0, [8, 24, 48, 64, 64, 128, 243]), (15.0, [8, 12, 24, 32, 32, 64, 243])):
-        made = recipe(clips, rate=rate)
+        made = recipe(clips, rate=rate, clip_len=243)
         assert made.frames_of.tolist() == expected
         batch, labels = next(made.training_batches([torch.randperm(7)]))
         assert [len(part) for part in batch] == [expected.count(length) for length in sorted(set(expected))]
         assert [part.shape[2] for part in batch] == sorted(set(expected))
         assert [part.shape[2] for part in next(made.test_batches([torch.arange(7)]))] == sorted(set(expected))
-    assert recipe(clips, rate=30.0, fps=60.0).frames_of.tolist() == [8, 12, 24, 32, 32, 64, 243]
-    assert recipe(clips, rate=30.0, maxlen=50, clip_len=50).frames_of.tolist() == [8, 24, 48, 50, 50, 50, 50]
+    assert recipe(clips, rate=30.0, fps=60.0, clip_len=243).frames_of.tolist() == [8, 12, 24, 32, 32, 64, 243]
+    assert recipe(clips, rate=30.0, clip_len=50).frames_of.tolist() == [8, 24, 48, 50, 50, 50, 50]
     assert recipe(clips, rate=0.0, clip_len=24).frames_of.tolist() == [24] * 7
 
 
 def test_labels_come_in_the_order_of_the_parts():
     poses = [np.repeat(person(i, 1), frames, 0) for i, frames in enumerate((90, 20, 60, 45))]
     clips = pack(poses, list("abcd"), [0, 1, 2, 1], list("abcd"))
-    made = recipe(clips, rate=30.0, motion=False, smooth=0, **STILL)
+    made = recipe(clips, rate=30.0, clip_len=243, motion=False, smooth=0, **STILL)
     plain = {i: next(made.test_batches([torch.tensor([i])]))[0][0, 0, 0] for i in range(4)}
     parts, labels = next(made.training_batches([torch.tensor([2, 0, 3, 1])]))
     shown = [clip[0, 0] for part in parts for clip in part]

@@ -213,7 +213,7 @@ def folder(data, tmp_path_factory):
 
 
 # Large batches, noise and dropout of the head are the same for all processes; sizes that do not divide evenly are among them.
-SHARED = dict(batch_size=9, dropout_ratio=0.3, rate=20.0, maxlen=40, lr_backbone=1e-3, lr_head=1e-3)
+SHARED = dict(batch_size=9, dropout_ratio=0.3, rate=20.0, clip_len=40, maxlen=40, lr_backbone=1e-3, lr_head=1e-3)
 
 
 def test_two_processes_lose_what_one_loses_and_either_goes_on_for_the_other(folder, tmp_path):
@@ -250,7 +250,7 @@ def test_the_setting_devices_starts_processes_and_shows_every_epoch(folder, data
         training.train(dataclasses.replace(settings, run="many", batch_size=29, devices=30), load(settings))
 
 
-@pytest.mark.parametrize("settings", [dict(precision="bf16"), dict(clips_on="disk"), dict(rate=15.0, maxlen=243, epochs=60)])
+@pytest.mark.parametrize("settings", [dict(precision="bf16"), dict(clips_on="disk"), dict(rate=15.0, clip_len=243, maxlen=243, epochs=60)])
 def test_it_learns_in_other_ways_too(data, tmp_path, settings):
     history = training.train(config(tmp_path, **{"epochs": 25} | settings), data)
     assert history["val_top1"].max() >= 0.8
@@ -259,7 +259,7 @@ def test_it_learns_in_other_ways_too(data, tmp_path, settings):
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler on a processor")
 def test_a_compiled_training_loses_what_a_plain_one_loses(data, tmp_path):
-    histories = [training.train(config(tmp_path, run=mode, compile=mode, epochs=1, rate=20.0, maxlen=40), data) for mode in ("off", "default")]
+    histories = [training.train(config(tmp_path, run=mode, compile=mode, epochs=1, rate=20.0, clip_len=40, maxlen=40), data) for mode in ("off", "default")]
     np.testing.assert_allclose(histories[0]["train_loss"], histories[1]["train_loss"], rtol=1e-3)
 
 
