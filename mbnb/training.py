@@ -103,8 +103,9 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if train_clips is None or len(train_clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}")
     steps = math.ceil(len(train_clips) / config.batch_size)
-    if len(train_clips) // steps < config.devices:
-        raise InputError(f"setting 'devices': {config.devices} processes cannot share batches of {len(train_clips) // steps} clips")
+    processes = int(os.environ["WORLD_SIZE"]) if launched() else config.devices
+    if len(train_clips) // steps < processes:
+        raise InputError(f"setting 'devices': {processes} processes cannot share batches of {len(train_clips) // steps} clips")
     if config.devices > 1 and not launched():
         return _train_in_processes(config, data, on_epoch)
     fabric = connect(config)
