@@ -49,11 +49,14 @@ def free_memory(device: torch.device) -> int:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
 
 
-def keep_freed_memory() -> None:
-    """Ask Linux's C library not to hand memory back between steps: fetching it anew costs up to as much as the arithmetic."""
+def keep_freed_memory(most: int = -1) -> None:
+    """Ask Linux's C library not to hand memory back between steps: fetching it anew costs up to as much as the arithmetic.
+
+    `most` bytes that it keeps, -1 for all; left to itself it comes to keep 64 MB.
+    """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
-        library.mallopt(M_TRIM_THRESHOLD, -1)
+        library.mallopt(M_TRIM_THRESHOLD, most)
         library.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # bytes, its greatest value; larger buffers go back at once
 
 
