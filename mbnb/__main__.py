@@ -155,13 +155,80 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, files:
     trained = load_trained(checkpoint, config)
     classes = trained.classes or data.classes
     evaluation.check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
-    probabilities = evaluation.predict(trained, data.splits[split], data.skeleton, classes, config)
-    table = evaluation.prediction_table(data.splits[split], classes, probabilities)
+    probabilities, regions = evaluation.predict(trained, data.splits[split], data.skeleton, classes, config)
+    table = evaluation.prediction_table(data.splits[split], classes, probabilities, regions, config.reject)
     if out:
         evaluation.write_csv(table, out)
         click.echo(f"{out}: {len(table)} clips", err=True)
     else:
         table.to_csv(sys.stdout, index=False, float_format="%.6g")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--share", default="1/1", show_default=True, metavar="I/N", help="Every N-th run from the I-th on, to divide a grid among machines.")
+@_settings
+def grid(file: Path, share: str, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Train and evaluate every run that FILE describes, skipping finished ones, and print the leaderboard.
+
+    FILE holds settings for all runs, `variants:` (a name and its settings each) and `grid:` (a list of values for each setting).
+    """
+    from mbnb.ensembles import leaderboard
+    from mbnb.runner import plan_grid, run_grid
+    first, _, every = share.partition("/")
+    if not (first.isdecimal() and every.isdecimal() and 1 <= int(first) <= int(every)):
+        raise InputError(f"--share: expected I/N with I from 1 to N, found {share!r}")
+    runs = plan_grid(_collect((file, *files), parameters))
+    run_grid(runs, (int(first), int(every)))
+    outputs = Config.of(next(iter(runs.values()))).run_dir.parent
+    _print_leaderboard(leaderboard(outputs).query("run in @runs"))
+
+
+@main.command("leaderboard")
+@_settings
+def _leaderboard(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """List all evaluated runs, the best first."""
+    from mbnb.ensembles import leaderboard
+    _print_leaderboard(leaderboard(Config.of(_collect(files, parameters)).run_dir.parent))
+
+
+def _print_leaderboard(table: pd.DataFrame) -> None:
+    click.echo(table.to_string(index=False, float_format="%.3f", na_rep="") if len(table) else "no evaluated run")
+
+
+@main.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--weights", help="A number for each source, as in 2,2,1,1; else all count the same.")
+@_settings
+def combine(sources: tuple[str, ...], weights: str | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Make one run (`-p run NAME`) of SOURCES: evaluated runs, and CSV files of other models' scores (clip, then a column a class).
+
+    The same clips in several sources are averaged, an ensemble; folds with different people are pooled.
+    """
+    from mbnb import ensembles
+    config = Config.of({"run": "ensemble"}, _collect(files, parameters))
+    try:
+        numbers = [float(weight) for weight in weights.split(",")] if weights else None
+    except ValueError:
+        raise InputError(f"--weights: expected numbers between commas, found {weights!r}") from None
+    ensembles.combine(config, sources, numbers)
+    click.echo((config.run_dir / "metrics.json").read_text(encoding="utf-8"), nl=False)
+
+
+@main.command()
+@click.argument("predictions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--sample", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="This year's sample submission, or its list of clips.")
+@click.option("--out", default="submission.zip", show_default=True, type=click.Path(dir_okay=False, path_type=Path))
+@_settings
+def submit(predictions: Path, sample: Path, out: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Write a challenge submission from PREDICTIONS, a table that `predict` or an evaluation wrote, checked against the sample first."""
+    from mbnb.challenge import write_submission
+    from mbnb.classes import read_classes
+    from mbnb.ensembles import read_regions, read_scores
+    given = _collect(files, parameters)
+    classes = read_classes(Config.of({"class_table": "ma52"}, given).class_table)
+    count = write_submission(out, sample, read_scores(predictions, classes), classes, read_regions(predictions, classes))
+    click.echo(f"{out}: {count} clips")
 
 
 @main.command()

@@ -1,18 +1,24 @@
-"""What a model must beat: a linear model on the averages, ranges and speeds of a clip's coordinates."""
+"""What a model must beat: a linear model on the averages, ranges and speeds of a clip's coordinates, and the nearest clip
+under dynamic time warping (Sakoe and Chiba, 1978)."""
 
 import numpy as np
 import torch
+from dtaidistance import dtw_ndim
+from scipy.special import softmax
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mbnb.clips import Clips
+from mbnb.clips import Clips, first_rows
 from mbnb.skeleton import Skeleton
 from mbnb.transforms import gather_windows, standardise
 
 MOMENTS = 12  # frames at which the positions of the outer joints are features
 COMPONENTS = 120
+WARPED = 24  # frames of the clips that are warped onto each other
+BAND = 5  # by how many of them a moment may be shifted
+PAIRS = 4_000_000  # of clips, beyond which comparing all takes hours
 
 
 def features(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -36,3 +42,22 @@ def linear(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: in
     probabilities = np.zeros((len(x_test), classes))
     probabilities[:, model.classes_] = model.predict_proba(x_test)
     return probabilities
+
+
+def nearest(train: Clips, test: Clips, skeleton: Skeleton, classes: int) -> np.ndarray | None:
+    """Probabilities (N, C) for `test` that fall with the distance to the nearest clip of each class in `train`, by dynamic time
+    warping of standardised poses, multivariate over all joints; None where there are too many pairs."""
+    if len(train) * len(test) > PAIRS:
+        return None
+    series = []
+    for clips in (train, test):
+        lengths = torch.as_tensor(clips.lengths)
+        frames = standardise(torch.as_tensor(clips.gather()), lengths, skeleton)
+        windows = gather_windows(frames, first_rows(lengths).double(), (lengths - 1).double(), WARPED)
+        series += list(windows.flatten(2).double().numpy())  # (N, WARPED, J, 3) -> N of (WARPED, J·3)
+    block = ((0, len(train)), (len(train), len(series)))
+    distance = dtw_ndim.distance_matrix_fast(series, window=BAND, block=block)[:len(train), len(train):]  # (train, test)
+    of_class = np.full((len(test), classes), np.inf)
+    for label in np.unique(train.labels):
+        of_class[:, label] = distance[train.labels == label].min(0)
+    return softmax(-of_class / np.median(of_class[np.isfinite(of_class)]) * 10, axis=1)

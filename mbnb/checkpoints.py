@@ -76,23 +76,25 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> LoadReport:
     return LoadReport(tuple(fitting), tuple(key for key in own if key not in weights), tuple(key for key in weights if key not in own), tuple(mismatched))
 
 
-def build_model(config: Config, classes: int, joints: int) -> ActionNet:
-    """The configured model with fresh weights from torch's current random state."""
+def build_model(config: Config, classes: int, joints: int, mirrored: bool = False, regions: int = 0) -> ActionNet:
+    """The configured model with fresh weights from torch's current random state; with heads for `mirrored` clips and for `regions`."""
     backbone = DSTformer(dim_in=config.dim_in, dim_feat=config.dim_feat, dim_rep=config.dim_rep, depth=config.depth,
                          num_heads=config.num_heads, mlp_ratio=config.mlp_ratio, num_joints=joints, maxlen=config.maxlen,
                          drop_path_rate=config.drop_path_rate, att_fuse=config.att_fuse, stretch_time=not config.one_length)
     return ActionNet(backbone, dim_rep=config.dim_rep, num_classes=classes, dropout_ratio=config.dropout_ratio,
-                     hidden_dim=config.hidden_dim, num_joints=joints, drop_pooled=not config.parity)
+                     hidden_dim=config.hidden_dim, num_joints=joints, drop_pooled=not config.parity,
+                     segments=config.segments, mirrored=mirrored, num_regions=regions)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model with what it takes to use it."""
+    """A trained model with what it takes to use it; `temperature` calibrates it, 1 where nobody was held out to fit it on."""
 
     model: ActionNet
     config: Config
     classes: ClassTable | None
     epoch: int
+    temperature: float = 1.0
 
 
 def load_trained(path: str | Path, config: Config) -> Trained:
@@ -107,31 +109,36 @@ def load_trained(path: str | Path, config: Config) -> Trained:
         raise InputError(f"{path}: has no action head, so it predicts nothing; train from it with init_from")
     if isinstance(content.get("config"), dict):
         try:
-            config = Config.of({"rate": 0.0}, content["config"])  # files without a rate were trained on clip_len frames of every clip
+            kept = dict(content["config"])
+            if "motion" in kept:  # as files before streams say it
+                kept["streams"] = ["joint", "joint_motion"] if kept.pop("motion") else ["joint"]
+            config = Config.of({"rate": 0.0}, kept)  # files without a rate were trained on clip_len frames of every clip
         except InputError as error:
             raise InputError(f"{path}: carries settings that this version does not take: {error}") from None
+    else:
+        config = dataclasses.replace(config, segments=1)
     try:
         depths = [int(match[1]) for key in weights if (match := re.match(r"backbone\.blocks_st\.(\d+)\.", key))]
         feat, dim_in = weights["backbone.joints_embed.weight"].shape
-        hidden, joints_by_rep = weights["head.fc1.weight"].shape
+        hidden, pooled = weights["head.fc1.weight"].shape
         joints = weights["backbone.pos_embed"].shape[1]
         config = dataclasses.replace(
-            config, dim_feat=feat, dim_rep=joints_by_rep // joints, depth=max(depths) + 1, hidden_dim=hidden,
-            motion=config.motion if config.parity else dim_in == 6,
+            config, dim_feat=feat, dim_rep=pooled // (joints * config.segments), depth=max(depths) + 1, hidden_dim=hidden,
+            streams=config.streams if dim_in == config.dim_in else ["joint", "joint_motion"][:dim_in // 3],
             mlp_ratio=weights["backbone.blocks_st.0.mlp_s.fc1.weight"].shape[0] / feat, maxlen=weights["backbone.temp_embed"].shape[1],
             att_fuse="backbone.ts_attn.0.weight" in weights)
     except (KeyError, IndexError, ValueError) as error:
         raise InputError(f"{path}: expected the weights of a whole action model ({type(error).__name__}: {error})") from None
     if feat % config.num_heads or config.clip_len > config.maxlen:
         raise InputError(f"{path}: {feat} channels and {config.maxlen} frames do not go with num_heads {config.num_heads} and clip_len {config.clip_len}")
-    model = build_model(config, weights["head.fc2.weight"].shape[0], joints)
+    model = build_model(config, weights["head.fc2.weight"].shape[0], joints, "head.mirrored.weight" in weights, len(weights.get("head.regions.weight", ())))
     report = load_weights(model, weights)
     if report.missing or report.mismatched:
         raise InputError(f"{path}: {report}")
     classes = content.get("classes")
     ours = isinstance(classes, dict) and classes.keys() == {f.name for f in dataclasses.fields(ClassTable)}
     table = ClassTable(**{key: tuple(value) if value else None for key, value in classes.items()}) if ours else None
-    return Trained(model.eval(), config, table, int(content.get("epoch", 0)))
+    return Trained(model.eval(), config, table, int(content.get("epoch", 0)), float(content.get("temperature", 1.0)))
 
 
 def save_checkpoint(path: Path, model: nn.Module, config: Config, classes: ClassTable, **state: Any) -> None:

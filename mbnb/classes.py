@@ -42,6 +42,11 @@ class ClassTable:
         return tuple(self.region_names.index(region) for region in self.regions)
 
     @cached_property
+    def region_mirror(self) -> tuple[int, ...] | None:
+        """What each region becomes when left and right are exchanged, by its first class; None where `mirror` is."""
+        return self.mirror and tuple(self.region_ids[self.mirror[self.regions.index(name)]] for name in self.region_names)
+
+    @cached_property
     def by_region(self) -> tuple[int, ...]:
         """(C,) the class ids sorted by region, for matrices drawn in region blocks."""
         return tuple(sorted(range(len(self)), key=lambda i: (self.region_ids[i], i)))

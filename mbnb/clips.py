@@ -6,7 +6,7 @@
 import csv
 import hashlib
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,14 +74,22 @@ class Clips:
         return self.frames[np.repeat(starts - first_rows(lengths), lengths) + np.arange(lengths.sum())]
 
 
+def join(parts: Sequence[Clips]) -> Clips:
+    """The clips of all `parts`, one part after the other."""
+    starts = np.cumsum([0, *(part.lengths.sum() for part in parts)])[:-1]
+    return Clips(np.concatenate([part.gather() for part in parts]), np.concatenate([first_rows(part.lengths) + start for part, start in zip(parts, starts)]),
+                 np.concatenate([part.lengths for part in parts]), tuple(name for part in parts for name in part.names),
+                 np.concatenate([part.labels for part in parts]), tuple(subject for part in parts for subject in part.subjects))
+
+
 def digest_of(pose: np.ndarray) -> bytes:
     """8 bytes that tell a clip's frames from others."""
     return hashlib.blake2b(np.ascontiguousarray(pose).data, digest_size=8).digest()
 
 
-def first_rows(lengths: np.ndarray) -> np.ndarray:
-    """(N,) where each clip begins when clips of these lengths lie one after the other."""
-    return np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)[:len(lengths)]
+def first_rows(lengths):
+    """(N,) where each clip begins when clips of these lengths, an array or a tensor, lie one after the other."""
+    return lengths.cumsum(0) - lengths
 
 
 def pack(poses: list[np.ndarray], names: list[str], labels, subjects: list[str], joints: int = 17) -> Clips:

@@ -29,13 +29,15 @@ PRESETS: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
     "parity": dict(preset="ma52", clip_len=243, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
-                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0),
+                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, segments=1, mixup=0.0, region_weight=0.0,
+                   balance=0.0, ema=0.0, views=1),
 }
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
 PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
 CHOICES = {"preset": tuple(PRESETS), "recipe": tuple(RECIPES), "schedule": ("cosine", "exponential"), "device": ("auto", "cpu", "cuda"),
-           "checkpoint_choice": ("best", "latest"), "precision": ("auto", "float32", "bf16"), "clips_on": ("auto", "device", "disk"),
+           "checkpoint_choice": ("best", "latest"), "scored": ("auto", "test", "val"), "precision": ("auto", "float32", "bf16"), "clips_on": ("auto", "device", "disk"),
            "compile": ("auto", "off", "default", "reduce-overhead", "max-autotune")}
+STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Config:
     action_classes: int = 0  # expected number of classes; 0: whatever the class table has
     fps: float = 30.0
     val_fraction: float = 0.15  # of the people in train, held out where there is no val split
+    fold: int = 0  # which of the 1 / val_fraction groups of people is held out
+    pool: bool = False  # all labelled splits become train before people are held out, to leave out one person after another
     # Simulated people.
     simulated_people: int = 40
     simulated_test_people: int = 10  # of them, in the test split
@@ -74,16 +78,21 @@ class Config:
     att_fuse: bool = True
     dropout_ratio: float = 0.2
     drop_path_rate: float = 0.0
+    segments: int = 1  # parts of a clip, one after the other, that the head sees the means of
     # How clips are prepared.
     recipe: str = "default"
     rate: float = 12.0  # frames a second that the model sees, of clips near their own length; 0, and in parity: clip_len frames of every clip
     clip_len: int = 32  # the most frames that the model sees of a clip
     smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
-    motion: bool = True  # give the model each joint's movement beside its position
+    streams: list[str] = field(default_factory=lambda: ["joint", "joint_motion"])  # of joint, bone, joint_motion, bone_motion: what the model sees of a joint
     flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
     rotate: float = 20.0  # largest turn about the vertical, degrees
     stretch: float = 0.2  # clips are shortened, and played faster or slower, by up to this share
+    warp: float = 0.0  # movements begin slower and end faster, or the other way, by up to this share
     noise: float = 0.01  # sensor noise, in lengths of the trunk
+    exchange: float = 0.0  # share of training clips that get limbs from another clip of their class
+    hide_joints: float = 0.0  # share of joints that a training clip lacks
+    hide_frames: float = 0.0  # share of its frames
     # How clips are prepared in the parity recipe.
     random_move: bool = True
     normalize: bool = True
@@ -100,6 +109,10 @@ class Config:
     warmup: float = 0.1  # share of the steps over which the cosine schedule rises
     lr_decay: float = 0.98
     label_smoothing: float = 0.1
+    mixup: float = 0.0  # clips are blended two by two behind the backbone, by shares from Beta(mixup, mixup); 0: none
+    region_weight: float = 0.0  # of the loss of a head that tells the body region; 0: no such head
+    balance: float = 0.0  # strength of logit adjustment for rare classes; 0: none, 1: as if all were equally frequent
+    ema: float = 0.0  # evaluated weights are running means with this decay a step; 0: the last ones
     clip_gradients: float = 1.0  # largest norm; 0: no limit
     init_from: str = ""  # start from the weights of this checkpoint file, as far as they fit
     freeze: list[str] = field(default_factory=list)  # beginnings of parameter names that stay as they are
@@ -112,6 +125,9 @@ class Config:
     clips_on: str = "auto"  # device keeps all clips in its memory, disk reads each batch; auto: device where they fit
     # Evaluation.
     checkpoint_choice: str = "best"  # best on people held out from train, or latest
+    scored: str = "auto"  # the split that 04 scores: test or val; auto: test where it is labelled
+    views: int = 1  # crops of a test clip, each also mirrored where the class table allows it, whose probabilities are averaged
+    reject: float = 0.0  # predictions with less confidence than this say nothing
     bootstraps: int = 1000  # resamplings of people behind every interval
 
     @classmethod
@@ -132,6 +148,9 @@ class Config:
                 values[key] = _as_type(value, fields[key].type)
             except (TypeError, ValueError, OverflowError):
                 faults.append(f"setting {key!r}: expected {fields[key].type.__name__}, found {value!r}")
+        foreign = [stream for stream in values.get("streams", []) if stream not in STREAMS]
+        if foreign or not values.get("streams", STREAMS):
+            faults.append(f"setting 'streams': expected some of {', '.join(STREAMS)}, found {', '.join(foreign) or 'none'}")
         for key, choices in CHOICES.items():
             if values.get(key, choices[0]) not in choices:
                 faults.append(f"setting {key!r}: expected {' or '.join(choices)}, found {values.pop(key)!r}")
@@ -150,12 +169,12 @@ class Config:
 
     def _faults(self) -> list[str]:
         at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "epochs", "simulated_people", "simulated_clips",
-                        "simulated_test_people", "bootstraps", "fps", "devices"),
+                        "simulated_test_people", "bootstraps", "fps", "devices", "segments", "views"),
                     2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
-                                            "simulated_seed", "clip_gradients", "rate")}
+                                            "simulated_seed", "fold", "clip_gradients", "rate", "mixup", "region_weight", "balance")}
         faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
                   for key in keys if not getattr(self, key) >= least]
-        below_one = ("val_fraction", "dropout_ratio", "drop_path_rate", "stretch", "label_smoothing", "warmup")
+        below_one = ("val_fraction", "dropout_ratio", "drop_path_rate", "stretch", "label_smoothing", "warmup", "warp", "reject", "hide_joints", "hide_frames", "ema")
         faults += [f"setting {key!r}: expected a share from 0 to below 1, found {getattr(self, key)}" for key in below_one
                    if not 0 <= getattr(self, key) < 1]
         if self.num_heads > 0 and (self.dim_feat < 1 or self.dim_feat % self.num_heads):
@@ -166,6 +185,8 @@ class Config:
             faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}), found {self.clip_len}")
         if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
             faults.append(f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}")
+        if self.fold and self.fold >= self.folds:
+            faults.append(f"setting 'fold': expected below {self.folds}, 1 / val_fraction, found {self.fold}")
         for key in ("scale_range_train", "scale_range_test"):
             if len(getattr(self, key)) != 2 or not 0 < min(getattr(self, key)):
                 faults.append(f"setting {key!r}: expected two numbers above 0, found {getattr(self, key)}")
@@ -185,6 +206,11 @@ class Config:
         return self.run_dir / "figures"
 
     @property
+    def folds(self) -> int:
+        """Into how many groups train's people are divided, one of them to be held out; 0: nobody is."""
+        return max(2, round(1 / self.val_fraction)) if self.val_fraction else 0
+
+    @property
     def parity(self) -> bool:
         return self.recipe == "parity"
 
@@ -196,7 +222,7 @@ class Config:
     @property
     def dim_in(self) -> int:
         """Channels of a joint that the model sees."""
-        return 6 if self.motion and not self.parity else 3
+        return 3 if self.parity else 3 * len(self.streams)
 
     def save(self, path: Path) -> None:
         """Write every setting as YAML."""

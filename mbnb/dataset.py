@@ -21,7 +21,7 @@ from mbnb import choreography, simulator
 from mbnb import clips as clips_module
 from mbnb.cache import cache_of, read_cache, write_cache
 from mbnb.classes import ClassTable, read_classes
-from mbnb.clips import SIMULATED, SPLITS, UNLABELLED, Clips, digest_of, pack, read_labels, write_dataset
+from mbnb.clips import SIMULATED, SPLITS, UNLABELLED, Clips, digest_of, join, pack, read_labels, write_dataset
 from mbnb.config import Config
 from mbnb.files import ROOT, TABLES, InputError, fault_line, fingerprint, read_table
 from mbnb.skeleton import Skeleton, load_skeleton
@@ -101,6 +101,11 @@ def load(config: Config) -> DataSet:
     if config.action_classes not in (0, len(data.classes)):
         raise InputError(f"setting 'action_classes': {config.action_classes}, but the class table of {root} has {len(data.classes)} classes")
     notes, splits = list(data.notes), data.splits
+    if config.pool:
+        known = [split for split, clips in splits.items() if clips.labelled]
+        splits = {"train": join([splits[split] for split in known])} | {split: clips for split, clips in splits.items() if split not in known}
+        data = dataclasses.replace(data, splits=splits)
+        notes.append(f"{' and '.join(known)} were pooled: people are held out from all of them")
     if "train" in splits and "val" not in splits and config.val_fraction > 0:
         splits, note = _hold_out(data, config)
         notes.append(note)
@@ -161,13 +166,19 @@ def _hold_out(data: DataSet, config: Config) -> tuple[dict[str, Clips], str]:
     count = len(set(train.subjects))
     if count < 2:
         return data.splits, "train has one person only: nobody can be held out, so `best` is the last epoch"
-    folds = min(max(2, round(1 / config.val_fraction)), count)
-    # Balanced over the classes, unless every class is smaller than the number of folds.
-    kind = StratifiedGroupKFold if np.bincount(train.labels).max() >= folds else GroupKFold
-    shuffled = kind(folds, shuffle=True, random_state=config.seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # classes with fewer clips than folds are common and harmless here
-        kept, held = next(shuffled.split(people, train.labels, people))
+    folds = min(config.folds, count)
+    if config.fold >= folds:
+        raise InputError(f"setting 'fold': expected below {folds}, the number of groups of people in train, found {config.fold}")
+    if folds == count:
+        held = np.flatnonzero(people == np.unique(people)[config.fold])
+        kept = np.setdiff1d(np.arange(len(people)), held)
+    else:
+        # Balanced over the classes, unless every class is smaller than the number of folds.
+        kind = StratifiedGroupKFold if np.bincount(train.labels).max() >= folds else GroupKFold
+        shuffled = kind(folds, shuffle=True, random_state=0)  # the same people whatever the seed
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # classes with fewer clips than folds are common and harmless here
+            kept, held = list(shuffled.split(people, train.labels, people))[config.fold]
     splits = {"train": train.take(kept), "val": train.take(held)} | {k: v for k, v in data.splits.items() if k != "train"}
     return splits, f"{len(set(people[held]))} of {count} people were held out from train as val, since the data set has none"
 

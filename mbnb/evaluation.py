@@ -1,6 +1,8 @@
 """What a trained model gets right and wrong: predictions, scores with intervals, and errors by class and body region."""
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,14 +11,15 @@ import numpy as np
 import pandas as pd
 
 from mbnb import baselines
+from mbnb.calibration import at_temperature, calibration_error, log_loss
 from mbnb.checkpoints import Trained, load_trained
 from mbnb.classes import ClassTable
-from mbnb.clips import Clips, pack
+from mbnb.clips import Clips, join
 from mbnb.config import Config
 from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
-from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, largest_class, score
+from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, largest_class, official, score
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
 from mbnb.training import predict_batches, train
@@ -25,12 +28,13 @@ from mbnb.transforms import motion_energy
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions for the N clips of one labelled split: probabilities (N, C)."""
+    """Predictions for the N clips of one labelled split: probabilities (N, C); `regions` (N, R) where a head of its own tells them."""
 
     split: str
     clips: Clips
     classes: ClassTable
     probabilities: np.ndarray
+    regions: np.ndarray | None = None
 
     @cached_property
     def predictions(self) -> np.ndarray:
@@ -100,25 +104,38 @@ class Evaluation:
 
     def table(self) -> pd.DataFrame:
         """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, and the probability of every class."""
-        table = prediction_table(self.clips, self.classes, self.probabilities)
+        table = prediction_table(self.clips, self.classes, self.probabilities, self.regions)
         table.insert(2, "true", [self.classes.codes[i] for i in self.clips.labels])
         table.insert(5, "correct", self.correct)
         table.insert(6, "in_top5", hits(self.clips.labels, self.probabilities, 5))
         return table
 
 
-def prediction_table(clips: Clips, classes: ClassTable, probabilities: np.ndarray) -> pd.DataFrame:
-    """A row a clip: clip, subject, predicted (code), confidence, and `p_<code>` for every class."""
-    best = probabilities.argmax(1)
-    head = pd.DataFrame({"clip": clips.names, "subject": clips.subjects, "predicted": [classes.codes[i] for i in best],
-                         "confidence": probabilities.max(1, initial=0)})
-    return pd.concat([head, pd.DataFrame(probabilities, columns=[f"p_{code}" for code in classes.codes])], axis=1)
+def prediction_table(clips: Clips, classes: ClassTable, probabilities: np.ndarray, regions: np.ndarray | None = None, reject: float = 0.0) -> pd.DataFrame:
+    """A row a clip: clip, subject, predicted (code; nothing where the confidence is below `reject`), confidence, `p_<code>` for
+    every class, and `r_<region>` for every region where a head of its own tells them."""
+    best, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
+    head = pd.DataFrame({"clip": clips.names, "subject": clips.subjects,
+                         "predicted": [classes.codes[i] if sure >= reject else "" for i, sure in zip(best, confidence)], "confidence": confidence})
+    values = [pd.DataFrame(probabilities, columns=[f"p_{code}" for code in classes.codes])]
+    values += [] if regions is None else [pd.DataFrame(regions, columns=[f"r_{name}" for name in classes.region_names])]
+    return pd.concat([head, *values], axis=1)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, whole or not at all."""
     with replacing(path) as part:
         table.to_csv(part, index=False, float_format="%.6g")
+
+
+def find_clips(data: DataSet, names: Sequence[str]) -> Clips:
+    """The labelled clips of these names, from whatever split. Raises InputError for names that there are not."""
+    known = join([clips for clips in data.splits.values() if clips.labelled])
+    place = {name: i for i, name in enumerate(known.names)}
+    strangers = [name for name in names if name not in place]
+    if strangers:
+        raise InputError(f"{len(strangers)} of {len(names)} clips are not among the labelled ones of {data.root}, {strangers[0]} the first")
+    return known.take(np.array([place[name] for name in names]))
 
 
 def find_checkpoint(config: Config, data: DataSet) -> Path:
@@ -132,11 +149,14 @@ def find_checkpoint(config: Config, data: DataSet) -> Path:
     return path
 
 
-def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config) -> np.ndarray:
-    """Probabilities (N, C) for clips, prepared as the model's own configuration says, on `config`'s device."""
+def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config) -> tuple[np.ndarray, np.ndarray | None]:
+    """Calibrated probabilities (N, C) of the classes, and (N, R) of the regions where the model has a head for them; for clips
+    prepared as the model's own configuration says, on `config`'s device."""
     device = pick_device(config)
     recipe = make_recipe(clips, trained.config, skeleton, classes, device)
-    return predict_batches(trained.model.to(device), recipe, config, "predicting")
+    found = predict_batches(trained.model.to(device), recipe, config, "predicting")
+    probabilities, regions = found[:, :len(classes)], found[:, len(classes):]
+    return at_temperature(probabilities, trained.temperature), regions if regions.size else None
 
 
 def check_fit(trained: Trained, data: DataSet, path: object) -> None:
@@ -155,31 +175,46 @@ def check_fit(trained: Trained, data: DataSet, path: object) -> None:
 def evaluate(config: Config, data: DataSet) -> Evaluation:
     """Score a checkpoint on people who were not in training and write `metrics.json` and `predictions.csv` to the run.
 
-    Takes test where it is labelled, else val. Raises InputError where neither is, or the checkpoint does not fit.
+    Takes the split that `config.scored` names; by itself test where it is labelled, else val. Raises InputError where there is
+    no such split, or the checkpoint does not fit.
     """
-    split = next((name for name in ("test", "val") if name in data.splits and data.splits[name].labelled), None)
+    wished = ("test", "val") if config.scored == "auto" else (config.scored,)
+    split = next((name for name in wished if name in data.splits and data.splits[name].labelled), None)
     if split is None:
-        raise InputError(f"{data.root}: no labelled test or val split, so nothing can be scored; python -m mbnb predict writes probabilities")
+        raise InputError(f"{data.root}: no labelled {' or '.join(wished)} split, so nothing can be scored; python -m mbnb predict writes probabilities")
     path = find_checkpoint(config, data)
     trained = load_trained(path, config)
     check_fit(trained, data, path)
     clips = data.splits[split]
+    if split == "val" and path.stem != "latest":
+        print("scored on val, on which the best epoch was chosen, so the scores are a little too good")
     if split == "val":
-        print("test has no labels: scored on val, on which the best epoch was chosen, so the scores are a little too good")
-    evaluation = Evaluation(split, clips, data.classes, predict(trained, clips, data.skeleton, data.classes, config))
-    scores = score(clips.labels, evaluation.probabilities, data.classes)
-    bounds = intervals(clips.labels, evaluation.probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
+        trained = dataclasses.replace(trained, temperature=1.0)  # it was fitted to these clips
+    probabilities, regions = predict(trained, clips, data.skeleton, data.classes, config)
+    evaluation = Evaluation(split, clips, data.classes, probabilities, regions)
+    write_evaluation(config, data, evaluation, {
+        "checkpoint": path.name, "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature})
+    return evaluation
+
+
+def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, about: dict[str, object]) -> None:
+    """Write `metrics.json`, `predictions.csv` and `per_class.csv` to the run's folder; `about` says what made the predictions."""
+    clips, probabilities = evaluation.clips, evaluation.probabilities
+    bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
+    answered = probabilities.max(1) >= config.reject
     people = len(set(clips.subjects))
-    shared = int(people_overlap(data).at["train", split]) if "train" in data.splits else 0
-    metrics = scores | {
-        "n_test": len(clips), "people": people, "split": split, "known_people": data.known_people, "people_also_in_train": shared,
+    shared = int(people_overlap(data).at["train", evaluation.split]) if {"train", evaluation.split} <= data.splits.keys() else 0
+    metrics = score(clips.labels, probabilities, data.classes) | {
+        "n_test": len(clips), "people": people, "split": evaluation.split, "known_people": data.known_people, "people_also_in_train": shared,
         "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
-        "checkpoint": path.name, "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch,
-        "simulated": data.simulated, "fingerprint": data.fingerprint()}
+        "official": official(clips.labels, probabilities, data.classes, evaluation.regions),
+        "calibration_error": calibration_error(clips.labels, probabilities), "log_loss": log_loss(clips.labels, probabilities),
+        "reject": {"below": config.reject, "answered": float(answered.mean()),
+                   "right_of_answered": float(evaluation.correct[answered].mean()) if answered.any() else None},
+        "simulated": data.simulated, "fingerprint": data.fingerprint()} | about
     write_text(config.run_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     write_csv(evaluation.table(), config.run_dir / "predictions.csv")
     write_csv(evaluation.per_class, config.run_dir / "per_class.csv")
-    return evaluation
 
 
 def load_evaluation(config: Config, data: DataSet) -> Evaluation:
@@ -188,12 +223,15 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     if not (table_path.exists() and metrics_path.exists()):
         return evaluate(config, data)
     metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
+    if "members" in metrics:  # several runs as one, which has no checkpoint
+        return Evaluation(metrics["split"], find_clips(data, table["clip"]), data.classes, table[[f"p_{code}" for code in data.classes.codes]].to_numpy())
     path = find_checkpoint(config, data)
     if (metrics.get("fingerprint"), metrics.get("checkpoint_fingerprint")) != (data.fingerprint(), fingerprint(path.read_bytes())):
         print(f"the predictions in {config.run_dir.name} belong to other data or another checkpoint: evaluating anew")
         return evaluate(config, data)
     probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()
-    return Evaluation(metrics["split"], data.splits[metrics["split"]], data.classes, probabilities)
+    regions = table[[f"r_{name}" for name in data.classes.region_names]].to_numpy() if "r_" + data.classes.region_names[0] in table else None
+    return Evaluation(metrics["split"], data.splits[metrics["split"]], data.classes, probabilities, regions)
 
 
 def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation) -> pd.DataFrame:
@@ -205,8 +243,7 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
     if not known:
         print("no labelled clips to learn from: no baselines")
         return pd.DataFrame(columns=["method", *SCORES])
-    train_clips = pack([pose for part in known for pose in part], [name for part in known for name in part.names],
-                       np.concatenate([part.labels for part in known]), [subject for part in known for subject in part.subjects], len(data.skeleton))
+    train_clips = join(known)
     prior = np.tile(largest_class(train_clips.labels, len(data.classes)), (len(clips), 1))
     found = {"always the largest class": prior, "linear model": baselines.linear(train_clips, clips, data.skeleton, len(data.classes))}
     scores = {name: score(clips.labels, probabilities, data.classes) for name, probabilities in found.items()}

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from mbnb.animation import COLORS, Player, draw_pose, player
+from mbnb.calibration import calibration_error, reliability, risk_coverage
 from mbnb.classes import ClassTable
 from mbnb.config import Config
 from mbnb.dataset import DataSet
@@ -319,6 +320,47 @@ def f1_bars(evaluation: Evaluation) -> Figure:
     axis.set_xticks(range(len(table)), table["code"], rotation=90)
     axis.set(ylabel="F1", ylim=(0, 1), xlim=(-0.6, len(table) - 0.4))
     _region_legend(figure, colors)
+    return figure
+
+
+def confidence(evaluation: Evaluation) -> Figure:
+    """How far confidence can be trusted: accuracy over confidence with the clips behind it, and errors over the share of clips answered."""
+    labels, probabilities = evaluation.clips.labels, evaluation.probabilities
+    bins, risk = reliability(labels, probabilities), risk_coverage(labels, probabilities)
+    figure, (left, right) = _subplots(1, 2, figsize=(WIDTH * 0.75, 3.2))
+    left.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
+    left.plot(bins["confidence"], bins["accuracy"], marker="o")
+    for row in bins.itertuples():
+        left.annotate(str(row.clips), (row.confidence, row.accuracy), textcoords="offset points", xytext=(5, -10), fontsize=7)
+    left.set(xlabel="mean confidence (small: clips)", ylabel="share that is right", xlim=(0, 1.05), ylim=(0, 1.05),
+             title=f"calibration error {calibration_error(labels, probabilities):.3f}")
+    right.plot(risk["coverage"], risk["risk"])
+    right.set(xlabel="share of clips answered, the most confident first", ylabel="share of answers that are wrong", xlim=(0, 1), ylim=(0, None),
+              title="saying nothing when unsure")
+    return figure
+
+
+def ablation(table: pd.DataFrame) -> Figure:
+    """Top-1 of every variant with its interval, and how far it is from the first one; `table` is that of `ensembles.compare_variants`."""
+    figure, (left, right) = _subplots(1, 2, figsize=(WIDTH, 0.32 * len(table) + 1.2), sharey=True)
+    places = range(len(table))
+    for axis, value, low, high in ((left, "top1", "top1_low", "top1_high"), (right, "difference", "low", "high")):
+        error = np.abs(table[[low, high]].to_numpy().T - table[value].to_numpy())
+        axis.errorbar(table[value] * 100, places, xerr=error * 100, fmt="o", capsize=3)
+    left.set_yticks(places, table["variant"])
+    left.invert_yaxis()
+    left.set(xlabel="top-1 on people left out, %")
+    right.axvline(0, color="grey", linewidth=0.8)
+    right.set(xlabel=f"points above {table['variant'].iloc[0]!r}, same clips")
+    return figure
+
+
+def right_by_region(table: pd.DataFrame) -> Figure:
+    """Top-1 of every member (columns) on the clips of each body region (rows)."""
+    figure, axis = _subplots(figsize=(1.1 * table.shape[1] + 2.5, 0.35 * len(table) + 1.5))
+    sns.heatmap(table * 100, ax=axis, cmap="mako_r", vmin=0, vmax=100, annot=True, fmt=".0f", cbar_kws={"label": "top-1, %"})
+    axis.set(xlabel="", ylabel="true region")
+    axis.tick_params(axis="x", rotation=30)
     return figure
 
 

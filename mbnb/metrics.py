@@ -3,10 +3,10 @@
 Intervals come from resampling people, not clips: clips of one person resemble each other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 from mbnb.classes import ClassTable
 
@@ -49,18 +49,57 @@ def score(labels: np.ndarray, probabilities: np.ndarray, classes: ClassTable, we
 def intervals(labels: np.ndarray, probabilities: np.ndarray, subjects: list[str], classes: ClassTable, resamples: int = 1000,
               seed: int = 0) -> dict[str, tuple[float, float]]:
     """95 % percentile-bootstrap intervals of every score over people; NaN where there is one person only."""
+    found = _over_people(lambda drawn: np.array(list(score(labels, probabilities, classes, drawn).values())), subjects, resamples, seed)
+    return dict(zip(SCORES, found or [(float("nan"), float("nan"))] * len(SCORES)))
+
+
+def compare(right: np.ndarray, was_right: np.ndarray, subjects: Sequence[str], resamples: int = 1000, seed: int = 0) -> dict[str, float]:
+    """A paired test of two recipes on the same N clips: how far the top-1 of the first is above that of the second.
+
+    `right` and `was_right` (N,) are the shares of runs that got a clip right, 0 or 1 for a single run. `difference` with its 95 %
+    interval `low` to `high` from resampling people; `gained` and `lost` clips; `p`, McNemar's exact test, which takes clips for
+    independent and so is too sure where people differ.
+    """
+    change = np.asarray(right, float) - was_right
+    gained, lost = int((change > 0).sum()), int((change < 0).sum())
+    bounds = _over_people(lambda drawn: np.array([np.average(change, weights=drawn)]), subjects, resamples, seed)
+    low, high = bounds[0] if bounds else (float("nan"), float("nan"))
+    p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return {"difference": float(change.mean()), "low": low, "high": high, "gained": gained, "lost": lost, "p": p}
+
+
+def official(labels: np.ndarray, probabilities: np.ndarray, classes: ClassTable, regions: np.ndarray | None = None) -> dict[str, float]:
+    """The scores of the MA-52 challenges: top-1 and top-5 of actions and body parts, macro- and micro-F1 of both, and their mean F1_mean.
+
+    The body part (N, R) is `regions` where a head of its own tells it, else the sum of its actions' probabilities (N, C). Macro-F1
+    is over classes that are true or predicted somewhere; the micro-F1 of one answer a clip is its top-1.
+    """
+    ids = np.array(classes.region_ids)
+    if regions is None:
+        regions = region_probabilities(probabilities, classes)
+    found: dict[str, float] = {}
+    for level, true, values in (("action", labels, probabilities), ("body", ids[labels], regions)):
+        matrix = confusion(true, values.argmax(1), values.shape[1])
+        found |= {f"{level}_top1": float(hits(true, values, 1).mean()), f"{level}_top5": float(hits(true, values, 5).mean()),
+                  f"{level}_f1_macro": float(np.nanmean(f1_per_class(matrix))), f"{level}_f1_micro": float(matrix.diagonal().sum() / len(true))}
+    return found | {"F1_mean": float(np.mean([found[f"{level}_f1_{kind}"] for level in ("action", "body") for kind in ("macro", "micro")]))}
+
+
+def region_probabilities(probabilities: np.ndarray, classes: ClassTable) -> np.ndarray:
+    """(N, C) of classes -> (N, R) of their regions, in the order of `region_names`."""
+    return probabilities @ np.eye(len(classes.region_names))[list(classes.region_ids)]
+
+
+def _over_people(statistic: Callable[[np.ndarray], np.ndarray], subjects: Sequence[str], resamples: int, seed: int) -> list[tuple[float, float]]:
+    """The 95 % interval of every value of `statistic`, which takes how often each clip was drawn; empty where there is one person."""
     people, person = np.unique(subjects, return_inverse=True)
     if len(people) < 2:
-        return dict.fromkeys(SCORES, (float("nan"), float("nan")))
-
-    def statistic(chosen: np.ndarray) -> np.ndarray:
-        drawn = np.bincount(chosen.astype(int), minlength=len(people))[person]
-        return np.array(list(score(labels, probabilities, classes, drawn).values()))
-
-    found = bootstrap((np.arange(len(people)),), _over_rows(statistic), n_resamples=resamples, vectorized=True, method="percentile",
+        return []
+    over_rows = _over_rows(lambda chosen: statistic(np.bincount(chosen.astype(int), minlength=len(people))[person]))
+    found = bootstrap((np.arange(len(people)),), over_rows, n_resamples=resamples, vectorized=True, method="percentile",
                       rng=np.random.default_rng(seed), batch=64)
     low, high = found.confidence_interval
-    return {key: (float(a), float(b)) for key, a, b in zip(SCORES, low, high)}
+    return [(float(a), float(b)) for a, b in zip(low, high)]
 
 
 def _over_rows(statistic: Callable[[np.ndarray], np.ndarray]) -> Callable:

@@ -181,28 +181,37 @@ class DSTformer(nn.Module):
 
 
 class ActionHeadClassification(nn.Module):
-    """(B, M, F, J, R) -> logits (B, num_classes).
+    """(B, M, F, J, R) -> logits (B, num_classes), behind them those of mirrored clips as classes of their own (`mirrored`) and those
+    of `num_regions`, where the head has them; `sizes` tells how many of each.
 
-    The authors' dropout stands before the mean over frames, where averaging undoes it; `drop_pooled` puts it behind.
+    The authors' dropout stands before the mean over frames, where averaging undoes it; `drop_pooled` puts it behind. The
+    mean is over each of `segments` parts of a clip, one after the other (S below).
     """
 
     def __init__(self, dropout_ratio: float = 0.0, dim_rep: int = 512, num_classes: int = 60, num_joints: int = 17,
-                 hidden_dim: int = 2048, drop_pooled: bool = False):
+                 hidden_dim: int = 2048, drop_pooled: bool = False, segments: int = 1, mirrored: bool = False, num_regions: int = 0):
         super().__init__()
         self.dropout = nn.Dropout(dropout_ratio)
-        self.drop_pooled = drop_pooled
-        self.fc1 = nn.Linear(num_joints * dim_rep, hidden_dim)
+        self.drop_pooled, self.segments = drop_pooled, segments
+        self.sizes = (num_classes, num_classes * mirrored, num_regions)
+        self.fc1 = nn.Linear(segments * num_joints * dim_rep, hidden_dim)
         self.bn = nn.BatchNorm1d(hidden_dim, momentum=0.1)
         self.fc2 = nn.Linear(hidden_dim, num_classes)
+        if mirrored:
+            self.mirrored = nn.Linear(hidden_dim, num_classes)
+        if num_regions:
+            self.regions = nn.Linear(hidden_dim, num_regions)
 
     def pool(self, feat: Tensor) -> Tensor:
-        """(B, M, F, J, R) -> (B, J·R), each clip by itself."""
-        return _mean(feat if self.drop_pooled else self.dropout(feat))
+        """(B, M, F, J, R) -> (B, S·J·R), each clip by itself."""
+        return _mean(feat if self.drop_pooled else self.dropout(feat), self.segments)
 
     def classify(self, pooled: Tensor) -> Tensor:
-        """(B, J·R) -> logits (B, num_classes); in training the clips of a batch share their statistics."""
+        """(B, S·J·R) -> logits (B, sum of sizes); in training the clips of a batch share their statistics."""
         pooled = self.dropout(pooled) if self.drop_pooled else pooled
-        return self.fc2(F.relu(self.bn(self.fc1(pooled))))
+        hidden = F.relu(self.bn(self.fc1(pooled)))
+        layers = [getattr(self, name) for name in ("fc2", "mirrored", "regions") if hasattr(self, name)]
+        return torch.cat([layer(hidden) for layer in layers], dim=-1) if len(layers) > 1 else self.fc2(hidden)
 
     def forward(self, feat: Tensor) -> Tensor:
         return self.classify(self.pool(feat))
@@ -228,9 +237,11 @@ class ActionHeadEmbed(nn.Module):
         return self.classify(self.pool(feat))
 
 
-def _mean(feat: Tensor) -> Tensor:
-    exact = torch.promote_types(feat.dtype, torch.float32)
-    return feat.mean(2, dtype=exact).flatten(2).mean(1)  # (B, M, F, J, R) -> (B, M, J·R) -> (B, J·R)
+def _mean(feat: Tensor, segments: int = 1) -> Tensor:
+    exact, frames = torch.promote_types(feat.dtype, torch.float32), feat.shape[2]
+    # Of a clip with fewer frames than segments, neighbours share a frame.
+    means = [feat[:, :, i * frames // segments:-(-(i + 1) * frames // segments)].mean(2, dtype=exact) for i in range(segments)]
+    return torch.stack(means, dim=2).flatten(2).mean(1)  # (B, M, S, J, R) -> (B, M, S·J·R) -> (B, S·J·R)
 
 
 class ActionNet(nn.Module):
@@ -242,20 +253,21 @@ class ActionNet(nn.Module):
     """
 
     def __init__(self, backbone: DSTformer, dim_rep: int = 512, num_classes: int = 60, dropout_ratio: float = 0.0,
-                 version: str = "class", hidden_dim: int = 2048, num_joints: int = 17, drop_pooled: bool = False):
+                 version: str = "class", hidden_dim: int = 2048, num_joints: int = 17, drop_pooled: bool = False,
+                 segments: int = 1, mirrored: bool = False, num_regions: int = 0):
         super().__init__()
         if version not in ("class", "embed"):
             raise ValueError(f"version must be 'class' or 'embed', got {version!r}")
         self.backbone = backbone
         self.feat_J = num_joints
         common = dict(dropout_ratio=dropout_ratio, dim_rep=dim_rep, num_joints=num_joints, hidden_dim=hidden_dim)
-        self.head = (ActionHeadClassification(num_classes=num_classes, drop_pooled=drop_pooled, **common) if version == "class"
-                     else ActionHeadEmbed(**common))
+        self.head = ActionHeadEmbed(**common) if version == "embed" else ActionHeadClassification(
+            num_classes=num_classes, drop_pooled=drop_pooled, segments=segments, mirrored=mirrored, num_regions=num_regions, **common)
         self.keep_tokens = math.inf
         self.gather: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor | list[Tensor]) -> Tensor:
-        """(B, M, F, J, C), or a list of such parts that differ in F, -> logits (B, num_classes), or unit vectors (B, hidden_dim)."""
+        """(B, M, F, J, C), or a list of such parts that differ in F, -> logits (B, sum of the head's sizes), or unit vectors (B, hidden_dim)."""
         pooled, kept = [], 0
         for part in [x] if isinstance(x, Tensor) else x:
             tokens = part[0, ..., 0].numel()
@@ -269,7 +281,7 @@ class ActionNet(nn.Module):
             return self.head.classify(pooled)
 
     def pooled(self, x: Tensor) -> Tensor:
-        """(B, M, F, J, C) -> (B, J·R). Empty persons, all zero, share one run of the backbone."""
+        """(B, M, F, J, C) -> (B, S·J·R). Empty persons, all zero, share one run of the backbone."""
         people = x.flatten(0, 1)  # (B, M, F, J, C) -> (B·M, F, J, C)
         there = people.flatten(1).any(1) if x.shape[1] > 1 else None  # (B·M,)
         if there is None or there.sum() >= len(people) - 1:

@@ -10,8 +10,10 @@ stored clips epoch after epoch.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from torch import Tensor
 
 from mbnb import transforms
 from mbnb.classes import ClassTable
-from mbnb.clips import Clips
+from mbnb.clips import Clips, first_rows
 from mbnb.config import Config
 from mbnb.devices import free_memory
 from mbnb.skeleton import Skeleton
@@ -36,7 +38,7 @@ Parts = list[Tensor]
 
 
 class DefaultRecipe:
-    """Clips near their own length at `config.rate` frames a second; a part is (B, 1, F, J, 3 or 6).
+    """Clips near their own length at `config.rate` frames a second; a part is (B, 1, F, J, C), C three for each of `config.streams`.
 
     The prepared frames of all clips stay on the device where they fit (`resident`); else those of a batch are read ahead
     of it from where the clips lie. `frames_of` (N,) tells how many frames of each clip the model sees.
@@ -46,11 +48,16 @@ class DefaultRecipe:
         self.clips, self.config, self.skeleton, self.device = clips, config, skeleton, device
         self.frames_of = fitting_lengths(clips.lengths, config)
         self.lengths, self.labels = (torch.as_tensor(values, device=device) for values in (clips.lengths, clips.labels))
-        self.mirror = torch.tensor(classes.mirror, device=device) if classes.mirror and config.flip else None
+        # What a mirrored clip is called; where the class table does not say, it is a class of its own.
+        mirror = classes.mirror or range(len(classes), 2 * len(classes))
+        self.mirror = torch.tensor(mirror, device=device) if config.flip else None
+        self.region_mirror = list(classes.region_mirror or range(len(classes.region_names)))
+        counts = torch.bincount(self.labels.clamp_min(0), minlength=len(classes))
+        self.class_order, self.class_starts, self.class_sizes = self.labels.argsort(stable=True), first_rows(counts), counts
         size = int(clips.lengths.sum()) * len(skeleton) * 3 * 4  # bytes
         self.resident = config.clips_on == "device" or (config.clips_on == "auto" and 2 * size < free_memory(device))
         if self.resident:
-            self.starts = self.lengths.cumsum(0) - self.lengths
+            self.starts = first_rows(self.lengths)
             self.frames = torch.empty(int(clips.lengths.sum()), len(skeleton), 3, device=device)
             row = 0
             for block in torch.arange(len(clips)).split(BLOCK):
@@ -61,35 +68,66 @@ class DefaultRecipe:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def test_batches(self, indices: Iterable[Tensor]) -> Iterator[Parts]:
-        """The whole clips at each of `indices` (B,), which are in the order of their `frames_of`; nothing random."""
+    def views(self, count: int) -> list[dict]:
+        """Ways to look at a clip in `test_batches`: all of it, and `count` - 1 crops; each mirrored, too, where training does that."""
+        share = 1 - self.config.stretch / 2  # the mean of training's
+        windows = [(0.0, 1.0), *((start, start + share) for start in np.linspace(0, 1 - share, count - 1))]
+        sides = (False, True) if self.mirror is not None and count > 1 else (False,)
+        return [dict(window=window, mirrored=mirrored) for window in windows for mirrored in sides]
+
+    def test_batches(self, indices: Iterable[Tensor], window: tuple[float, float] = (0.0, 1.0), mirrored: bool = False) -> Iterator[Parts]:
+        """The clips at each of `indices` (B,), which are in the order of their `frames_of`, from one share of their length to
+        another; nothing random."""
+        mirror = list(self.skeleton.mirror)
         for index, frames, starts in self._read_ahead(indices):
             spans = (self.lengths[index.to(self.device)] - 1).double()
+            starts, spans = starts.double() + window[0] * spans, (window[1] - window[0]) * spans
             counts, sizes = self.frames_of[index].unique_consecutive(return_counts=True)
-            parts = zip(counts.tolist(), starts.double().split(sizes.tolist()), spans.split(sizes.tolist()))
-            yield [self._finish(transforms.gather_windows(frames, start, span, count), span) for count, start, span in parts]
+            parts = []
+            for count, start, span in zip(counts.tolist(), starts.split(sizes.tolist()), spans.split(sizes.tolist())):
+                pose = transforms.gather_windows(frames, start, span, count)
+                parts.append(self._finish(transforms.flip(pose, mirror) if mirrored else pose, span))
+            yield parts
 
     def training_batches(self, indices: Iterable[Tensor], rank: int = 0, world: int = 1) -> Iterator[tuple[Parts, Tensor]]:
         """Augmented clips: cropped, turned, resized, mirrored and noisy in a new way each time. Comes with the labels (B,) of
         the whole batch in the order of the clips' `frames_of`, of which the parts hold every `world`-th from `rank` on."""
         indices = [index[self.frames_of[index].argsort(stable=True)] for index in indices]
         noise = torch.randn(NOISE, len(self.skeleton) * 3, device=self.device)
-        for (own, frames, starts), chance in zip(self._read_ahead([index[rank::world] for index in indices]), self._chances(indices)):
+        chances = deque()
+
+        def wanted() -> Iterator[Tensor]:
+            for index, chance in zip(indices, self._chances(indices)):
+                chances.append(chance)
+                partners = chance["partner"][rank::world].cpu() if self.config.exchange else index[:0]
+                yield torch.cat([index[rank::world], partners])
+
+        for both, frames, starts in self._read_ahead(wanted()):
+            chance = chances.popleft()
             labels = chance.pop("labels")
             chance = {key: value[rank::world] for key, value in chance.items()}
+            own = both[:len(chance["row"])]
             counts, sizes = self.frames_of[own].unique_consecutive(return_counts=True)
             parts, place = [], 0
             for count, size in zip(counts.tolist(), sizes.tolist()):
                 mine = slice(place, place + size)
                 part = {key: value[mine] for key, value in chance.items()}
-                pose = transforms.gather_windows(frames, starts[mine] + part["start"], part["window"], count)
-                pose = transforms.reshape_bodies(pose, part["mix"], part["turn"])
+                pose = self._body(frames, starts[mine], part, "", count)
+                if self.config.exchange:
+                    pose = pose + self._body(frames, starts[len(own):][mine], part, "partner_", count)
                 if self.config.noise:
                     rows = (part["row"][:, None] + torch.arange(count, device=self.device)) % NOISE
                     pose.flatten(2).addcmul_(F.embedding(rows, noise), part["strength"][:, None, None])
-                parts.append(self._finish(pose, part["seconds"]))
+                x = self._finish(pose, part["seconds"])
+                x = x * part["joints"][:, None, None, :, None] if self.config.hide_joints else x
+                parts.append(x * part["frames"][:, None, :count, None, None] if self.config.hide_frames else x)
                 place += size
             yield parts, labels
+
+    def _body(self, frames: Tensor, starts: Tensor, part: dict[str, Tensor], whose: str, count: int) -> Tensor:
+        """The windows of clips, or of their partners, turned, and with the bones that they give to the training clip: (B, count, J, 3)."""
+        pose = transforms.gather_windows(frames, starts + part[whose + "start"], part[whose + "window"], count, part["warp"] if self.config.warp else None)
+        return transforms.reshape_bodies(pose, part[whose + "mix"], part["turn"])
 
     def _chances(self, indices: list[Tensor]) -> Iterator[dict[str, Tensor]]:
         """What happens to the clips of each batch; drawn for many batches at once, which costs each of them little."""
@@ -101,23 +139,38 @@ class DefaultRecipe:
 
     def _draw(self, index: Tensor) -> dict[str, Tensor]:
         """What happens to each clip at `index` (B,), in the order in which it is used, and the clips' labels."""
-        config, device = self.config, self.device
-        uniform = torch.rand(8 + len(self.skeleton), len(index), dtype=torch.float64, device=device)
+        config, device, sides = self.config, self.device, list(self.skeleton.mirror)
+        uniform = torch.rand(12 + len(self.skeleton), len(index), dtype=torch.float64, device=device)
         spans = (self.lengths[index] - 1).double()
-        window = spans * (1 - config.stretch * uniform[0])
+        share = 1 - config.stretch * uniform[0]
         angles = math.radians(config.rotate) * (2 * uniform[3:6].T - 1) * torch.tensor([1, TILT, TILT], device=device)
-        limbs = 1 + LIMB_SCALE * (2 * uniform[8:].T - 1)
-        limbs = (limbs + limbs[:, list(self.skeleton.mirror)]) / 2  # both sides alike
-        mix, turn = transforms.limb_scales(limbs.float(), self.skeleton), transforms.turns(angles.float())
+        limbs = 1 + LIMB_SCALE * (2 * uniform[12:].T - 1)
+        limbs = ((limbs + limbs[:, sides]) / 2).float()  # both sides alike
+        turn = transforms.turns(angles.float())
         labels = self.labels[index]
+        drawn = dict(start=spans * (1 - share) * uniform[1], window=spans * share, warp=config.warp * (2 * uniform[8] - 1),
+                     seconds=spans * share * (1 + config.stretch * (2 * uniform[2] - 1)),  # the same movement, faster or slower
+                     strength=config.noise * torch.randn(len(index), device=device), row=(NOISE * uniform[7]).long())
+        if config.hide_joints:
+            drawn["joints"] = torch.rand(len(index), len(self.skeleton), device=device) >= config.hide_joints
+        if config.hide_frames:
+            drawn["frames"] = torch.rand(len(index), config.clip_len, device=device) >= config.hide_frames
+        bones = {"mix": limbs}
+        if config.exchange:
+            # Of a random joint and its other side, everything below comes from a partner, at the same moments of its own clip.
+            below = torch.as_tensor(self.skeleton.ancestry, device=device).T.bool()  # (J, J) each row the joints below one
+            below = (below | below[sides])[(len(self.skeleton) * uniform[9]).long()] & (uniform[10] < config.exchange)[:, None]
+            drawn["partner"] = self.class_order[(self.class_starts[labels] + uniform[11] * self.class_sizes[labels]).long()]
+            spans = (self.lengths[drawn["partner"]] - 1).double()
+            drawn |= dict(partner_start=spans * (1 - share) * uniform[1], partner_window=spans * share)
+            bones = {"mix": limbs * ~below, "partner_mix": limbs * below}
+        drawn |= {key: transforms.limb_scales(factors, self.skeleton) for key, factors in bones.items()}
         if self.mirror is not None:
             mirrored = uniform[6] < 0.5
-            mix = torch.where(mirrored[:, None, None], mix[:, list(self.skeleton.mirror)], mix)
+            drawn |= {key: torch.where(mirrored[:, None, None], drawn[key][:, sides], drawn[key]) for key in bones}
             turn[:, 0] *= (1 - 2 * mirrored.float())[:, None]  # x changes its sign
             labels = torch.where(mirrored, self.mirror[labels], labels)
-        return dict(start=(spans - window) * uniform[1], window=window,
-                    seconds=window * (1 + config.stretch * (2 * uniform[2] - 1)),  # the same movement, faster or slower
-                    mix=mix, turn=turn, strength=config.noise * torch.randn(len(index), device=device), row=(NOISE * uniform[7]).long(), labels=labels)
+        return drawn | dict(turn=turn, labels=labels)
 
     def _read_ahead(self, indices: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Each index with prepared frames and where in them its clips start; what lies on disk is read while the batch before is used."""
@@ -125,23 +178,23 @@ class DefaultRecipe:
             yield from ((index, self.frames, self.starts[index.to(self.device)]) for index in indices)
             return
         with ThreadPoolExecutor(1) as reader:
-            indices = list(indices)
-            reading = [reader.submit(self.clips.gather, index.numpy()) for index in indices[:1]]
-            for i, index in enumerate(indices):
-                raw = reading.pop().result()
-                reading += [reader.submit(self.clips.gather, following.numpy()) for following in indices[i + 1:i + 2]]
-                yield index, *self._prepare(raw, index)
+            reading = deque()
+            for index in chain(indices, [None]):
+                if index is not None:
+                    reading.append((index, reader.submit(self.clips.gather, index.numpy())))
+                if reading and (index is None or len(reading) > 1):
+                    index, raw = reading.popleft()
+                    yield index, *self._prepare(raw.result(), index)
 
     def _prepare(self, raw: np.ndarray, index: Tensor) -> tuple[Tensor, Tensor]:
         """The raw frames of the clips at `index`, smoothed and standardised, and where in them each starts."""
         frames, lengths = torch.as_tensor(raw, dtype=torch.float32, device=self.device), self.lengths[index.to(self.device)]
         frames = transforms.smooth(frames, lengths, self.config.smooth) if self.config.smooth else frames
-        return transforms.standardise(frames, lengths, self.skeleton), lengths.cumsum(0) - lengths
+        return transforms.standardise(frames, lengths, self.skeleton), first_rows(lengths)
 
     def _finish(self, pose: Tensor, spans: Tensor) -> Tensor:
-        if self.config.motion:
-            pose = transforms.add_motion(pose, (spans / self.config.fps).float())
-        return pose[:, None]  # (B, F, J, C) -> (B, 1, F, J, C)
+        streams = transforms.to_streams(pose, (spans / self.config.fps).float(), self.config.streams, self.skeleton)
+        return streams[:, None]  # (B, F, J, C) -> (B, 1, F, J, C)
 
 
 def fitting_lengths(lengths: np.ndarray, config: Config) -> Tensor:
@@ -175,6 +228,10 @@ class ParityRecipe:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def views(self, count: int) -> list[dict]:
+        """Just one: the clip as it is."""
+        return [{}]
 
     def test_batches(self, indices: Iterable[Tensor]) -> Iterator[Parts]:
         """The clips at each of `indices` (B,)."""

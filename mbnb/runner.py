@@ -1,7 +1,9 @@
 """Running notebooks headlessly through papermill, into the run's folder."""
 
+import itertools
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 from traitlets.config import Config as TraitletsConfig
 
-from mbnb.config import Config, saved_config
+from mbnb.config import Config, read_yaml, saved_config
 from mbnb.files import ROOT, InputError
 from mbnb.report import write_report
 
@@ -52,6 +54,47 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
                                                   config=TraitletsConfig({"KernelManager": private}))
             NotebookNotary().sign(executed)  # made here just now, so JupyterLab may show its players
     return write_report(saved_config(given))
+
+
+def plan_grid(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Run name -> settings, for every variant with every combination of the grid.
+
+    `settings` are those of all runs, and two keys more: `variants`, name -> settings, and `grid`, setting -> list of values. The
+    runs are called `<run>-<variant>-<setting><value>…`. Raises InputError that lists every fault of every run.
+    """
+    shared = {key: value for key, value in settings.items() if key not in ("variants", "grid")}
+    variants, grid = settings.get("variants") or {"": {}}, settings.get("grid") or {}
+    if not isinstance(variants, dict) or not all(isinstance(value, dict | None) for value in variants.values()):
+        raise InputError("variants: expected a name and its settings for each")
+    if not isinstance(grid, dict) or not all(isinstance(values, list) and values for values in grid.values()):
+        raise InputError("grid: expected a list of values for each setting")
+    runs, faults = {}, []
+    for variant, own in variants.items():
+        for values in itertools.product(*grid.values()):
+            cell = dict(zip(grid, values))
+            parts = [shared.get("run", "grid"), str(variant), *(f"{key}{value}" for key, value in cell.items())]
+            name = re.sub(r"[^\w.-]+", "_", "-".join(part for part in parts if part))
+            runs[name] = shared | (own or {}) | cell | {"run": name}
+            try:
+                Config.of(runs[name])
+            except InputError as error:
+                faults.append(f"{name}: {error}")
+    if faults:
+        raise InputError("\n".join(faults))
+    return runs
+
+
+def run_grid(runs: dict[str, dict[str, Any]], share: tuple[int, int] = (1, 1), notebooks: Sequence[str] = ("03", "04")) -> None:
+    """Execute the notebooks for each run that is not finished, one run at a time; of `share` (i, n) every n-th from the i-th on, so
+    that n machines or GPUs divide a grid among them. Raises what `run_notebooks` does."""
+    first, every = share
+    for name, settings in tqdm(list(runs.items())[first - 1::every], desc="grid", unit="run"):
+        config = Config.of(settings)
+        metrics, kept = config.run_dir / "metrics.json", config.run_dir / "config.yaml"
+        if metrics.exists() and kept.exists() and Config.of(read_yaml(kept)) == config:
+            tqdm.write(f"{name}: finished already")
+            continue
+        run_notebooks(choose_notebooks(notebooks), settings)
 
 
 def explain(error: PapermillExecutionError, folder: Path) -> str:

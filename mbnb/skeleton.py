@@ -52,6 +52,11 @@ class Skeleton:
                     above[child] = np.maximum(above[child], above[parent])
         return above
 
+    @cached_property
+    def differences(self) -> np.ndarray:
+        """(J, J) the inverse of `ancestry`: joints to bones, each from its parent; the root stays where it is."""
+        return np.linalg.inv(self.ancestry).round()
+
     def side(self, joint: int) -> str:
         """'left', 'right' or 'middle'."""
         return {"L_": "left", "R_": "right"}.get(self.joints[joint][:2], "middle")

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
 
@@ -24,9 +25,11 @@ import torch
 import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm.auto import tqdm
 
+from mbnb.calibration import fit_temperature, log_loss
 from mbnb.checkpoints import build_model, load_weights, read_checkpoint, save_checkpoint, weights_of
 from mbnb.config import Config
 from mbnb.dataset import DataSet, load
@@ -38,7 +41,7 @@ from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 
 # Settings that may differ between a training and its continuation.
 FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps", "devices",
-                  "precision", "compile", "clips_on")
+                  "precision", "compile", "clips_on", "views")
 KEEP_SHARE = {"cpu": 0.125, "cuda": 0.5}  # of the free memory, for what a step keeps for its gradients; the rest is computed again
 
 
@@ -72,19 +75,26 @@ def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
 
 @torch.no_grad()
 def predict_batches(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, config: Config, description: str = "", fabric: Fabric | None = None) -> np.ndarray:
-    """Probabilities (N, C) of all clips of a recipe, in their order; processes that train together share the work."""
+    """Probabilities (N, C) of all clips of a recipe, in their order, behind them those of the regions (N, C + R) where the model
+    tells them; with `config.views` the means over several crops. Processes that train together share the work."""
     model.eval()
     model.gather = None
     device = next(model.parameters()).device
     rank, world = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
     order = recipe.frames_of.argsort(stable=True)  # clips of one length stand together, so that nothing is padded
     batches = order.split(config.batch_size * 4)
+    views = recipe.views(config.views)
     found = {}
-    with tqdm(total=len(order), desc=description, unit="clip", delay=2, mininterval=0.5, leave=False, disable=not description or rank > 0) as bar, \
+    with tqdm(total=len(order) * len(views), desc=description, unit="clip", delay=2, mininterval=0.5, leave=False, disable=not description or rank > 0) as bar, \
             torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(config, device)):
-        for i, parts in zip(range(rank, len(batches), world), recipe.test_batches(batches[rank::world])):
-            found[i] = model(parts).float().softmax(-1).cpu()
-            bar.update(len(batches[i]) * world)
+        for view in views:
+            for i, parts in zip(range(rank, len(batches), world), recipe.test_batches(batches[rank::world], **view)):
+                seen, mirrored, regions = (part.softmax(-1) for part in model(parts).float().split(model.head.sizes, dim=-1))
+                if view.get("mirrored"):
+                    seen = mirrored if mirrored.numel() else seen[:, recipe.mirror]
+                    regions = regions[:, recipe.region_mirror] if regions.numel() else regions
+                found[i] = found.get(i, 0) + torch.cat([seen, regions], dim=-1).cpu() / len(views)
+                bar.update(len(batches[i]) * world)
     if world > 1:
         everyone = [None] * world
         torch.distributed.all_gather_object(everyone, found)
@@ -111,7 +121,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     fabric = connect(config)
     device = fabric.device
     torch.manual_seed(config.seed)
-    model = build_model(config, len(data.classes), len(data.skeleton)).to(device)
+    model = build_model(config, len(data.classes), len(data.skeleton), mirrored=config.flip and not config.parity and not data.classes.mirror,
+                        regions=len(data.classes.region_names) if config.region_weight else 0).to(device)
     if config.init_from:
         print(f"{config.init_from}:", load_weights(model, weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)))
     unknown = [start for start in config.freeze if not any(name.startswith(start) for name, _ in model.named_parameters())]
@@ -135,10 +146,17 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if config.resume and latest.exists():
         content = read_checkpoint(latest)
         _check_same_training(latest, content, config, fingerprint)
-        model.load_state_dict(content["model"])
+        model.load_state_dict(content.get("raw", content["model"]))
         optimizer.load_state_dict(content["optimizer"])
         schedule.load_state_dict(content["schedule"])
         history = content["history"]
+    average = None
+    if config.ema:
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+        if history:
+            average.module.load_state_dict(content["model"])
+            average.n_averaged += 1
+    evaluated = average.module if average else model
     make_fast(model, config, device)
     engine, stepper = fabric.setup(model, optimizer)
     start = len(history)
@@ -148,21 +166,24 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         board = stack.enter_context(SummaryWriter(config.run_dir / "tensorboard", purge_step=start)) if fabric.is_global_zero else None
         bar = stack.enter_context(tqdm(total=config.epochs * steps, initial=start * steps, desc="training", unit="step", mininterval=1.0,
                                        disable=not fabric.is_global_zero))
+        loop = _Loop(fabric, model, engine, average, recipe, stepper, schedule, data, config, steps, bar)
         for epoch in range(start, config.epochs):
-            row = {"epoch": epoch + 1, **_train_epoch(fabric, model, engine, recipe, stepper, schedule, steps, epoch, data, config, bar)}
+            row = {"epoch": epoch + 1, **loop.epoch(epoch)}
             if val_recipe is not None:
-                probabilities = predict_batches(model, val_recipe, config, fabric=fabric)
+                probabilities = predict_batches(evaluated, val_recipe, config, fabric=fabric)[:, :len(data.classes)]
                 true = val_clips.labels
-                loss = -np.log(np.maximum(probabilities[np.arange(len(true)), true], 1e-12)).mean()
-                row |= {"val_loss": float(loss)} | {f"val_{key}": value for key, value in score(true, probabilities, data.classes).items()}
+                row |= {"val_loss": log_loss(true, probabilities)} | {f"val_{key}": value for key, value in score(true, probabilities, data.classes).items()}
             history.append(row)
             if board is None:
                 continue
             state = dict(epoch=epoch + 1, history=history, fingerprint=fingerprint, best_epoch=best_epoch(pd.DataFrame(history)),
                          skeleton=data.skeleton.name)
+            if val_recipe is not None:
+                state["temperature"] = fit_temperature(true, probabilities)
             if state["best_epoch"] == epoch + 1:
-                save_checkpoint(checkpoints / "best.pt", model, config, data.classes, **state)
-            save_checkpoint(latest, model, config, data.classes, optimizer=optimizer.state_dict(), schedule=schedule.state_dict(), **state)
+                save_checkpoint(checkpoints / "best.pt", evaluated, config, data.classes, **state)
+            state |= {"raw": model.state_dict()} if average else {}
+            save_checkpoint(latest, evaluated, config, data.classes, optimizer=optimizer.state_dict(), schedule=schedule.state_dict(), **state)
             table = pd.DataFrame(history)
             with replacing(config.run_dir / "history.csv") as part:
                 table.to_csv(part, index=False)
@@ -204,35 +225,84 @@ def best_epoch(history: pd.DataFrame) -> int:
     return int(history.sort_values(["val_top1", "val_loss"], ascending=[False, True], kind="stable")["epoch"].iloc[0])
 
 
-def _train_epoch(fabric: Fabric, model: ActionNet, engine: nn.Module, recipe: DefaultRecipe | ParityRecipe, optimizer: torch.optim.Optimizer,
-                 schedule: torch.optim.lr_scheduler.LRScheduler, steps: int, epoch: int, data: DataSet, config: Config, bar: tqdm) -> dict[str, float]:
-    # Every epoch starts from its own seed, so that a resumed training draws what an unbroken one would have drawn.
-    torch.manual_seed(config.seed * 100_003 + epoch)
-    model.train()
-    began, losses, logits, labels = time.perf_counter(), [], [], []
-    rates = schedule.get_last_lr()
-    # Batches of nearly equal size: a last batch of a single clip would break BatchNorm.
-    batches = torch.randperm(len(recipe)).tensor_split(steps)
-    for parts, y in recipe.training_batches(batches, fabric.global_rank, fabric.world_size):
-        model.gather = partial(whole_batch, fabric, clips=len(y))
-        output = engine(parts)
-        loss = F.cross_entropy(output, y, label_smoothing=config.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        fabric.backward(loss)
-        if config.clip_gradients:
-            nn.utils.clip_grad_norm_(model.parameters(), config.clip_gradients)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.detach())
-        logits.append(output.detach())
-        labels.append(y)
-        bar.update()
-    mean = torch.stack(losses).mean().item()
-    if not math.isfinite(mean):
-        raise InputError(f"the loss became {mean} in epoch {epoch + 1}: lower lr_backbone and lr_head")
-    scores = score(_numpy(labels), _numpy(logits), data.classes)
-    return {"train_loss": mean} | {f"train_{key}": value for key, value in scores.items()} | {
-        "lr_backbone": rates[0], "lr_head": rates[-1], "clips_per_second": len(recipe) / (time.perf_counter() - began)}
+@dataclass(frozen=True)
+class _Loop:
+    """What every epoch of a training works with."""
+
+    fabric: Fabric
+    model: ActionNet
+    engine: nn.Module
+    average: AveragedModel | None
+    recipe: DefaultRecipe | ParityRecipe
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    data: DataSet
+    config: Config
+    steps: int
+    bar: tqdm
+
+    def epoch(self, epoch: int) -> dict[str, float]:
+        """Train on every clip once; the epoch's row of the history."""
+        # Every epoch starts from its own seed, so that a resumed training draws what an unbroken one would have drawn.
+        torch.manual_seed(self.config.seed * 100_003 + epoch)
+        self.model.train()
+        began, losses, logits, labels = time.perf_counter(), [], [], []
+        rates = self.schedule.get_last_lr()
+        # Batches of nearly equal size: a last batch of a single clip would break BatchNorm.
+        batches = torch.randperm(len(self.recipe)).tensor_split(self.steps)
+        chance = np.random.default_rng((self.config.seed, epoch))  # of its own, so that all processes blend alike
+        for parts, y in self.recipe.training_batches(batches, self.fabric.global_rank, self.fabric.world_size):
+            share = chance.beta(self.config.mixup, self.config.mixup) if self.config.mixup else 1.0
+            other = torch.as_tensor(chance.permutation(len(y)), device=y.device)
+            self.model.gather = partial(_blend, self.fabric, share=max(share, 1 - share), other=other)
+            output = self.engine(parts)
+            loss = self._loss(output, y) if share == 1 else max(share, 1 - share) * self._loss(output, y) + min(share, 1 - share) * self._loss(output, y[other])
+            self.optimizer.zero_grad(set_to_none=True)
+            self.fabric.backward(loss)
+            if self.config.clip_gradients:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_gradients)
+            self.optimizer.step()
+            self.schedule.step()
+            if self.average:
+                self.average.update_parameters(self.model)
+            losses.append(loss.detach())
+            classes = len(self.data.classes)
+            seen = output.detach()[:, :sum(self.model.head.sizes[:2])].unflatten(-1, (-1, classes))  # (B, 1 or 2, C), the second of mirrored clips
+            logits.append(seen[torch.arange(len(y)), y // classes])
+            labels.append(y % classes)
+            self.bar.update()
+        mean = torch.stack(losses).mean().item()
+        if not math.isfinite(mean):
+            raise InputError(f"the loss became {mean} in epoch {epoch + 1}: lower lr_backbone and lr_head")
+        scores = score(_numpy(labels), _numpy(logits), self.data.classes)
+        return {"train_loss": mean} | {f"train_{key}": value for key, value in scores.items()} | {
+            "lr_backbone": rates[0], "lr_head": rates[-1], "clips_per_second": len(self.recipe) / (time.perf_counter() - began)}
+
+    def _loss(self, output: Tensor, y: Tensor) -> Tensor:
+        """Of the logits of all heads against class ids (B,), those of mirrored clips from C on."""
+        *sizes, _ = self.model.head.sizes
+        logits, regions = output.tensor_split([sum(sizes)], dim=-1)
+        loss = F.cross_entropy(logits + self.log_prior[:sum(sizes)], y, label_smoothing=self.config.label_smoothing)
+        if self.config.region_weight:
+            loss = loss + self.config.region_weight * F.cross_entropy(regions, self.region_ids[y], label_smoothing=self.config.label_smoothing)
+        return loss
+
+    @cached_property
+    def region_ids(self) -> Tensor:
+        """(2·C,), for mirrored clips a second time."""
+        return torch.tensor(2 * self.data.classes.region_ids, device=self.fabric.device)
+
+    @cached_property
+    def log_prior(self) -> Tensor:
+        """(2·C,) what logit adjustment adds in training (Menon et al., ICLR 2021): rare classes must win by a margin there."""
+        counts = np.bincount(self.data.splits["train"].labels, minlength=len(self.data.classes)).clip(1)
+        return self.config.balance * torch.as_tensor(counts / counts.sum(), dtype=torch.float32, device=self.fabric.device).log().repeat(2)
+
+
+def _blend(fabric: Fabric, pooled: Tensor, share: float, other: Tensor) -> Tensor:
+    """The clips of the whole batch (B, C), each blended with another, of which it keeps `share` (Verma et al., Manifold Mixup, ICML 2019)."""
+    pooled = whole_batch(fabric, pooled, len(other))
+    return pooled if share == 1 else share * pooled + (1 - share) * pooled[other]
 
 
 def _numpy(parts: list[Tensor]) -> np.ndarray:

@@ -5,12 +5,15 @@ what MotionBERT's data set does (the `parity` recipe); those of the second half 
 are drawn by the callers in `mbnb.recipes`, so that every function here gives the same output for the same input.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.signal import savgol_filter
 from torch import Tensor
 
+from mbnb.clips import first_rows
 from mbnb.skeleton import Skeleton
 
 # ---------------------------------------------------------------- MotionBERT's own
@@ -140,7 +143,7 @@ def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
     trunk = (frames[:, neck] - frames[:, pelvis]).norm(dim=-1)
     order = trunk.argsort()
     order = order[clip[order].argsort(stable=True)]  # by clip, within it by length of the trunk
-    median = trunk[order[lengths.cumsum(0) - lengths + (lengths - 1) // 2]].clamp_min(1e-6)
+    median = trunk[order[first_rows(lengths) + (lengths - 1) // 2]].clamp_min(1e-6)
     centred = (frames - means[clip, None, :3]) / median[clip, None, None]
     return rotate(centred[:, None], vertical=turn[clip])[:, 0]
 
@@ -152,13 +155,17 @@ def rotate(pose: Tensor, vertical: Tensor) -> Tensor:
     return torch.stack([x * cos + z * sin, y, z * cos - x * sin], dim=-1)
 
 
-def gather_windows(frames: Tensor, start: Tensor, length: Tensor, count: int) -> Tensor:
-    """Windows of ragged clips at `count` evenly spaced moments, linearly interpolated.
+def gather_windows(frames: Tensor, start: Tensor, length: Tensor, count: int, warp: Tensor | None = None) -> Tensor:
+    """Windows of ragged clips at `count` moments, linearly interpolated.
 
     frames (sum T, J, C); start (B,) first moment in frames and length (B,) frames from the first to the last moment
-    (both fractional, within one clip each) -> (B, count, J, C).
+    (both fractional, within one clip each) -> (B, count, J, C). The moments are evenly spaced; with `warp` (B,), from -1 to
+    1, the movement begins slower and ends faster, or the other way.
     """
-    moments = start[:, None] + length[:, None] * torch.linspace(0, 1, count, dtype=start.dtype, device=start.device)  # (B, count)
+    times = torch.linspace(0, 1, count, dtype=start.dtype, device=start.device).expand(len(start), count)
+    if warp is not None:
+        times = times - warp[:, None] * times * (1 - times)
+    moments = start[:, None] + length[:, None] * times  # (B, count)
     before = moments.floor().long().clamp(0, len(frames) - 1)
     after = torch.minimum(before + 1, (start + length).ceil().long()[:, None]).clamp_max(len(frames) - 1)
     share = (moments - before).to(frames.dtype)[..., None]
@@ -178,13 +185,8 @@ def turns(angles: Tensor) -> Tensor:
 def limb_scales(factors: Tensor, skeleton: Skeleton) -> Tensor:
     """Factors (B, J) of the bones, that of a bone at its child, that of the way of the body at the root -> (B, J, J) that
     lengthen the bones of a pose (J, 3) so."""
-    parents = torch.zeros(len(skeleton), len(skeleton), device=factors.device)
-    for child, parent in enumerate(skeleton.parents):
-        if parent >= 0:
-            parents[child, parent] = 1
-    bones = torch.eye(len(skeleton), device=factors.device) - parents  # a pose -> its bones, and its root
-    chain = torch.as_tensor(skeleton.ancestry, dtype=factors.dtype, device=factors.device)  # bones -> a pose
-    return chain @ (factors[:, :, None] * bones)
+    to_bones, to_joints = (torch.as_tensor(matrix, dtype=factors.dtype, device=factors.device) for matrix in (skeleton.differences, skeleton.ancestry))
+    return to_joints @ (factors[:, :, None] * to_bones)
 
 
 def reshape_bodies(pose: Tensor, joints: Tensor, turn: Tensor) -> Tensor:
@@ -193,14 +195,24 @@ def reshape_bodies(pose: Tensor, joints: Tensor, turn: Tensor) -> Tensor:
     return (pose.flatten(2) @ both).view_as(pose)  # (B, T, J·3) -> (B, T, J, 3)
 
 
-def add_motion(pose: Tensor, seconds: Tensor) -> Tensor:
-    """(B, F, J, 3) -> (B, F, J, 6): beside each position its velocity per second; the window lasts `seconds` (B,)."""
-    rate = max(pose.shape[1] - 1, 1) / seconds.clamp_min(1e-6)
-    both = pose.new_empty(*pose.shape[:-1], 6)
-    both[..., :3] = pose
-    both[:, -1, :, 3:] = 0
-    torch.mul(pose[:, 1:] - pose[:, :-1], rate[:, None, None, None], out=both[:, :-1, :, 3:])
-    return both
+def to_streams(pose: Tensor, seconds: Tensor, streams: Sequence[str], skeleton: Skeleton) -> Tensor:
+    """(B, F, J, 3) -> (B, F, J, 3·S), the named STREAMS side by side; the window lasts `seconds` (B,).
+
+    A bone reaches from its joint's parent to the joint, the root's has no length; motion is per second.
+    """
+    count = pose.shape[1]
+    rate = (max(count - 1, 1) / seconds.clamp_min(1e-6))[:, None, None, None]
+    parents = [joint if parent < 0 else parent for joint, parent in enumerate(skeleton.parents)]
+    made = pose.new_empty(*pose.shape[:-1], 3 * len(streams))
+    for i, stream in enumerate(streams):
+        here = made[..., 3 * i:3 * i + 3]
+        source = pose - pose[:, :, parents] if stream.startswith("bone") else pose
+        if stream.endswith("motion"):
+            torch.mul(source[:, 1:] - source[:, :-1], rate, out=here[:, :-1])
+            here[:, -1] = 0
+        else:
+            here.copy_(source)
+    return made
 
 
 def motion_energy(pose: np.ndarray, fps: float = 30.0) -> np.ndarray:

@@ -81,7 +81,7 @@ def test_a_bare_backbone_starts_an_action_model(shared, golden):
         load_trained(shared / "golden" / "ckpt_pretrain.bin", Config())
 
 
-@pytest.mark.parametrize("settings", [{}, {"motion": False}, {"att_fuse": False}, {"recipe": "parity"}, {"preset": "full"}])
+@pytest.mark.parametrize("settings", [{}, {"streams": ["joint"]}, {"att_fuse": False}, {"recipe": "parity"}, {"preset": "full"}])
 def test_a_saved_model_comes_back_with_its_settings_and_classes(settings, tmp_path):
     config = Config.of(SMALL, settings)
     model = build_model(config, classes=3, joints=17)
@@ -98,7 +98,7 @@ def test_a_saved_model_comes_back_with_its_settings_and_classes(settings, tmp_pa
 @pytest.mark.parametrize("hidden_dim", [64, 2048])
 @pytest.mark.parametrize("joints", [17, 44])
 def test_sizes_are_read_off_foreign_weights(prefix, hidden_dim, joints, tmp_path):
-    config = Config.of(SMALL, {"hidden_dim": hidden_dim, "motion": False})
+    config = Config.of(SMALL, {"hidden_dim": hidden_dim, "streams": ["joint"]})
     model = build_model(config, classes=5, joints=joints)
     weights = {f"{prefix}{key}": value for key, value in model.state_dict().items()}
     torch.save({"epoch": 7, "model": weights, "best_acc": np.float32(40)}, tmp_path / "theirs.bin")

@@ -111,7 +111,7 @@ def test_parity_resamples_at_random_for_training_alone():
 
 
 @pytest.mark.parametrize("settings, shape", [
-    (dict(clip_len=24), (6, 1, 24, 17, 6)), (dict(clip_len=24, motion=False), (6, 1, 24, 17, 3)),
+    (dict(clip_len=24), (6, 1, 24, 17, 6)), (dict(clip_len=24, streams=["joint"]), (6, 1, 24, 17, 3)),
     (dict(clip_len=90, smooth=0), (6, 1, 90, 17, 6)), (dict(clip_len=1), (6, 1, 1, 17, 6)),
     (dict(recipe="parity", clip_len=24), (6, 2, 24, 17, 3))])
 def test_shapes_and_test_batches_without_chance(settings, shape):
@@ -135,7 +135,7 @@ def test_the_default_recipe_forgets_a_persons_size_place_and_facing():
     turned = transforms.rotate(torch.tensor(clips.frames) * 1.4, torch.tensor(0.7)) + torch.tensor([0.3, -0.8, 1.1])
     other = pack(np.split(turned.numpy(), clips.starts[1:]), clips.names, clips.labels, clips.subjects)
     torch.testing.assert_close(test_batch(recipe(other, clip_len=24), ALL), test_batch(recipe(clips, clip_len=24), ALL), atol=1e-3, rtol=1e-4)
-    batch = test_batch(recipe(clips, clip_len=60, motion=False, smooth=0), ALL)[:, 0]
+    batch = test_batch(recipe(clips, clip_len=60, streams=["joint"], smooth=0), ALL)[:, 0]
     hips, trunk = (batch[:, :, a] - batch[:, :, b] for a, b in (SKELETON.index("L_Hip", "R_Hip"), SKELETON.index("Neck", "Pelvis")))
     assert (hips[..., 0].mean(1) > 0).all()
     assert trunk.norm(dim=-1).median(1).values.tolist() == pytest.approx([1] * 6, abs=0.03)
@@ -161,7 +161,7 @@ def test_velocities_are_per_second_whatever_the_length_of_the_clip():
 
 
 def test_without_augmentation_training_sees_what_tests_see_but_for_the_limbs():
-    made = recipe(clip_len=24, motion=False, **STILL)
+    made = recipe(clip_len=24, streams=["joint"], **STILL)
     seen, labels = training_batch(made, ALL)
     plain = test_batch(made, ALL)
     assert labels.tolist() == made.labels.tolist()
@@ -207,17 +207,17 @@ def test_training_turns_people_and_adds_sensor_noise_as_far_as_the_settings_say(
     assert facing.min() < -30
     assert facing.max() > 30
     assert facing.abs().max() < 40 + 10, "the turns about the other axes add a little"
-    noisy, _ = training_batch(recipe(clips, clip_len=200, motion=False, **STILL | {"noise": 0.05}), index[:50])
+    noisy, _ = training_batch(recipe(clips, clip_len=200, streams=["joint"], **STILL | {"noise": 0.05}), index[:50])
     strength = noisy[:, 0].std(1).mean((1, 2))  # (50,), each clip has its own
     assert strength.min() < 0.01
     assert 0.05 < strength.max() < 0.25
-    still, _ = training_batch(recipe(clips, clip_len=200, motion=False, **STILL), index[:50])
+    still, _ = training_batch(recipe(clips, clip_len=200, streams=["joint"], **STILL), index[:50])
     assert still[:, 0].std(1).max() < 1e-5
 
 
 def test_mirroring_exchanges_sides_of_bodies_and_classes():
-    made = recipe(clip_len=24, motion=False, **STILL | {"flip": True})
-    unflipped = recipe(clip_len=24, motion=False, **STILL)
+    made = recipe(clip_len=24, streams=["joint"], **STILL | {"flip": True})
+    unflipped = recipe(clip_len=24, streams=["joint"], **STILL)
     index = ALL.repeat(20)
     seen, labels = training_batch(made, index)
     plain, before = training_batch(unflipped, index)
@@ -231,15 +231,15 @@ def test_mirroring_exchanges_sides_of_bodies_and_classes():
 def test_no_clip_is_mirrored_where_the_class_table_does_not_say_what_becomes_of_the_class():
     index = ALL.repeat(20)
     for classes, flip in ((NO_SIDES, True), (SIDES, False)):
-        seen, labels = training_batch(recipe(classes=classes, clip_len=24, motion=False, **STILL | {"flip": flip}), index)
+        seen, labels = training_batch(recipe(classes=classes, clip_len=24, streams=["joint"], **STILL | {"flip": flip}), index)
         across = seen[:, 0, :, SKELETON.index("L_Hip")[0], 0] - seen[:, 0, :, SKELETON.index("R_Hip")[0], 0]
         assert (across.mean(1) > 0).all()
         assert torch.equal(labels, index % 3)
-        plain, _ = training_batch(recipe(classes=classes, clip_len=24, motion=False, **STILL), index)
+        plain, _ = training_batch(recipe(classes=classes, clip_len=24, streams=["joint"], **STILL), index)
         torch.testing.assert_close(seen, plain, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("settings", [dict(motion=True), dict(motion=False), dict(recipe="parity")])
+@pytest.mark.parametrize("settings", [dict(streams=["joint", "joint_motion"]), dict(streams=["joint"]), dict(recipe="parity")])
 def test_the_skeleton_table_decides_the_number_of_joints_everywhere(settings):
     skeleton = load_skeleton("wholebody44")
     settings = settings | dict(clip_len=16, dim_feat=8, dim_rep=4, depth=1, num_heads=2, hidden_dim=8, skeleton="wholebody44")
@@ -288,7 +288,7 @@ def test_clips_stay_near_their_own_length():
 def test_labels_come_in_the_order_of_the_parts():
     poses = [np.repeat(person(i, 1), frames, 0) for i, frames in enumerate((90, 20, 60, 45))]
     clips = pack(poses, list("abcd"), [0, 1, 2, 1], list("abcd"))
-    made = recipe(clips, rate=30.0, clip_len=243, motion=False, smooth=0, **STILL)
+    made = recipe(clips, rate=30.0, clip_len=243, streams=["joint"], smooth=0, **STILL)
     plain = {i: next(made.test_batches([torch.tensor([i])]))[0][0, 0, 0] for i in range(4)}
     parts, labels = next(made.training_batches([torch.tensor([2, 0, 3, 1])]))
     shown = [clip[0, 0] for part in parts for clip in part]

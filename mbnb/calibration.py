@@ -1,0 +1,54 @@
+"""Probabilities that mean what they say: a temperature, how far confidence can be trusted, and when to say nothing.
+
+Guo et al., On Calibration of Modern Neural Networks, ICML 2017; Geifman and El-Yaniv, Selective Classification, NeurIPS 2017.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+FEWEST = 1e-12  # a probability that is no more than this counts as this
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative log-probability of the true classes (N,) in (N, C)."""
+    return float(-np.log(probabilities[np.arange(len(labels)), labels].clip(FEWEST)).mean())
+
+
+def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The temperature under which (N, C) fit the true classes (N,) best; it belongs to people who were not in training."""
+    logits = np.log(probabilities.clip(FEWEST))
+
+    def loss(log_temperature: float) -> float:
+        return -log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean()
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """(N, C) made flatter by a temperature above 1, sharper by one below; their order stays."""
+    return softmax(np.log(probabilities.clip(FEWEST)) / temperature, axis=1)
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> pd.DataFrame:
+    """A row for each tenth of the scale of confidence that has clips: clips, mean confidence, share of right answers."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    table = pd.DataFrame({"bin": place, "clips": 1, "confidence": confidence, "accuracy": right.astype(float)})
+    return table.groupby("bin", as_index=False).agg({"clips": "sum", "confidence": "mean", "accuracy": "mean"})
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error: the mean distance between confidence and accuracy over the bins, weighted by their clips."""
+    table = reliability(labels, probabilities, bins)
+    return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["clips"]))
+
+
+def risk_coverage(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+    """A row a clip, the most confident first: the confidence, the share of clips answered down to it, and of them the share
+    answered wrongly (risk)."""
+    confidence, wrong = probabilities.max(1), probabilities.argmax(1) != labels
+    order = np.argsort(-confidence, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    return pd.DataFrame({"confidence": confidence[order], "coverage": answered / len(order), "risk": wrong[order].cumsum() / answered})

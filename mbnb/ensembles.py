@@ -1,0 +1,136 @@
+"""Many runs as one: their predictions averaged or pooled, what each is right about, and a leaderboard of all."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from mbnb.classes import ClassTable
+from mbnb.config import Config, read_yaml
+from mbnb.dataset import DataSet, load
+from mbnb.evaluation import Evaluation, find_clips, write_evaluation
+from mbnb.files import InputError
+from mbnb.metrics import SCORES, compare, intervals, score
+
+
+def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
+    """The probabilities (N, C) in a CSV file, a row a clip: our own `predictions.csv`, or another model's with the clip's name first
+    (clip, vid or the like) and a column for each class, called by its code, with or without p_, or by its id.
+
+    Rows that are no probabilities are taken for logits. Raises InputError that lists every fault.
+    """
+    try:
+        table = pd.read_csv(path, dtype={0: str}, index_col=0)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a CSV file with a row a clip ({error})") from None
+    table.index = table.index.astype(str).str.removesuffix(".mp4")
+    kinds = ([f"p_{code}" for code in classes.codes], list(classes.codes), [str(i) for i in range(len(classes))])
+    columns = max(kinds, key=lambda kind: sum(name in table for name in kind))
+    faults = [f"{path}: no column {name} for class {title}" for name, title in zip(columns, classes.titles) if name not in table]
+    faults += [f"{path}: the clip {name} stands there more than once" for name in table.index[table.index.duplicated()].unique()]
+    if faults:
+        raise InputError("\n".join(faults))
+    values = table[columns].apply(pd.to_numeric, errors="coerce")
+    faults = [f"{path}, line {line + 2}: expected numbers, found something else in the row of {name}"
+              for line, (name, bad) in enumerate((~np.isfinite(values)).any(axis=1).items()) if bad]
+    if faults:
+        raise InputError("\n".join(faults))
+    found = values.to_numpy(float)
+    if (found < 0).any() or not np.allclose(found.sum(1), 1, atol=1e-3):
+        found = softmax(found, axis=1)
+    return pd.DataFrame(found, index=table.index, columns=list(classes.codes))
+
+
+def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
+    """The probabilities (N, R) that a model's own region head gave, in our own table of predictions; None where it had none."""
+    table = pd.read_csv(path, dtype={0: str}, index_col=0)
+    columns = [f"r_{name}" for name in classes.region_names]
+    return table[columns] if set(columns) <= set(table) else None
+
+
+def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[float] | None = None) -> Evaluation:
+    """One evaluation of several, written to `config`'s run: runs by name, or CSV files that `read_scores` takes.
+
+    A clip's probabilities are the weighted mean over the sources that have it. Sources with the same clips so become an
+    ensemble; folds, which have clips of different people, are pooled. The first source must be a run. Raises InputError
+    where sources do not fit one another.
+    """
+    weights = list(weights or [1.0] * len(sources))
+    if len(weights) != len(sources) or min(weights, default=0) <= 0:
+        raise InputError(f"expected a weight above 0 for each of {len(sources)} sources, found {weights}")
+    folders = [config.run_dir.parent / str(source) for source in sources]
+    about = [json.loads((folder / "metrics.json").read_text()) if (folder / "metrics.json").exists() else None for folder in folders]
+    missing = [f"{source}: neither an evaluated run in {config.run_dir.parent} nor a CSV file" for source, metrics in zip(sources, about)
+               if metrics is None and not Path(source).is_file()]
+    if missing or about[0] is None:
+        raise InputError("\n".join(missing) or f"{sources[0]}: expected a run first, since it says which data were scored")
+    data = load(Config.of(read_yaml(folders[0] / "config.yaml"), {"val_fraction": 0.0, "fold": 0, "pool": False}))
+    tables = [read_scores(folder / "predictions.csv" if metrics else Path(source), data.classes) for folder, source, metrics in zip(folders, sources, about)]
+    parts = [table.mul(weight).assign(weight=weight) for table, weight in zip(tables, weights)]
+    total = pd.concat(parts).groupby(level=0, sort=False).sum()
+    total = total.div(total.pop("weight"), axis=0)
+    clips = find_clips(data, total.index)
+    splits = {metrics["split"] for metrics in about if metrics}
+    evaluation = Evaluation(splits.pop() if len(splits) == 1 else "several", clips, data.classes, total.to_numpy())
+    dataclasses.replace(config, data_root=str(data.root)).save(config.run_dir / "config.yaml")
+    write_evaluation(config, data, evaluation, {
+        "members": {str(source): weight for source, weight in zip(sources, weights)},
+        "people_also_in_train": max(metrics["people_also_in_train"] for metrics in about if metrics)})
+    return evaluation
+
+
+def leaderboard(outputs: Path) -> pd.DataFrame:
+    """A row for each evaluated run below `outputs`, the best first: run, data, split, clips, people, every score, the interval of
+    top-1, F1_mean, calibration error, seconds of training, people also in train."""
+    rows = []
+    for path in sorted(outputs.glob("*/metrics.json")):
+        metrics = json.loads(path.read_text())
+        history, settings = path.with_name("history.csv"), path.with_name("config.yaml")
+        low, high = (metrics["intervals"].get("top1") or (np.nan, np.nan))
+        epochs = pd.read_csv(history) if history.exists() else None
+        settings = read_yaml(settings) if settings.exists() else {}
+        rows.append({"run": path.parent.name, "data": Path(settings.get("data_root") or "simulated").name, "split": metrics["split"],
+                     "clips": metrics["n_test"], "people": metrics["people"], **{key: metrics[key] for key in SCORES}, "low": low, "high": high,
+                     "F1_mean": metrics.get("official", {}).get("F1_mean", np.nan), "calibration_error": metrics.get("calibration_error", np.nan),
+                     "epochs": len(epochs) if epochs is not None else 0, "people_also_in_train": metrics["people_also_in_train"]})
+    columns = ["run", "data", "split", "clips", "people", *SCORES, "low", "high", "F1_mean", "calibration_error", "epochs", "people_also_in_train"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["data", "split", "top1"], ascending=[True, True, False], ignore_index=True)
+
+
+def compare_variants(data: DataSet, outputs: Path, variants: dict[str, Sequence[str]], resamples: int = 1000) -> pd.DataFrame:
+    """A row for each variant, a name and its evaluated runs, over all their predictions: every score, the interval of top-1, and how
+    far its top-1 is above that of the first variant, by the paired tests of `metrics.compare`.
+
+    Runs are folds, which have different clips, or seeds, which have the same. Raises InputError for a run that was not evaluated,
+    and for variants with different clips.
+    """
+    rows, first = [], None
+    for name, runs in variants.items():
+        missing = [run for run in runs if not (outputs / run / "predictions.csv").exists()]
+        if missing:
+            raise InputError(f"variant {name!r}: not evaluated yet: {', '.join(missing)}")
+        table = pd.concat([read_scores(outputs / run / "predictions.csv", data.classes) for run in runs])
+        clips, probabilities = find_clips(data, table.index), table.to_numpy()
+        right = pd.Series(probabilities.argmax(1) == clips.labels, index=clips.names).groupby(level=0).mean()
+        first = right if first is None else first
+        if not right.index.equals(first.index):
+            raise InputError(f"{name!r} was scored on other clips than {next(iter(variants))!r}, so they cannot be compared")
+        low, high = intervals(clips.labels, probabilities, clips.subjects, data.classes, resamples)["top1"]
+        subjects = find_clips(data, right.index).subjects
+        rows.append({"variant": name, "runs": len(runs), "clips": len(right), "people": len(set(subjects)), **score(clips.labels, probabilities, data.classes),
+                     "top1_low": low, "top1_high": high, **compare(right.to_numpy(), first.to_numpy(), subjects, resamples)})
+    return pd.DataFrame(rows)
+
+
+def by_region(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
+    """Top-1 of each evaluation (columns) on the clips of each body region (rows), and `all`: what each member is right about."""
+    rows = {}
+    for name, evaluation in evaluations.items():
+        regions = np.array(evaluation.classes.regions)[evaluation.clips.labels]
+        rows[name] = pd.Series(evaluation.correct).groupby(regions, sort=False).mean()
+        rows[name]["all"] = evaluation.correct.mean()
+    return pd.DataFrame(rows)

@@ -1,0 +1,156 @@
+"""Several runs as one: ensembles, pooled folds, other models' scores, paired comparisons, grids and submissions."""
+
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mbnb.challenge import write_submission
+from mbnb.classes import ClassTable, read_classes
+from mbnb.clips import pack, write_dataset
+from mbnb.config import Config
+from mbnb.dataset import load
+from mbnb.ensembles import combine, compare_variants, leaderboard, read_scores
+from mbnb.evaluation import Evaluation, load_evaluation, write_evaluation
+from mbnb.files import InputError
+from mbnb.runner import plan_grid
+
+CLASSES = ClassTable(("A1", "A2", "B1"), ("swaying", "leaning", "nodding"), ("body", "body", "head"))
+
+
+def clips(count, people, first=0):
+    rng = np.random.default_rng(first)
+    poses = [rng.normal(0, 0.3, (9, 17, 3)).astype(np.float32) for _ in range(count)]
+    return pack(poses, [f"c{first + i}" for i in range(count)], np.arange(count) % 3, [f"p{first + i % people}" for i in range(count)])
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    """A data set of 6 people, and a function that makes an evaluated run of given probabilities."""
+    write_dataset(tmp_path / "data", {"train": clips(18, 3), "test": clips(18, 3, first=100)}, CLASSES)
+
+    def make(name, probabilities, index=slice(None), split="test"):
+        config = Config.of({"data_root": str(tmp_path / "data"), "outputs": str(tmp_path), "run": name, "val_fraction": 0.0, "bootstraps": 50})
+        data = load(config)
+        chosen = data.splits[split].take(np.arange(18)[index])
+        config.save(config.run_dir / "config.yaml")
+        write_evaluation(config, data, Evaluation(split, chosen, data.classes, probabilities), {"checkpoint": "best.pt"})
+        return config
+
+    make.folder = tmp_path
+    return make
+
+
+def answers(right, seed):
+    """(18, 3) probabilities that are right with the given frequency."""
+    rng = np.random.default_rng(seed)
+    found = rng.dirichlet([1, 1, 1], 18)
+    found[np.arange(18), np.arange(18) % 3] += right
+    return found / found.sum(1, keepdims=True)
+
+
+def test_an_ensemble_is_the_weighted_mean_and_a_run_like_others(outputs):
+    one, other = answers(0.5, 1), answers(0.2, 2)
+    settings = outputs("one", one)
+    outputs("other", other)
+    pd.DataFrame(np.log(other) + 3, index=[f"c{100 + i}.mp4" for i in range(18)], columns=CLASSES.codes).rename_axis("vid").to_csv(outputs.folder / "foreign.csv")
+    both = Config.of({"outputs": str(outputs.folder), "run": "both", "bootstraps": 50})
+    evaluation = combine(both, ["one", "other"], [3, 1])
+    np.testing.assert_allclose(evaluation.probabilities, (3 * one + other) / 4, atol=1e-5)
+    foreign = combine(both, ["one", outputs.folder / "foreign.csv"])
+    np.testing.assert_allclose(foreign.probabilities, (one + other) / 2, atol=1e-5)
+    again = load_evaluation(both, load(settings))
+    np.testing.assert_allclose(again.probabilities, foreign.probabilities, atol=1e-5)
+    table = leaderboard(outputs.folder)
+    assert set(table["run"]) == {"one", "other", "both"}
+    assert table["top1"].is_monotonic_decreasing
+
+
+def test_folds_are_pooled(outputs):
+    whole = answers(0.4, 3)
+    outputs("fold0", whole[::2], slice(0, None, 2))
+    outputs("fold1", whole[1::2], slice(1, None, 2))
+    evaluation = combine(Config.of({"outputs": str(outputs.folder), "run": "all", "bootstraps": 50}), ["fold0", "fold1"])
+    assert sorted(evaluation.clips.names) == sorted(f"c{100 + i}" for i in range(18))
+    assert evaluation.correct.mean() == pytest.approx((whole.argmax(1) == np.arange(18) % 3).mean())
+
+
+def test_what_does_not_fit_is_refused_all_at_once(outputs):
+    outputs("one", answers(0.5, 1))
+    config = Config.of({"outputs": str(outputs.folder), "run": "both"})
+    with pytest.raises(InputError, match="(?s)nowhere: neither.*nothing: neither"):
+        combine(config, ["one", "nowhere", "nothing"])
+    (outputs.folder / "bad.csv").write_text("vid,A1,B1\nc100,0.5,x\nc100,1,0\n")
+    with pytest.raises(InputError, match="(?s)no column A2.*c100 stands there more than once"):
+        read_scores(outputs.folder / "bad.csv", CLASSES)
+    (outputs.folder / "bad.csv").write_text("vid,A1,A2,B1\nc100,0.5,0.5,x\n")
+    with pytest.raises(InputError, match="line 2: expected numbers"):
+        read_scores(outputs.folder / "bad.csv", CLASSES)
+    (outputs.folder / "strange.csv").write_text("vid,A1,A2,B1\nwho,0.5,0.5,0\n")
+    with pytest.raises(InputError, match="1 of 19 clips are not among the labelled ones .* who the first"):
+        combine(config, ["one", outputs.folder / "strange.csv"])
+
+
+def test_variants_are_compared_on_the_same_clips(outputs):
+    good, poor = answers(1.0, 4), answers(0.0, 5)
+    settings = outputs("good", good)
+    outputs("poor", poor)
+    outputs("half", poor[:9], slice(0, 9))
+    table = compare_variants(load(settings), outputs.folder, {"poor": ["poor"], "good": ["good"], "both": ["good", "poor"]}, 50)
+    right = [(probabilities.argmax(1) == np.arange(18) % 3).mean() for probabilities in (poor, good)]
+    assert table["top1"].tolist() == pytest.approx([right[0], right[1], sum(right) / 2])
+    assert table["difference"].tolist() == pytest.approx([0, right[1] - right[0], (right[1] - right[0]) / 2])
+    assert table["p"][0] == 1 and table["p"][1] < 0.05 and table["low"][1] > 0
+    with pytest.raises(InputError, match="other clips"):
+        compare_variants(load(settings), outputs.folder, {"good": ["good"], "half": ["half"]})
+    with pytest.raises(InputError, match="not evaluated yet: missing"):
+        compare_variants(load(settings), outputs.folder, {"good": ["good", "missing"]})
+
+
+def test_a_grid_is_every_variant_with_every_combination():
+    runs = plan_grid({"run": "g", "epochs": 3, "variants": {"plain": None, "no mixup": {"mixup": 0.0}}, "grid": {"fold": [0, 1], "seed": [5]}})
+    assert list(runs) == ["g-plain-fold0-seed5", "g-plain-fold1-seed5", "g-no_mixup-fold0-seed5", "g-no_mixup-fold1-seed5"]
+    assert runs["g-no_mixup-fold1-seed5"] == {"run": "g-no_mixup-fold1-seed5", "epochs": 3, "mixup": 0.0, "fold": 1, "seed": 5}
+    with pytest.raises(InputError, match="(?s)did you mean 'mixup'.*did you mean 'mixup'"):
+        plan_grid({"variants": {"a": {"mixpu": 1}}, "grid": {"seed": [0, 1]}})
+    with pytest.raises(InputError, match="a list of values"):
+        plan_grid({"grid": {"seed": 3}})
+
+
+def test_a_submission_follows_the_sample_to_the_letter(tmp_path):
+    classes = read_classes("ma52")
+    rng = np.random.default_rng(0)
+    names = [f"{i:04d}" for i in range(7)]
+    probabilities = pd.DataFrame(rng.dirichlet(np.ones(52), 7), index=names, columns=classes.codes)
+    sample = tmp_path / "sample.csv"
+    columns = ["vid", *(f"action_pred_{i}" for i in range(1, 6)), *(f"body_pred_{i}" for i in range(1, 6))]
+    order = names[::-1]
+    sample.write_text(",".join(columns) + "\n" + "".join(f"{name}.mp4" + ",0" * 10 + "\n" for name in order))
+    assert write_submission(tmp_path / "s.zip", sample, probabilities, classes) == 7
+    with zipfile.ZipFile(tmp_path / "s.zip") as file:
+        table = pd.read_csv(file.open("prediction.csv"))
+    assert table.columns.tolist() == columns
+    assert table["vid"].tolist() == [f"{name}.mp4" for name in order]
+    best = probabilities.loc[order].to_numpy().argsort(1)[:, ::-1]
+    assert (table[columns[1:6]].to_numpy() == best[:, :5]).all()
+    letters = sorted({code[0] for code in classes.codes})
+    sums = np.stack([probabilities.loc[order, [code for code in classes.codes if code[0] == letter]].sum(axis=1) for letter in letters], 1)
+    assert (table["body_pred_1"] == sums.argmax(1)).all()
+    assert table[columns[6:]].isin(range(len(letters))).all(axis=None)
+
+    sample.write_text("0001.mp4 0\n0009.mp4 0\n0009.mp4 0\n")
+    before = (tmp_path / "s.zip").read_bytes()
+    with pytest.raises(InputError, match="(?s)0009 stands there more than once.*no prediction for 0009.*a prediction for 0000"):
+        write_submission(tmp_path / "s.zip", sample, probabilities, classes)
+    assert (tmp_path / "s.zip").read_bytes() == before
+    sample.write_text("vid,guess\n" + "".join(f"{name},0\n" for name in names))
+    with pytest.raises(InputError, match="guess"):
+        write_submission(tmp_path / "s.zip", sample, probabilities, classes)
+
+
+def test_official_scores_are_in_the_metrics(outputs):
+    outputs("one", answers(0.5, 1))
+    official = json.loads((outputs.folder / "one" / "metrics.json").read_text())["official"]
+    assert official["F1_mean"] == pytest.approx(np.mean([official[f"{level}_f1_{kind}"] for level in ("action", "body") for kind in ("macro", "micro")]))
