@@ -178,10 +178,11 @@ def grid(file: Path, share: str, files: tuple[Path, ...], parameters: tuple[tupl
     first, _, every = share.partition("/")
     if not (first.isdecimal() and every.isdecimal() and 1 <= int(first) <= int(every)):
         raise InputError(f"--share: expected I/N with I from 1 to N, found {share!r}")
-    runs = plan_grid(_collect((file, *files), parameters))
-    run_grid(runs, (int(first), int(every)))
-    outputs = Config.of(next(iter(runs.values()))).run_dir.parent
-    _print_leaderboard(leaderboard(outputs).query("run in @runs"))
+    plan = plan_grid(_collect((file, *files), parameters))
+    run_grid(plan, (int(first), int(every)), notebooks=("03", "04"))
+    settings = {name: one for runs in plan.values() for name, one in runs.items()}
+    table = leaderboard(Config.of(next(iter(settings.values()))).run_dir.parent)
+    _print_leaderboard(table[table["run"].isin(settings)])
 
 
 @main.command("leaderboard")

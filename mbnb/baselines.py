@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mbnb.clips import Clips, first_rows
+from mbnb.files import InputError
 from mbnb.skeleton import Skeleton
 from mbnb.transforms import gather_windows, standardise
 
@@ -18,6 +19,7 @@ MOMENTS = 12  # frames at which the positions of the outer joints are features
 COMPONENTS = 120
 WARPED = 24  # frames of the clips that are warped onto each other
 BAND = 5  # by how many of them a moment may be shifted
+SHARPNESS = 10.0  # of the fall of probability with the distance, in median distances
 PAIRS = 4_000_000  # of clips, beyond which comparing all takes hours
 
 
@@ -34,6 +36,11 @@ def features(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return torch.cat([flat.mean(0), flat.std(0), flat.amax(0) - flat.amin(0), speed, moments.flatten()]).numpy()
 
 
+def largest(train: Clips, test: Clips, skeleton: Skeleton, classes: int) -> np.ndarray:
+    """Probabilities (N, C) for `test` that are the shares of the classes in `train`: what knows the answers and looks at no clip."""
+    return np.tile(np.bincount(train.labels, minlength=classes) / len(train), (len(test), 1))
+
+
 def linear(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: int = 0) -> np.ndarray:
     """Probabilities (N, C) for `test` of logistic regression on principal components, fitted to `train`."""
     x, x_test = (np.stack([features(clip, skeleton) for clip in clips]) for clips in (train, test))
@@ -44,11 +51,11 @@ def linear(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: in
     return probabilities
 
 
-def nearest(train: Clips, test: Clips, skeleton: Skeleton, classes: int) -> np.ndarray | None:
+def nearest(train: Clips, test: Clips, skeleton: Skeleton, classes: int) -> np.ndarray:
     """Probabilities (N, C) for `test` that fall with the distance to the nearest clip of each class in `train`, by dynamic time
-    warping of standardised poses, multivariate over all joints; None where there are too many pairs."""
+    warping of standardised poses, multivariate over all joints. Raises InputError where comparing all pairs would take hours."""
     if len(train) * len(test) > PAIRS:
-        return None
+        raise InputError(f"setting 'method': nearest compares all pairs of clips, and {len(train)} by {len(test)} are too many; at most {PAIRS:,} pairs")
     series = []
     for clips in (train, test):
         lengths = torch.as_tensor(clips.lengths)
@@ -60,4 +67,7 @@ def nearest(train: Clips, test: Clips, skeleton: Skeleton, classes: int) -> np.n
     of_class = np.full((len(test), classes), np.inf)
     for label in np.unique(train.labels):
         of_class[:, label] = distance[train.labels == label].min(0)
-    return softmax(-of_class / np.median(of_class[np.isfinite(of_class)]) * 10, axis=1)
+    return softmax(-SHARPNESS * of_class / np.median(of_class[np.isfinite(of_class)]), axis=1)
+
+
+METHODS = {"largest": largest, "linear": linear, "nearest": nearest}

@@ -75,7 +75,9 @@ class Clips:
 
 
 def join(parts: Sequence[Clips]) -> Clips:
-    """The clips of all `parts`, one part after the other."""
+    """The clips of all `parts`, one part after the other; none of none."""
+    if not parts:
+        return pack([], [], [], [])
     starts = np.cumsum([0, *(part.lengths.sum() for part in parts)])[:-1]
     return Clips(np.concatenate([part.gather() for part in parts]), np.concatenate([first_rows(part.lengths) + start for part, start in zip(parts, starts)]),
                  np.concatenate([part.lengths for part in parts]), tuple(name for part in parts for name in part.names),

@@ -34,7 +34,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
 PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
-CHOICES = {"preset": tuple(PRESETS), "recipe": tuple(RECIPES), "schedule": ("cosine", "exponential"), "device": ("auto", "cpu", "cuda"),
+CHOICES = {"method": ("dstformer", "largest", "linear", "nearest"),
+           "preset": tuple(PRESETS), "recipe": tuple(RECIPES), "schedule": ("cosine", "exponential"), "device": ("auto", "cpu", "cuda"),
            "checkpoint_choice": ("best", "latest"), "scored": ("auto", "test", "val"), "precision": ("auto", "float32", "bf16"), "clips_on": ("auto", "device", "disk"),
            "compile": ("auto", "off", "default", "reduce-overhead", "max-autotune")}
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
@@ -66,6 +67,8 @@ class Config:
     simulated_clips: int = 52  # clips per person
     simulated_seed: int = 0
     simulated_tail: bool = False  # frequencies of classes follow a power law, as real ones do
+    method: str = "dstformer"  # or a baseline: largest, linear or nearest
+    recipes: str = "notebooks/recipes.yaml"  # 06: a file of variants of the recipe
     # The model. The preset decides about its size, rate, clip_len, dropout_ratio and the learning rates, unless they are given.
     preset: str = "demo"
     dim_feat: int = 64
@@ -83,6 +86,7 @@ class Config:
     recipe: str = "default"
     rate: float = 12.0  # frames a second that the model sees, of clips near their own length; 0, and in parity: clip_len frames of every clip
     clip_len: int = 32  # the most frames that the model sees of a clip
+    patch: int = 1  # frames one after the other that it sees as one
     smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
     streams: list[str] = field(default_factory=lambda: ["joint", "joint_motion"])  # of joint, bone, joint_motion, bone_motion: what the model sees of a joint
     flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
@@ -169,7 +173,7 @@ class Config:
 
     def _faults(self) -> list[str]:
         at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "epochs", "simulated_people", "simulated_clips",
-                        "simulated_test_people", "bootstraps", "fps", "devices", "segments", "views"),
+                        "simulated_test_people", "bootstraps", "fps", "devices", "segments", "views", "patch"),
                     2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
                                             "simulated_seed", "fold", "clip_gradients", "rate", "mixup", "region_weight", "balance")}
         faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
@@ -183,6 +187,8 @@ class Config:
             faults.append(f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}")
         if self.clip_len > self.maxlen:
             faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}), found {self.clip_len}")
+        if self.patch > 0 and self.clip_len % self.patch:
+            faults.append(f"setting 'clip_len': expected a multiple of patch ({self.patch}), found {self.clip_len}")
         if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
             faults.append(f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}")
         if self.fold and self.fold >= self.folds:
@@ -222,7 +228,7 @@ class Config:
     @property
     def dim_in(self) -> int:
         """Channels of a joint that the model sees."""
-        return 3 if self.parity else 3 * len(self.streams)
+        return 3 if self.parity else 3 * len(self.streams) * self.patch
 
     def save(self, path: Path) -> None:
         """Write every setting as YAML."""
@@ -246,17 +252,22 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def notebook_config(saved: bool = False) -> Config:
-    """The configuration that a notebook's parameters cells give: its own, and the one that papermill injects.
+    """The configuration that `notebook_parameters` give.
 
     With `saved` the settings that the run was trained with come first, so that a later notebook needs the run's name only.
     Raises InputError for a parameter that is no setting, which papermill alone would ignore.
     """
+    given = notebook_parameters()
+    return saved_config(given) if saved else Config.of(given)
+
+
+def notebook_parameters() -> dict[str, Any]:
+    """What a notebook's parameters cells give: its own, and the one that papermill injects."""
     shell = get_ipython()
     cells = [source for source in shell.user_ns["In"] if source.startswith(HEADER)]
     names = [target.id for source in cells for node in ast.parse(source).body if isinstance(node, ast.Assign)
              for target in node.targets if isinstance(target, ast.Name)]
-    given = {name: shell.user_ns[name] for name in dict.fromkeys(names)}
-    return saved_config(given) if saved else Config.of(given)
+    return {name: shell.user_ns[name] for name in dict.fromkeys(names) if shell.user_ns[name] is not None}
 
 
 def saved_config(given: dict[str, Any]) -> Config:

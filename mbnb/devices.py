@@ -19,6 +19,10 @@ from torch import Tensor
 from mbnb.config import Config
 from mbnb.files import InputError
 
+# Sharp attention leaves numbers near 1e-40 behind, with which processors multiply some ten times more slowly. Threads that are
+# started later take this over.
+torch.set_flush_denormal(True)
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names for settings of its allocator
 
 

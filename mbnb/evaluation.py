@@ -19,7 +19,7 @@ from mbnb.config import Config
 from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
-from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, largest_class, official, score
+from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, score
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
 from mbnb.training import predict_batches, train
@@ -182,10 +182,16 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
     split = next((name for name in wished if name in data.splits and data.splits[name].labelled), None)
     if split is None:
         raise InputError(f"{data.root}: no labelled {' or '.join(wished)} split, so nothing can be scored; python -m mbnb predict writes probabilities")
+    clips = data.splits[split]
+    if config.method != "dstformer":
+        config.save(config.run_dir / "config.yaml")
+        probabilities = baselines.METHODS[config.method](_known(data, split), clips, data.skeleton, len(data.classes))
+        evaluation = Evaluation(split, clips, data.classes, probabilities)
+        write_evaluation(config, data, evaluation, {"members": {config.method: 1.0}})
+        return evaluation
     path = find_checkpoint(config, data)
     trained = load_trained(path, config)
     check_fit(trained, data, path)
-    clips = data.splits[split]
     if split == "val" and path.stem != "latest":
         print("scored on val, on which the best epoch was chosen, so the scores are a little too good")
     if split == "val":
@@ -223,7 +229,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     if not (table_path.exists() and metrics_path.exists()):
         return evaluate(config, data)
     metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
-    if "members" in metrics:  # several runs as one, which has no checkpoint
+    if "members" in metrics:  # several runs as one, or a baseline: there is no checkpoint
         return Evaluation(metrics["split"], find_clips(data, table["clip"]), data.classes, table[[f"p_{code}" for code in data.classes.codes]].to_numpy())
     path = find_checkpoint(config, data)
     if (metrics.get("fingerprint"), metrics.get("checkpoint_fingerprint")) != (data.fingerprint(), fingerprint(path.read_bytes())):
@@ -239,13 +245,12 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
     always answering the largest class. The baselines choose nothing, so they learn from held-out people too; they are
     added to the run's `metrics.json`."""
     clips = evaluation.clips
-    known = [part for split, part in data.splits.items() if split not in ("test", evaluation.split) and part.labelled]
-    if not known:
+    known = _known(data, evaluation.split)
+    if not len(known):
         print("no labelled clips to learn from: no baselines")
         return pd.DataFrame(columns=["method", *SCORES])
-    train_clips = join(known)
-    prior = np.tile(largest_class(train_clips.labels, len(data.classes)), (len(clips), 1))
-    found = {"always the largest class": prior, "linear model": baselines.linear(train_clips, clips, data.skeleton, len(data.classes))}
+    found = {name: baselines.METHODS[method](known, clips, data.skeleton, len(data.classes))
+             for method, name in (("largest", "always the largest class"), ("linear", "linear model"))}
     scores = {name: score(clips.labels, probabilities, data.classes) for name, probabilities in found.items()}
     bounds = {name: intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
               for name, probabilities in found.items()}
@@ -256,3 +261,8 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
     scores[model], bounds[model] = metrics, {key: bound or (np.nan, np.nan) for key, bound in metrics["intervals"].items()}
     return pd.DataFrame([{"method": name} | {key: f"{scores[name][key]:.1%} ({bounds[name][key][0]:.1%} – {bounds[name][key][1]:.1%})" for key in SCORES}
                          for name in scores])
+
+
+def _known(data: DataSet, scored: str) -> Clips:
+    """All labelled clips that a baseline may learn from: it chooses nothing, so those of held-out people, too."""
+    return join([clips for split, clips in data.splits.items() if split not in ("test", scored) and clips.labelled])

@@ -108,8 +108,3 @@ def _over_rows(statistic: Callable[[np.ndarray], np.ndarray]) -> Callable:
         rows = np.moveaxis(chosen, axis, -1)
         return np.moveaxis(np.apply_along_axis(statistic, -1, rows), -1, 0)
     return batched
-
-
-def largest_class(train_labels: np.ndarray, classes: int) -> np.ndarray:
-    """(C,) the shares of the classes in train: what a model knows that looks at no clip."""
-    return np.bincount(train_labels, minlength=classes) / len(train_labels)

@@ -118,9 +118,7 @@ class DefaultRecipe:
                 if self.config.noise:
                     rows = (part["row"][:, None] + torch.arange(count, device=self.device)) % NOISE
                     pose.flatten(2).addcmul_(F.embedding(rows, noise), part["strength"][:, None, None])
-                x = self._finish(pose, part["seconds"])
-                x = x * part["joints"][:, None, None, :, None] if self.config.hide_joints else x
-                parts.append(x * part["frames"][:, None, :count, None, None] if self.config.hide_frames else x)
+                parts.append(self._finish(pose, part["seconds"], part))
                 place += size
             yield parts, labels
 
@@ -192,9 +190,16 @@ class DefaultRecipe:
         frames = transforms.smooth(frames, lengths, self.config.smooth) if self.config.smooth else frames
         return transforms.standardise(frames, lengths, self.skeleton), first_rows(lengths)
 
-    def _finish(self, pose: Tensor, spans: Tensor) -> Tensor:
-        streams = transforms.to_streams(pose, (spans / self.config.fps).float(), self.config.streams, self.skeleton)
-        return streams[:, None]  # (B, F, J, C) -> (B, 1, F, J, C)
+    def _finish(self, pose: Tensor, spans: Tensor, part: dict[str, Tensor] | None = None) -> Tensor:
+        """Poses (B, F, J, 3) of windows of `spans` frames -> what the model sees of them, (B, 1, F / patch, J, C); without what `part` hides."""
+        x = transforms.to_streams(pose, (spans / self.config.fps).float(), self.config.streams, self.skeleton)
+        if part and self.config.hide_joints:
+            x = x * part["joints"][:, None, :, None]
+        if part and self.config.hide_frames:
+            x = x * part["frames"][:, :x.shape[1], None, None]
+        if self.config.patch > 1:
+            x = x.unflatten(1, (-1, self.config.patch)).transpose(2, 3).flatten(3)  # (B, F / P, P, J, C) -> (B, F / P, J, P·C)
+        return x[:, None]
 
 
 def fitting_lengths(lengths: np.ndarray, config: Config) -> Tensor:
@@ -202,7 +207,7 @@ def fitting_lengths(lengths: np.ndarray, config: Config) -> Tensor:
     most `config.clip_len`; just that of every clip where the rate is 0."""
     if config.one_length:
         return torch.full((len(lengths),), config.clip_len)
-    choices = np.array([length for length in LENGTHS if length < config.clip_len] + [config.clip_len])
+    choices = np.array([length for length in LENGTHS if length < config.clip_len and length % config.patch == 0] + [config.clip_len])
     wished = np.maximum(lengths * config.rate / config.fps, 1)
     return torch.as_tensor(choices[np.abs(np.log(choices / wished[:, None])).argmin(1)])
 

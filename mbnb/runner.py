@@ -16,8 +16,11 @@ from tqdm.auto import tqdm
 from traitlets.config import Config as TraitletsConfig
 
 from mbnb.config import Config, read_yaml, saved_config
+from mbnb.dataset import load
+from mbnb.evaluation import evaluate
 from mbnb.files import ROOT, InputError
 from mbnb.report import write_report
+from mbnb.training import train
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -56,8 +59,8 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
     return write_report(saved_config(given))
 
 
-def plan_grid(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Run name -> settings, for every variant with every combination of the grid.
+def plan_grid(settings: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Variant -> run name -> settings: every variant with every combination of the grid.
 
     `settings` are those of all runs, and two keys more: `variants`, name -> settings, and `grid`, setting -> list of values. The
     runs are called `<run>-<variant>-<setting><value>…`. Raises InputError that lists every fault of every run.
@@ -68,8 +71,9 @@ def plan_grid(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
         raise InputError("variants: expected a name and its settings for each")
     if not isinstance(grid, dict) or not all(isinstance(values, list) and values for values in grid.values()):
         raise InputError("grid: expected a list of values for each setting")
-    runs, faults = {}, []
+    plan, faults = {}, []
     for variant, own in variants.items():
+        plan[str(variant)] = runs = {}
         for values in itertools.product(*grid.values()):
             cell = dict(zip(grid, values))
             parts = [shared.get("run", "grid"), str(variant), *(f"{key}{value}" for key, value in cell.items())]
@@ -81,20 +85,33 @@ def plan_grid(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
                 faults.append(f"{name}: {error}")
     if faults:
         raise InputError("\n".join(faults))
-    return runs
+    return plan
 
 
-def run_grid(runs: dict[str, dict[str, Any]], share: tuple[int, int] = (1, 1), notebooks: Sequence[str] = ("03", "04")) -> None:
-    """Execute the notebooks for each run that is not finished, one run at a time; of `share` (i, n) every n-th from the i-th on, so
-    that n machines or GPUs divide a grid among them. Raises what `run_notebooks` does."""
+def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] = (1, 1), notebooks: Sequence[str] = ()) -> None:
+    """Train and evaluate each planned run that is not finished, one at a time, by `notebooks` or, without any, here and now; of
+    `share` (i, n) every n-th from the i-th on, so that n machines or GPUs divide a grid among them. Raises what they do."""
     first, every = share
-    for name, settings in tqdm(list(runs.items())[first - 1::every], desc="grid", unit="run"):
-        config = Config.of(settings)
-        metrics, kept = config.run_dir / "metrics.json", config.run_dir / "config.yaml"
-        if metrics.exists() and kept.exists() and Config.of(read_yaml(kept)) == config:
-            tqdm.write(f"{name}: finished already")
-            continue
-        run_notebooks(choose_notebooks(notebooks), settings)
+    mine = [settings for runs in plan.values() for settings in runs.values()][first - 1::every]
+    left = [settings for settings in mine if not _finished(Config.of(settings))]
+    if len(left) < len(mine):
+        print(f"{len(mine) - len(left)} of {len(mine)} runs were finished already")
+    with tqdm(left, desc="grid", unit="run") as bar:
+        for settings in bar:
+            bar.set_postfix_str(settings["run"])
+            config = Config.of(settings)
+            if notebooks:
+                run_notebooks(choose_notebooks(notebooks if config.method == "dstformer" else notebooks[1:]), settings)
+                continue
+            data = load(config)
+            if config.method == "dstformer":
+                train(config, data)
+            evaluate(config, data)
+
+
+def _finished(config: Config) -> bool:
+    kept = config.run_dir / "config.yaml"
+    return (config.run_dir / "metrics.json").exists() and kept.exists() and Config.of(read_yaml(kept)) == config
 
 
 def explain(error: PapermillExecutionError, folder: Path) -> str:

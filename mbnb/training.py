@@ -109,6 +109,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     Goes on from `checkpoints/latest.pt` of the run where there is one, as if there had been no break. Raises InputError
     where that file belongs to other settings or other data. With `config.devices` processes of its own where there are several.
     """
+    if config.method != "dstformer":
+        raise InputError(f"setting 'method': {config.method} has nothing to train; evaluate it")
     train_clips, val_clips = data.splits.get("train"), data.splits.get("val")
     if train_clips is None or len(train_clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}")

@@ -198,15 +198,19 @@ def reshape_bodies(pose: Tensor, joints: Tensor, turn: Tensor) -> Tensor:
 def to_streams(pose: Tensor, seconds: Tensor, streams: Sequence[str], skeleton: Skeleton) -> Tensor:
     """(B, F, J, 3) -> (B, F, J, 3·S), the named STREAMS side by side; the window lasts `seconds` (B,).
 
-    A bone reaches from its joint's parent to the joint, the root's has no length; motion is per second.
+    A joint is seen from the root, the root from where the clip's origin is; a bone reaches from its joint's parent to the joint, the
+    root's has no length; motion is per second.
     """
     count = pose.shape[1]
     rate = (max(count - 1, 1) / seconds.clamp_min(1e-6))[:, None, None, None]
     parents = [joint if parent < 0 else parent for joint, parent in enumerate(skeleton.parents)]
+    root = pose[:, :, skeleton.root:skeleton.root + 1]
+    joints = pose - root
+    joints[:, :, skeleton.root] = root[:, :, 0]
     made = pose.new_empty(*pose.shape[:-1], 3 * len(streams))
     for i, stream in enumerate(streams):
         here = made[..., 3 * i:3 * i + 3]
-        source = pose - pose[:, :, parents] if stream.startswith("bone") else pose
+        source = pose - pose[:, :, parents] if stream.startswith("bone") else joints
         if stream.endswith("motion"):
             torch.mul(source[:, 1:] - source[:, :-1], rate, out=here[:, :-1])
             here[:, -1] = 0

@@ -110,9 +110,10 @@ def test_variants_are_compared_on_the_same_clips(outputs):
 
 
 def test_a_grid_is_every_variant_with_every_combination():
-    runs = plan_grid({"run": "g", "epochs": 3, "variants": {"plain": None, "no mixup": {"mixup": 0.0}}, "grid": {"fold": [0, 1], "seed": [5]}})
-    assert list(runs) == ["g-plain-fold0-seed5", "g-plain-fold1-seed5", "g-no_mixup-fold0-seed5", "g-no_mixup-fold1-seed5"]
-    assert runs["g-no_mixup-fold1-seed5"] == {"run": "g-no_mixup-fold1-seed5", "epochs": 3, "mixup": 0.0, "fold": 1, "seed": 5}
+    plan = plan_grid({"run": "g", "epochs": 3, "variants": {"plain": None, "no mixup": {"mixup": 0.0}}, "grid": {"fold": [0, 1], "seed": [5]}})
+    assert {variant: list(runs) for variant, runs in plan.items()} == {
+        "plain": ["g-plain-fold0-seed5", "g-plain-fold1-seed5"], "no mixup": ["g-no_mixup-fold0-seed5", "g-no_mixup-fold1-seed5"]}
+    assert plan["no mixup"]["g-no_mixup-fold1-seed5"] == {"run": "g-no_mixup-fold1-seed5", "epochs": 3, "mixup": 0.0, "fold": 1, "seed": 5}
     with pytest.raises(InputError, match="(?s)did you mean 'mixup'.*did you mean 'mixup'"):
         plan_grid({"variants": {"a": {"mixpu": 1}}, "grid": {"seed": [0, 1]}})
     with pytest.raises(InputError, match="a list of values"):

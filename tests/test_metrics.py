@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from mbnb.classes import ClassTable, read_classes
-from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, largest_class, score
+from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, score
 
 
 def table(classes, regions=2):
@@ -122,8 +122,3 @@ def test_intervals_are_the_same_for_the_same_seed_and_whatever_the_order_of_clip
 def test_one_person_gives_no_interval():
     labels, probabilities = guesses(20, 6)
     assert np.isnan(list(intervals(labels, probabilities, ["p"] * 20, table(6)).values())).all()
-
-
-def test_the_largest_class_is_what_a_blind_model_answers():
-    shares = largest_class(np.array([2, 2, 0]), 4)
-    assert shares.tolist() == pytest.approx([1 / 3, 0, 2 / 3, 0])

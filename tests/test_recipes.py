@@ -228,15 +228,74 @@ def test_mirroring_exchanges_sides_of_bodies_and_classes():
     assert torch.equal(labels[mirrored], torch.tensor([1, 0, 2])[before[mirrored]])
 
 
-def test_no_clip_is_mirrored_where_the_class_table_does_not_say_what_becomes_of_the_class():
+def test_mirrored_clips_are_classes_of_their_own_where_the_class_table_does_not_say_what_becomes_of_them():
     index = ALL.repeat(20)
-    for classes, flip in ((NO_SIDES, True), (SIDES, False)):
-        seen, labels = training_batch(recipe(classes=classes, clip_len=24, streams=["joint"], **STILL | {"flip": flip}), index)
-        across = seen[:, 0, :, SKELETON.index("L_Hip")[0], 0] - seen[:, 0, :, SKELETON.index("R_Hip")[0], 0]
-        assert (across.mean(1) > 0).all()
-        assert torch.equal(labels, index % 3)
-        plain, _ = training_batch(recipe(classes=classes, clip_len=24, streams=["joint"], **STILL), index)
-        torch.testing.assert_close(seen, plain, atol=0, rtol=0)
+    plain, _ = training_batch(recipe(classes=NO_SIDES, clip_len=24, streams=["joint"], **STILL), index)
+    seen, labels = training_batch(recipe(classes=NO_SIDES, clip_len=24, streams=["joint"], **STILL | {"flip": True}), index)
+    mirrored = labels >= 3
+    assert 40 <= mirrored.sum() <= 80
+    assert torch.equal(labels % 3, index % 3)
+    torch.testing.assert_close(seen[mirrored], transforms.flip(plain[mirrored], SKELETON.mirror), atol=0, rtol=0)
+    torch.testing.assert_close(seen[~mirrored], plain[~mirrored], atol=0, rtol=0)
+
+
+def test_limbs_come_from_another_clip_of_the_class_and_the_rest_stays():
+    """Each clip stands still in a pose of its own, so that every bone tells where it comes from."""
+    clips = pack([np.repeat(person(i, 1), 20 + i, 0) for i in range(6)], [f"c{i}" for i in range(6)], [0, 0, 0, 1, 1, 1], [f"p{i}" for i in range(6)])
+    settings = dict(clip_len=8, streams=["bone"], smooth=0, **STILL)
+    own = test_batch(recipe(clips, **settings), ALL)[:, 0, 0]
+    own = own / own.norm(dim=-1, keepdim=True).clamp_min(1e-9)  # directions: lengths are changed anyway
+    index = ALL.repeat(50)
+    seen, labels = training_batch(recipe(clips, **settings, exchange=0.6), index)
+    seen = seen[:, 0, 0] / seen[:, 0, 0].norm(dim=-1, keepdim=True).clamp_min(1e-9)
+    children = [child for _, child in SKELETON.bones]
+    source = (seen[:, None] * own[None]).sum(-1)[:, :, children].argmax(1)  # (300, bones), the clip that each bone is from
+    assert torch.equal(source // 3, (index // 3)[:, None].expand_as(source)), "always of the same class"
+    foreign = source != index[:, None]
+    assert 0.25 < foreign.any(1).float().mean() < 0.6, "a third of the partners is the clip itself"
+    assert torch.equal(labels, index // 3)
+    for row, other in zip(foreign[foreign.any(1)], source[foreign.any(1)]):
+        assert len(set(other[row].tolist())) == 1, "one partner at a time"
+        taken = {children[i] for i in row.nonzero()[:, 0].tolist()}
+        assert taken == {SKELETON.mirror[joint] for joint in taken}, "both sides"
+        assert all(child in taken for parent, child in SKELETON.bones if parent in taken), "everything below"
+
+
+def test_streams_patches_and_hidden_parts_of_clips():
+    clips, settings = some_clips(), dict(clip_len=24, **STILL)
+    every = test_batch(recipe(clips, **settings, streams=["joint", "bone", "joint_motion", "bone_motion"]), ALL)
+    for i, stream in enumerate(("joint", "bone", "joint_motion", "bone_motion")):
+        torch.testing.assert_close(test_batch(recipe(clips, **settings, streams=[stream]), ALL), every[..., 3 * i:3 * i + 3])
+    patched = test_batch(recipe(clips, **settings, streams=["joint", "bone"], patch=4), ALL)
+    assert patched.shape == (6, 1, 6, 17, 24)
+    torch.testing.assert_close(patched[:, 0, 2, :, 6:12], every[:, 0, 9, :, :6])
+    hidden, _ = training_batch(recipe(clips, **settings, hide_joints=0.3), ALL.repeat(40))
+    gone = (hidden == 0).all(-1).all(2)[:, 0]  # (240, J), joints that are never seen
+    assert 0.25 < gone.float().mean() < 0.35
+    hidden, _ = training_batch(recipe(clips, **settings, hide_frames=0.3), ALL.repeat(40))
+    assert 0.25 < (hidden == 0).flatten(3).all(-1).float().mean() < 0.35
+
+
+def test_warped_clips_begin_and_end_where_clips_do_but_not_at_an_even_pace():
+    frames = torch.arange(41.0)[:, None, None].expand(41, 1, 3).contiguous()
+    start, length = torch.zeros(3, dtype=torch.float64), torch.full((3,), 40.0, dtype=torch.float64)
+    seen = transforms.gather_windows(frames, start, length, 9, torch.tensor([-0.5, 0.0, 0.5], dtype=torch.float64))[..., 0, 0]
+    assert seen[:, 0].tolist() == [0, 0, 0] and seen[:, -1].tolist() == [40, 40, 40]
+    torch.testing.assert_close(seen[1], torch.arange(0, 41, 5).float())
+    assert (seen.diff(dim=1) > 0).all()
+    assert seen[0, 4] > 22 and seen[2, 4] < 18
+
+
+def test_views_are_crops_and_mirror_images():
+    made = recipe(clip_len=24, streams=["joint"], stretch=0.4)
+    views = made.views(3)
+    assert [view["window"] for view in views[::2]] == [(0.0, 1.0), (0.0, 0.8), (pytest.approx(0.2), 1.0)]
+    assert [view["mirrored"] for view in views] == [False, True] * 3
+    (plain,), = made.test_batches([ALL], **views[0])
+    torch.testing.assert_close(plain, test_batch(made, ALL))
+    (mirrored,), = made.test_batches([ALL], **views[1])
+    torch.testing.assert_close(mirrored, transforms.flip(plain, SKELETON.mirror))
+    assert recipe(clip_len=24, flip=False).views(1) == [{"window": (0.0, 1.0), "mirrored": False}]
 
 
 @pytest.mark.parametrize("settings", [dict(streams=["joint", "joint_motion"]), dict(streams=["joint"]), dict(recipe="parity")])

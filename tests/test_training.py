@@ -1,6 +1,7 @@
 """The training loop: the same result for the same seed, with or without a break, and nothing learned from test people."""
 
 import dataclasses
+import json
 import shutil
 import subprocess
 import sys
@@ -71,11 +72,11 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(data, tmp
     assert not torch.equal(weights(first)["head.fc1.weight"], weights(other)["head.fc1.weight"])
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "exponential"])
-def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(data, tmp_path, schedule):
-    whole = config(tmp_path, run="whole", schedule=schedule)
+@pytest.mark.parametrize("settings", [dict(schedule="cosine"), dict(schedule="exponential"), dict(ema=0.9, mixup=0.3, region_weight=0.5, balance=1.0, exchange=0.5)])
+def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(data, tmp_path, settings):
+    whole = config(tmp_path, run="whole", **settings)
     history = training.train(whole, data)
-    broken = config(tmp_path, run="broken", schedule=schedule)
+    broken = config(tmp_path, run="broken", **settings)
 
     def pull_the_plug(table):
         if len(table) == 2:
@@ -267,3 +268,74 @@ def test_a_compiled_training_loses_what_a_plain_one_loses(data, tmp_path):
 def test_a_gpu_learns_the_same_task(data, tmp_path):
     history = training.train(config(tmp_path, device="cuda", epochs=25), data)
     assert history["val_top1"].max() >= 0.9
+
+
+def test_regions_have_a_head_of_their_own_and_mirrored_clips_classes_of_their_own(data, tmp_path):
+    unsided = dataclasses.replace(data, classes=dataclasses.replace(CLASSES, mirror=None))
+    settings = config(tmp_path, epochs=8, region_weight=0.5, views=3, segments=2)
+    training.train(settings, unsided)
+    kept = weights(settings)
+    assert kept["head.fc2.weight"].shape == (2, 16) and kept["head.mirrored.weight"].shape == (2, 16) and kept["head.regions.weight"].shape == (2, 16)
+    evaluation = evaluate(settings, unsided)
+    assert evaluation.regions.shape == (12, 2)
+    np.testing.assert_allclose(evaluation.regions.sum(1), 1, atol=1e-5)
+    again = load_evaluation(settings, unsided)
+    np.testing.assert_allclose(again.regions, evaluation.regions, atol=1e-5)
+    official = json.loads((settings.run_dir / "metrics.json").read_text())["official"]
+    assert official["body_top1"] == (evaluation.regions.argmax(1) == evaluation.clips.labels).mean()
+    plain = evaluate(dataclasses.replace(settings, views=1), unsided)
+    assert not np.allclose(plain.probabilities, evaluation.probabilities, atol=1e-4), "views change probabilities"
+    with pytest.raises(InputError, match="other classes|another class table|trained on"):
+        evaluate(settings, dataclasses.replace(data, classes=ClassTable(*(values + values[:1] for values in (("X1", "X2"), ("x", "y"), ("r", "s"))))))
+
+
+def test_evaluated_weights_are_running_means(data, tmp_path):
+    plain, averaged = config(tmp_path, run="plain"), config(tmp_path, run="averaged", ema=0.9)
+    training.train(plain, data)
+    training.train(averaged, data)
+    content = read_checkpoint(averaged.run_dir / "checkpoints" / "latest.pt")
+    assert_same(content["raw"], weights(plain))
+    name = "head.fc1.weight"
+    assert 0 < (content["model"][name] - content["raw"][name]).abs().max() < 0.1
+
+
+def test_rare_classes_win_by_a_margin_where_logits_are_adjusted(data, tmp_path):
+    train = data.splits["train"]
+    rare = train.take(np.concatenate([np.flatnonzero(train.labels == 0), np.flatnonzero(train.labels == 1)[:2]]))
+    unbalanced = dataclasses.replace(data, splits=data.splits | {"train": rare})
+    share = {}
+    for balance in (0.0, 1.0):
+        settings = config(tmp_path, run=f"b{balance}", epochs=4, balance=balance, flip=False)
+        training.train(settings, unbalanced)
+        share[balance] = evaluate(settings, unbalanced).probabilities[:, 1].mean()
+    assert share[1.0] > share[0.0] + 0.05
+
+
+def test_people_are_left_out_fold_by_fold(data, tmp_path):
+    root = tmp_path / "people"
+    write_dataset(root, {"train": people(6, 4, 0), "test": people(2, 4, 0, first=6)}, CLASSES)
+    held = [load(config(tmp_path, data_root=str(root), val_fraction=0.34, fold=fold)).splits for fold in range(3)]
+    out = [set(splits["val"].subjects) for splits in held]
+    assert set.union(*out) == {f"p{i}" for i in range(6)} and sum(map(len, out)) == 6
+    assert all(not set(splits["train"].subjects) & people_out for splits, people_out in zip(held, out))
+    other_seed = load(config(tmp_path, data_root=str(root), val_fraction=0.34, fold=1, seed=9)).splits
+    assert set(other_seed["val"].subjects) == out[1], "the same people whatever the seed"
+    alone = [load(config(tmp_path, data_root=str(root), val_fraction=1 / 8, fold=fold, pool=True)).splits for fold in range(8)]
+    assert [set(splits["val"].subjects) for splits in alone] == [{f"p{i}"} for i in range(8)]
+    assert all(len(splits["train"]) == 28 and "test" not in splits for splits in alone)
+    with pytest.raises(InputError, match="'fold': expected below 6"):
+        load(config(tmp_path, data_root=str(root), val_fraction=0.1, fold=7))
+    settings = config(tmp_path, data_root=str(root), run="fold", val_fraction=0.34, fold=2, scored="val", checkpoint_choice="latest")
+    training.train(settings, load(settings))
+    assert set(evaluate(settings, load(settings)).clips.subjects) == out[2]
+
+
+def test_baselines_are_evaluated_as_runs(data, tmp_path):
+    for method in ("largest", "linear", "nearest"):
+        settings = config(tmp_path, run=method, method=method)
+        evaluation = evaluate(settings, data)
+        assert evaluation.split == "test" and evaluation.correct.mean() >= (0.5 if method == "largest" else 0.8)
+        np.testing.assert_allclose(evaluation.probabilities.sum(1), 1, atol=1e-6)
+        assert (load_evaluation(settings, data).predictions == evaluation.predictions).all()
+        with pytest.raises(InputError, match="nothing to train"):
+            training.train(settings, data)
