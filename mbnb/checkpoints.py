@@ -83,7 +83,7 @@ def build_model(config: Config, classes: int, joints: int, mirrored: bool = Fals
                          drop_path_rate=config.drop_path_rate, att_fuse=config.att_fuse, stretch_time=not config.one_length)
     return ActionNet(backbone, dim_rep=config.dim_rep, num_classes=classes, dropout_ratio=config.dropout_ratio,
                      hidden_dim=config.hidden_dim, num_joints=joints, drop_pooled=not config.parity,
-                     segments=config.segments, mirrored=mirrored, num_regions=regions)
+                     segments=config.segments, peaks=config.peaks, mirrored=mirrored, num_regions=regions)
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,14 @@ def load_trained(path: str | Path, config: Config) -> Trained:
         except InputError as error:
             raise InputError(f"{path}: carries settings that this version does not take: {error}") from None
     else:
-        config = dataclasses.replace(config, segments=1)
+        config = dataclasses.replace(config, segments=1, peaks=False)
     try:
         depths = [int(match[1]) for key in weights if (match := re.match(r"backbone\.blocks_st\.(\d+)\.", key))]
         feat, dim_in = weights["backbone.joints_embed.weight"].shape
         hidden, pooled = weights["head.fc1.weight"].shape
         joints = weights["backbone.pos_embed"].shape[1]
         config = dataclasses.replace(
-            config, dim_feat=feat, dim_rep=pooled // (joints * config.segments), depth=max(depths) + 1, hidden_dim=hidden,
+            config, dim_feat=feat, dim_rep=pooled // (joints * (config.segments + config.peaks)), depth=max(depths) + 1, hidden_dim=hidden,
             streams=config.streams if dim_in == config.dim_in else ["joint", "joint_motion"][:dim_in // 3],
             mlp_ratio=weights["backbone.blocks_st.0.mlp_s.fc1.weight"].shape[0] / feat, maxlen=weights["backbone.temp_embed"].shape[1],
             att_fuse="backbone.ts_attn.0.weight" in weights)

@@ -29,12 +29,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
     "parity": dict(preset="ma52", clip_len=243, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
-                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, segments=1, mixup=0.0, region_weight=0.0,
-                   balance=0.0, ema=0.0, views=1),
+                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, segments=1, peaks=False, mixup=0.0, region_weight=0.0,
+                   balance=0.0, ema=0.0, views=1, adapt=False),
 }
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
 PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
-CHOICES = {"method": ("dstformer", "largest", "linear", "nearest"),
+CHOICES = {"method": ("dstformer", "largest", "linear", "nearest", "rocket"),
            "preset": tuple(PRESETS), "recipe": tuple(RECIPES), "schedule": ("cosine", "exponential"), "device": ("auto", "cpu", "cuda"),
            "checkpoint_choice": ("best", "latest"), "scored": ("auto", "test", "val"), "precision": ("auto", "float32", "bf16"), "clips_on": ("auto", "device", "disk"),
            "compile": ("auto", "off", "default", "reduce-overhead", "max-autotune")}
@@ -67,7 +67,7 @@ class Config:
     simulated_clips: int = 52  # clips per person
     simulated_seed: int = 0
     simulated_tail: bool = False  # frequencies of classes follow a power law, as real ones do
-    method: str = "dstformer"  # or a baseline: largest, linear or nearest
+    method: str = "dstformer"  # or a baseline: largest, linear, nearest or rocket
     recipes: str = "notebooks/recipes.yaml"  # 06: a file of variants of the recipe
     # The model. The preset decides about its size, rate, clip_len, dropout_ratio and the learning rates, unless they are given.
     preset: str = "demo"
@@ -82,6 +82,7 @@ class Config:
     dropout_ratio: float = 0.2
     drop_path_rate: float = 0.0
     segments: int = 1  # parts of a clip, one after the other, that the head sees the means of
+    peaks: bool = False  # beside them it sees the greatest value over the clip
     # How clips are prepared.
     recipe: str = "default"
     rate: float = 12.0  # frames a second that the model sees, of clips near their own length; 0, and in parity: clip_len frames of every clip
@@ -131,6 +132,7 @@ class Config:
     checkpoint_choice: str = "best"  # best on people held out from train, or latest
     scored: str = "auto"  # the split that 04 scores: test or val; auto: test where it is labelled
     views: int = 1  # crops of a test clip, each also mirrored where the class table allows it, whose probabilities are averaged
+    adapt: bool = False  # what all clips of a person, unlabelled, have in common counts as the person's way and is taken off
     reject: float = 0.0  # predictions with less confidence than this say nothing
     bootstraps: int = 1000  # resamplings of people behind every interval
 

@@ -16,6 +16,7 @@ from mbnb.checkpoints import Trained, load_trained
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
 from mbnb.config import Config
+from mbnb.convolutions import rocket
 from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
@@ -154,7 +155,7 @@ def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTa
     prepared as the model's own configuration says, on `config`'s device."""
     device = pick_device(config)
     recipe = make_recipe(clips, trained.config, skeleton, classes, device)
-    found = predict_batches(trained.model.to(device), recipe, config, "predicting")
+    found = predict_batches(trained.model.to(device), recipe, config, "predicting", people=clips.subjects if config.adapt else None)
     probabilities, regions = found[:, :len(classes)], found[:, len(classes):]
     return at_temperature(probabilities, trained.temperature), regions if regions.size else None
 
@@ -185,7 +186,11 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
     clips = data.splits[split]
     if config.method != "dstformer":
         config.save(config.run_dir / "config.yaml")
-        probabilities = baselines.METHODS[config.method](_known(data, split), clips, data.skeleton, len(data.classes))
+        known = _known(data, split), clips, data.skeleton, len(data.classes)
+        if config.method == "rocket":
+            probabilities = rocket(*known, config.seed, config.fps, config.adapt)
+        else:
+            probabilities = baselines.METHODS[config.method](*known)
         evaluation = Evaluation(split, clips, data.classes, probabilities)
         write_evaluation(config, data, evaluation, {"members": {config.method: 1.0}})
         return evaluation

@@ -185,16 +185,18 @@ class ActionHeadClassification(nn.Module):
     of `num_regions`, where the head has them; `sizes` tells how many of each.
 
     The authors' dropout stands before the mean over frames, where averaging undoes it; `drop_pooled` puts it behind. The
-    mean is over each of `segments` parts of a clip, one after the other (S below).
+    mean is over each of `segments` parts of a clip, one after the other; with `peaks` the greatest value over the clip stands beside
+    them (S values in all below).
     """
 
     def __init__(self, dropout_ratio: float = 0.0, dim_rep: int = 512, num_classes: int = 60, num_joints: int = 17,
-                 hidden_dim: int = 2048, drop_pooled: bool = False, segments: int = 1, mirrored: bool = False, num_regions: int = 0):
+                 hidden_dim: int = 2048, drop_pooled: bool = False, segments: int = 1, peaks: bool = False, mirrored: bool = False,
+                 num_regions: int = 0):
         super().__init__()
         self.dropout = nn.Dropout(dropout_ratio)
-        self.drop_pooled, self.segments = drop_pooled, segments
+        self.drop_pooled, self.segments, self.peaks = drop_pooled, segments, peaks
         self.sizes = (num_classes, num_classes * mirrored, num_regions)
-        self.fc1 = nn.Linear(segments * num_joints * dim_rep, hidden_dim)
+        self.fc1 = nn.Linear((segments + peaks) * num_joints * dim_rep, hidden_dim)
         self.bn = nn.BatchNorm1d(hidden_dim, momentum=0.1)
         self.fc2 = nn.Linear(hidden_dim, num_classes)
         if mirrored:
@@ -204,12 +206,19 @@ class ActionHeadClassification(nn.Module):
 
     def pool(self, feat: Tensor) -> Tensor:
         """(B, M, F, J, R) -> (B, S·J·R), each clip by itself."""
-        return _mean(feat if self.drop_pooled else self.dropout(feat), self.segments)
+        return _pooled(feat if self.drop_pooled else self.dropout(feat), self.segments, self.peaks)
 
     def classify(self, pooled: Tensor) -> Tensor:
         """(B, S·J·R) -> logits (B, sum of sizes); in training the clips of a batch share their statistics."""
-        pooled = self.dropout(pooled) if self.drop_pooled else pooled
-        hidden = F.relu(self.bn(self.fc1(pooled)))
+        return self.answer(self.embed(pooled))
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """(B, S·J·R) -> (B, hidden_dim), around `bn.running_mean`."""
+        return self.fc1(self.dropout(pooled) if self.drop_pooled else pooled)
+
+    def answer(self, embedded: Tensor) -> Tensor:
+        """(B, hidden_dim) -> logits (B, sum of sizes)."""
+        hidden = F.relu(self.bn(embedded))
         layers = [getattr(self, name) for name in ("fc2", "mirrored", "regions") if hasattr(self, name)]
         return torch.cat([layer(hidden) for layer in layers], dim=-1) if len(layers) > 1 else self.fc2(hidden)
 
@@ -227,7 +236,7 @@ class ActionHeadEmbed(nn.Module):
 
     def pool(self, feat: Tensor) -> Tensor:
         """(B, M, F, J, R) -> (B, J·R)."""
-        return _mean(self.dropout(feat))
+        return _pooled(self.dropout(feat))
 
     def classify(self, pooled: Tensor) -> Tensor:
         """(B, J·R) -> unit vectors (B, hidden_dim)."""
@@ -237,11 +246,12 @@ class ActionHeadEmbed(nn.Module):
         return self.classify(self.pool(feat))
 
 
-def _mean(feat: Tensor, segments: int = 1) -> Tensor:
+def _pooled(feat: Tensor, segments: int = 1, peaks: bool = False) -> Tensor:
     exact, frames = torch.promote_types(feat.dtype, torch.float32), feat.shape[2]
     # Of a clip with fewer frames than segments, neighbours share a frame.
-    means = [feat[:, :, i * frames // segments:-(-(i + 1) * frames // segments)].mean(2, dtype=exact) for i in range(segments)]
-    return torch.stack(means, dim=2).flatten(2).mean(1)  # (B, M, S, J, R) -> (B, M, S·J·R) -> (B, S·J·R)
+    found = [feat[:, :, i * frames // segments:-(-(i + 1) * frames // segments)].mean(2, dtype=exact) for i in range(segments)]
+    found += [feat.amax(2).to(exact)] if peaks else []
+    return torch.stack(found, dim=2).flatten(2).mean(1)  # (B, M, S, J, R) -> (B, M, S·J·R) -> (B, S·J·R)
 
 
 class ActionNet(nn.Module):
@@ -254,7 +264,7 @@ class ActionNet(nn.Module):
 
     def __init__(self, backbone: DSTformer, dim_rep: int = 512, num_classes: int = 60, dropout_ratio: float = 0.0,
                  version: str = "class", hidden_dim: int = 2048, num_joints: int = 17, drop_pooled: bool = False,
-                 segments: int = 1, mirrored: bool = False, num_regions: int = 0):
+                 segments: int = 1, peaks: bool = False, mirrored: bool = False, num_regions: int = 0):
         super().__init__()
         if version not in ("class", "embed"):
             raise ValueError(f"version must be 'class' or 'embed', got {version!r}")
@@ -262,12 +272,13 @@ class ActionNet(nn.Module):
         self.feat_J = num_joints
         common = dict(dropout_ratio=dropout_ratio, dim_rep=dim_rep, num_joints=num_joints, hidden_dim=hidden_dim)
         self.head = ActionHeadEmbed(**common) if version == "embed" else ActionHeadClassification(
-            num_classes=num_classes, drop_pooled=drop_pooled, segments=segments, mirrored=mirrored, num_regions=num_regions, **common)
+            num_classes=num_classes, drop_pooled=drop_pooled, segments=segments, peaks=peaks, mirrored=mirrored, num_regions=num_regions, **common)
         self.keep_tokens = math.inf
         self.gather: Callable[[Tensor], Tensor] | None = None
 
-    def forward(self, x: Tensor | list[Tensor]) -> Tensor:
-        """(B, M, F, J, C), or a list of such parts that differ in F, -> logits (B, sum of the head's sizes), or unit vectors (B, hidden_dim)."""
+    def forward(self, x: Tensor | list[Tensor], embed: bool = False) -> Tensor:
+        """(B, M, F, J, C), or a list of such parts that differ in F, -> logits (B, sum of the head's sizes), or unit vectors (B, hidden_dim);
+        with `embed` what the logits are made of (B, hidden_dim)."""
         pooled, kept = [], 0
         for part in [x] if isinstance(x, Tensor) else x:
             tokens = part[0, ..., 0].numel()
@@ -278,7 +289,7 @@ class ActionNet(nn.Module):
                 pooled.append(checkpoint(self.pooled, piece, use_reentrant=False) if again else self.pooled(piece))
         pooled = self.gather(torch.cat(pooled)) if self.gather else torch.cat(pooled)
         with torch.autocast(pooled.device.type, enabled=False):  # the head is small, and its statistics want float32
-            return self.head.classify(pooled)
+            return self.head.embed(pooled) if embed else self.head.classify(pooled)
 
     def pooled(self, x: Tensor) -> Tensor:
         """(B, M, F, J, C) -> (B, S·J·R). Empty persons, all zero, share one run of the backbone."""

@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import metadata
@@ -29,7 +29,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm.auto import tqdm
 
-from mbnb.calibration import fit_temperature, log_loss
+from mbnb.calibration import fit_temperature, log_loss, person_shift
 from mbnb.checkpoints import build_model, load_weights, read_checkpoint, save_checkpoint, weights_of
 from mbnb.config import Config
 from mbnb.dataset import DataSet, load
@@ -41,7 +41,7 @@ from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 
 # Settings that may differ between a training and its continuation.
 FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps", "devices",
-                  "precision", "compile", "clips_on", "views")
+                  "precision", "compile", "clips_on", "views", "adapt")
 KEEP_SHARE = {"cpu": 0.125, "cuda": 0.5}  # of the free memory, for what a step keeps for its gradients; the rest is computed again
 
 
@@ -74,9 +74,11 @@ def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
 
 
 @torch.no_grad()
-def predict_batches(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, config: Config, description: str = "", fabric: Fabric | None = None) -> np.ndarray:
+def predict_batches(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, config: Config, description: str = "", fabric: Fabric | None = None,
+                    people: Sequence[str] | None = None) -> np.ndarray:
     """Probabilities (N, C) of all clips of a recipe, in their order, behind them those of the regions (N, C + R) where the model
-    tells them; with `config.views` the means over several crops. Processes that train together share the work."""
+    tells them; with `config.views` the means over several crops, and with `people` (N names) less what is a person's own way
+    (`calibration.person_shift`). Processes that train together share the work."""
     model.eval()
     model.gather = None
     device = next(model.parameters()).device
@@ -84,23 +86,36 @@ def predict_batches(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, conf
     order = recipe.frames_of.argsort(stable=True)  # clips of one length stand together, so that nothing is padded
     batches = order.split(config.batch_size * 4)
     views = recipe.views(config.views)
-    found = {}
-    with tqdm(total=len(order) * len(views), desc=description, unit="clip", delay=2, mininterval=0.5, leave=False, disable=not description or rank > 0) as bar, \
-            torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(config, device)):
+    total = 0
+    with tqdm(total=len(order) * len(views), desc=description, unit="clip", delay=2, mininterval=0.5, leave=False, disable=not description or rank > 0) as bar:
         for view in views:
-            for i, parts in zip(range(rank, len(batches), world), recipe.test_batches(batches[rank::world], **view)):
-                seen, mirrored, regions = (part.softmax(-1) for part in model(parts).float().split(model.head.sizes, dim=-1))
-                if view.get("mirrored"):
-                    seen = mirrored if mirrored.numel() else seen[:, recipe.mirror]
-                    regions = regions[:, recipe.region_mirror] if regions.numel() else regions
-                found[i] = found.get(i, 0) + torch.cat([seen, regions], dim=-1).cpu() / len(views)
-                bar.update(len(batches[i]) * world)
-    if world > 1:
-        everyone = [None] * world
-        torch.distributed.all_gather_object(everyone, found)
-        found = {i: part for other in everyone for i, part in other.items()}
-    probabilities = torch.cat([found[i] for i in range(len(batches))])
-    return probabilities[order.argsort()].numpy()
+            found = {}
+            with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(config, device)):
+                for i, parts in zip(range(rank, len(batches), world), recipe.test_batches(batches[rank::world], **view)):
+                    found[i] = model(parts, embed=True).float().cpu()
+                    bar.update(len(batches[i]) * world)
+            if world > 1:
+                everyone = [None] * world
+                torch.distributed.all_gather_object(everyone, found)
+                found = {i: part for other in everyone for i, part in other.items()}
+            embedded = torch.cat([found[i] for i in range(len(batches))])[order.argsort()]
+            probabilities = _answers(model, recipe, embedded, view)
+            if people is not None:
+                centre = model.head.bn.running_mean.cpu().numpy()
+                classes = model.head.sizes[0]
+                shift = person_shift(embedded.numpy(), people, probabilities[:, :classes].argmax(1), classes, centre)
+                probabilities = _answers(model, recipe, embedded - torch.as_tensor(shift), view)
+            total = total + probabilities / len(views)
+    return total
+
+
+def _answers(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, embedded: Tensor, view: dict) -> np.ndarray:
+    """The probabilities (N, C + R) of what `model` embedded in this view."""
+    seen, mirrored, regions = (part.softmax(-1) for part in model.head.answer(embedded.to(model.head.fc2.weight.device)).split(model.head.sizes, dim=-1))
+    if view.get("mirrored"):
+        seen = mirrored if mirrored.numel() else seen[:, recipe.mirror]
+        regions = regions[:, recipe.region_mirror] if regions.numel() else regions
+    return torch.cat([seen, regions], dim=-1).cpu().numpy()
 
 
 def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None] | None = None) -> pd.DataFrame:
@@ -172,7 +187,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         for epoch in range(start, config.epochs):
             row = {"epoch": epoch + 1, **loop.epoch(epoch)}
             if val_recipe is not None:
-                probabilities = predict_batches(evaluated, val_recipe, config, fabric=fabric)[:, :len(data.classes)]
+                probabilities = predict_batches(evaluated, val_recipe, config, fabric=fabric, people=val_clips.subjects if config.adapt else None)
+                probabilities = probabilities[:, :len(data.classes)]
                 true = val_clips.labels
                 row |= {"val_loss": log_loss(true, probabilities)} | {f"val_{key}": value for key, value in score(true, probabilities, data.classes).items()}
             history.append(row)
