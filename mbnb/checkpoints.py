@@ -109,12 +109,9 @@ def load_trained(path: str | Path, config: Config) -> Trained:
         raise InputError(f"{path}: has no action head, so it predicts nothing; train from it with init_from")
     if isinstance(content.get("config"), dict):
         try:
-            kept = dict(content["config"])
-            if "motion" in kept:  # as files before streams say it
-                kept["streams"] = ["joint", "joint_motion"] if kept.pop("motion") else ["joint"]
-            config = Config.of({"rate": 0.0}, kept)  # files without a rate were trained on clip_len frames of every clip
+            config = Config.of(content["config"])
         except InputError as error:
-            raise InputError(f"{path}: carries settings that this version does not take: {error}") from None
+            raise InputError(f"{path}: carries settings that this version does not take, so it was trained by another one: {error}") from None
     else:
         config = dataclasses.replace(config, segments=1, peaks=False)
     try:
