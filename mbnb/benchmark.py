@@ -108,7 +108,7 @@ def flops_per_clip(config: Config, frames: int, joints: int = 17) -> float:
 def _cases(config: Config, device: torch.device, sizes: tuple[str, ...], frames: tuple[int, ...], main: str, quick: bool):
     for size in sizes:
         for count in frames:
-            settings = Config.of({"preset": size, "rate": 0.0, "clip_len": count, "device": config.device, "precision": config.precision, "compile": config.compile})
+            settings = Config.of({"preset": size, "rate": 0.0, "clip_len": count, "patch": 1, "device": config.device, "precision": config.precision, "compile": config.compile})
             batches = [min(_fitting_batch(settings, count, device), 4 if quick else BATCH)]
             batches += [4] if (size, count) == ("ma52", 243) else []
             for batch in batches:
@@ -275,7 +275,7 @@ def _loading(count: int) -> Case:
 def _epoch(size: str, count: int, device: torch.device) -> Case:
     """A batch of clips of 45 to 75 frames, augmented and trained on: near their own length, by the reference at 243 frames."""
     clips = _random_clips(count)
-    settings = Config.of({"preset": size, "rate": 30.0})
+    settings = Config.of({"preset": size, "rate": 30.0, "clip_len": 243, "patch": 1})
     recipe = make_recipe(clips, settings, load_skeleton(), read_classes("document"), device, training=True)
     data = plain.PlainDataSet(list(clips), 243, np.random.default_rng(0))
     labels = torch.as_tensor(clips.labels, device=device)
@@ -304,7 +304,7 @@ def _memory(size: str, frames: int, batch: int) -> dict[str, object]:
 
 def _peak_memory(name: str, size: str, frames: int, batch: int) -> float:
     """GB that a training step takes beyond what the process had before."""
-    settings = Config.of({"preset": size, "rate": 0.0, "clip_len": frames, "device": "cpu"})
+    settings = Config.of({"preset": size, "rate": 0.0, "clip_len": frames, "patch": 1, "device": "cpu"})
     step = dict(zip(("ours", "reference"), _steps(settings, batch, torch.device("cpu"))))[name]
     before = psutil.Process().memory_info().rss
     step()

@@ -113,7 +113,7 @@ def load_trained(path: str | Path, config: Config) -> Trained:
         except InputError as error:
             raise InputError(f"{path}: carries settings that this version does not take, so it was trained by another one: {error}") from None
     else:
-        config = dataclasses.replace(config, segments=1, peaks=False)
+        config = dataclasses.replace(config, patch=1, segments=1, peaks=False)
     try:
         depths = [int(match[1]) for key in weights if (match := re.match(r"backbone\.blocks_st\.(\d+)\.", key))]
         feat, dim_in = weights["backbone.joints_embed.weight"].shape

@@ -18,10 +18,10 @@ from IPython import get_ipython
 from mbnb.files import ROOT, InputError, write_text
 
 HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
-LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243)
+LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
 PRESETS: dict[str, dict[str, Any]] = {
-    "demo": dict(dim_feat=64, dim_rep=64, depth=1, num_heads=4, mlp_ratio=2.0, hidden_dim=256, rate=12.0, clip_len=32, dropout_ratio=0.2, lr_backbone=3e-3,
-                 lr_head=3e-3),
+    "demo": dict(dim_feat=64, dim_rep=64, depth=1, num_heads=4, mlp_ratio=2.0, hidden_dim=256, rate=24.0, clip_len=64, patch=4, dropout_ratio=0.5,
+                 lr_backbone=3e-3, lr_head=3e-3),
     "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, **LARGE),
     "lite": dict(dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, **LARGE),
     "full": dict(dim_feat=512, dim_rep=512, depth=5, num_heads=8, mlp_ratio=2.0, hidden_dim=2048, **LARGE),
@@ -29,7 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
     "parity": dict(preset="ma52", clip_len=243, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
-                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, segments=1, peaks=False, mixup=0.0, region_weight=0.0,
+                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, patch=1, segments=1, peaks=False, mixup=0.0, region_weight=0.0,
                    balance=0.0, ema=0.0, views=1, adapt=False),
 }
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
@@ -69,7 +69,7 @@ class Config:
     simulated_tail: bool = False  # frequencies of classes follow a power law, as real ones do
     method: str = "dstformer"  # or a baseline: largest, linear, nearest or rocket
     recipes: str = "notebooks/recipes.yaml"  # 06: a file of variants of the recipe
-    # The model. The preset decides about its size, rate, clip_len, dropout_ratio and the learning rates, unless they are given.
+    # The model. The preset decides about its size, rate, clip_len, patch, dropout_ratio and the learning rates, unless they are given.
     preset: str = "demo"
     dim_feat: int = 64
     dim_rep: int = 64
@@ -79,17 +79,17 @@ class Config:
     maxlen: int = 243
     hidden_dim: int = 256
     att_fuse: bool = True
-    dropout_ratio: float = 0.2
+    dropout_ratio: float = 0.5
     drop_path_rate: float = 0.0
     segments: int = 1  # parts of a clip, one after the other, that the head sees the means of
-    peaks: bool = False  # beside them it sees the greatest value over the clip
+    peaks: bool = True  # beside them it sees the greatest value over the clip
     # How clips are prepared.
     recipe: str = "default"
-    rate: float = 12.0  # frames a second that the model sees, of clips near their own length; 0, and in parity: clip_len frames of every clip
-    clip_len: int = 32  # the most frames that the model sees of a clip
-    patch: int = 1  # frames one after the other that it sees as one
+    rate: float = 24.0  # frames a second that the model sees, of clips near their own length; 0, and in parity: clip_len frames of every clip
+    clip_len: int = 64  # the most frames that the model sees of a clip
+    patch: int = 4  # frames one after the other that it sees as one
     smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
-    streams: list[str] = field(default_factory=lambda: ["joint", "joint_motion"])  # of joint, bone, joint_motion, bone_motion: what the model sees of a joint
+    streams: list[str] = field(default_factory=lambda: list(STREAMS))  # what the model sees of a joint
     flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
     rotate: float = 20.0  # largest turn about the vertical, degrees
     stretch: float = 0.2  # clips are shortened, and played faster or slower, by up to this share
@@ -114,8 +114,8 @@ class Config:
     warmup: float = 0.1  # share of the steps over which the cosine schedule rises
     lr_decay: float = 0.98
     label_smoothing: float = 0.1
-    mixup: float = 0.0  # clips are blended two by two behind the backbone, by shares from Beta(mixup, mixup); 0: none
-    region_weight: float = 0.0  # of the loss of a head that tells the body region; 0: no such head
+    mixup: float = 0.2  # clips are blended two by two behind the backbone, by shares from Beta(mixup, mixup); 0: none
+    region_weight: float = 0.3  # of the loss of a head that tells the body region; 0: no such head
     balance: float = 0.0  # strength of logit adjustment for rare classes; 0: none, 1: as if all were equally frequent
     ema: float = 0.0  # evaluated weights are running means with this decay a step; 0: the last ones
     clip_gradients: float = 1.0  # largest norm; 0: no limit
@@ -131,8 +131,8 @@ class Config:
     # Evaluation.
     checkpoint_choice: str = "best"  # best on people held out from train, or latest
     scored: str = "auto"  # the split that 04 scores: test or val; auto: test where it is labelled
-    views: int = 1  # crops of a test clip, each also mirrored where the class table allows it, whose probabilities are averaged
-    adapt: bool = False  # what all clips of a person, unlabelled, have in common counts as the person's way and is taken off
+    views: int = 3  # crops of a test clip, each also mirrored where the class table allows it, whose probabilities are averaged
+    adapt: bool = True  # what all clips of a person, unlabelled, have in common counts as the person's way and is taken off
     reject: float = 0.0  # predictions with less confidence than this say nothing
     bootstraps: int = 1000  # resamplings of people behind every interval
 
@@ -187,10 +187,10 @@ class Config:
             faults.append(f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}")
         if self.simulated_test_people >= self.simulated_people:
             faults.append(f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}")
-        if self.clip_len > self.maxlen:
-            faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}), found {self.clip_len}")
-        if self.patch > 0 and self.clip_len % self.patch:
-            faults.append(f"setting 'clip_len': expected a multiple of patch ({self.patch}), found {self.clip_len}")
+        if self.patch > 0 and self.clip_len // self.patch > self.maxlen:
+            faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}) times patch ({self.patch}), found {self.clip_len}")
+        if self.clip_len < self.patch:
+            faults.append(f"setting 'clip_len': expected at least patch ({self.patch}), found {self.clip_len}")
         if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
             faults.append(f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}")
         if self.fold and self.fold >= self.folds:

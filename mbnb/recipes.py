@@ -204,10 +204,11 @@ class DefaultRecipe:
 
 def fitting_lengths(lengths: np.ndarray, config: Config) -> Tensor:
     """(N,) how many frames the model sees of clips of `lengths`: the nearest of LENGTHS at `config.rate` frames a second, at
-    most `config.clip_len`; just that of every clip where the rate is 0."""
+    most `config.clip_len`; just that of every clip where the rate is 0. Always a multiple of `config.patch`."""
+    most = config.clip_len - config.clip_len % config.patch
     if config.one_length:
-        return torch.full((len(lengths),), config.clip_len)
-    choices = np.array([length for length in LENGTHS if length < config.clip_len and length % config.patch == 0] + [config.clip_len])
+        return torch.full((len(lengths),), most)
+    choices = np.array([length for length in LENGTHS if length < most and length % config.patch == 0] + [most])
     wished = np.maximum(lengths * config.rate / config.fps, 1)
     return torch.as_tensor(choices[np.abs(np.log(choices / wished[:, None])).argmin(1)])
 

@@ -15,7 +15,7 @@ from mbnb.files import InputError
 from mbnb.model import ActionNet, DSTformer
 
 CLASSES = ClassTable(("A1", "B1", "B2"), ("swaying", "nodding", "shaking"), ("body", "head", "head"), mirror=(0, 1, 2))
-SMALL = dict(dim_feat=8, dim_rep=4, depth=2, num_heads=2, hidden_dim=16, clip_len=6, maxlen=9, mlp_ratio=1.5)
+SMALL = dict(patch=1, peaks=False, streams=["joint", "joint_motion"], dim_feat=8, dim_rep=4, depth=2, num_heads=2, hidden_dim=16, clip_len=6, maxlen=9, mlp_ratio=1.5)
 
 
 @pytest.fixture(scope="module")

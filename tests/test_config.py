@@ -76,7 +76,7 @@ def test_all_faults_come_at_once():
     {"epochs": 2.5}, {"epochs": True}, {"epochs": "3"}, {"epochs": float("inf")}, {"flip": 1}, {"lr_head": "fast"}, {"lr_head": True},
     {"lr_head": float("inf")}, {"run": 1.5}, {"run": ""}, {"run": "a/b"}, {"run": "."}, {"freeze": [["head"]]},
     {"scale_range_train": [0, 1]},
-    {"clip_len": 300, "rate": 0}, {"val_fraction": -0.1}, {"preset": "huge"}, {"mlp_ratio": 0}, {"simulated_people": 0}, {"noise": -1}, {"seed": -1},
+    {"clip_len": 3000, "rate": 0}, {"val_fraction": -0.1}, {"preset": "huge"}, {"mlp_ratio": 0}, {"simulated_people": 0}, {"noise": -1}, {"seed": -1},
     {"smooth": -7}, {"num_heads": 0}, {"bootstraps": 0}])
 def test_values_that_no_run_can_use(bad):
     assert f"'{next(iter(bad))}'" in faults_of(bad)[0]

@@ -130,7 +130,7 @@ def test_clips_do_not_influence_each_other_and_stochastic_depth_ends_in_evaluati
 def small_net(**changes):
     """An ActionNet, and the settings it has."""
     torch.manual_seed(0)
-    settings = Config.of(dict(dim_feat=16, dim_rep=8, depth=2, num_heads=2, hidden_dim=12, maxlen=30, streams=["joint"], dropout_ratio=0.0, rate=0.0,
+    settings = Config.of(dict(dim_feat=16, dim_rep=8, depth=2, num_heads=2, hidden_dim=12, maxlen=30, streams=["joint"], patch=1, peaks=False, dropout_ratio=0.0, rate=0.0,
                               clip_len=20), changes)
     net = build_model(settings, 5, 17)
     for parameter in net.parameters():  # a fresh model's gates and biases are zeros, which would hide faults
@@ -235,7 +235,7 @@ def kept_bytes(net, x):
 
 
 def test_the_memory_of_a_step_is_known_and_bounded():
-    net = build_model(Config.of(dict(preset="ma52", streams=["joint"])), 5, 17).train()
+    net = build_model(Config.of(dict(preset="ma52", streams=["joint"], peaks=False)), 5, 17).train()
     x = torch.randn(8, 1, 120, 17, 3)
     tokens = 8 * 120 * 17
     whole = kept_bytes(net, x)
@@ -260,7 +260,7 @@ def test_bfloat16_stays_close_and_the_head_stays_exact():
 
 @pytest.mark.parametrize("preset", ["demo", "ma52", "lite"])
 def test_the_count_of_operations_is_what_torch_counts(preset):
-    settings = Config.of(dict(preset=preset, streams=["joint"]))
+    settings = Config.of(dict(preset=preset, streams=["joint"], patch=1, peaks=False))
     weights = build_model(settings, 5, 17).state_dict()
     with FlopCounterMode(display=False) as counter:
         plain.representation(weights, torch.randn(1, 40, 17, 3), settings.num_heads)

@@ -35,7 +35,8 @@ def some_clips(count=6, skeleton=SKELETON, frames=(20, 50)):
 
 
 def recipe(clips=None, classes=SIDES, training=False, **settings):
-    config = Config.of({"rate": 0.0}, settings)  # clips of one length, unless a test says otherwise
+    # Clips of one length, frame by frame, unless a test says otherwise.
+    config = Config.of({"rate": 0.0} | ({} if settings.get("recipe") == "parity" else {"patch": 1, "streams": ["joint", "joint_motion"]}), settings)
     return make_recipe(clips or some_clips(), config, load_skeleton(config.skeleton), classes, CPU, training)
 
 
@@ -116,7 +117,7 @@ def test_parity_resamples_at_random_for_training_alone():
     (dict(recipe="parity", clip_len=24), (6, 2, 24, 17, 3))])
 def test_shapes_and_test_batches_without_chance(settings, shape):
     made = recipe(**settings)
-    config = Config.of(settings)
+    config = made.config
     assert shape[-1] == config.dim_in
     batch = test_batch(made, ALL)
     assert batch.shape == shape
@@ -304,7 +305,7 @@ def test_the_skeleton_table_decides_the_number_of_joints_everywhere(settings):
     skeleton = load_skeleton("wholebody44")
     settings = settings | dict(clip_len=16, dim_feat=8, dim_rep=4, depth=1, num_heads=2, hidden_dim=8, skeleton="wholebody44")
     made = recipe(some_clips(skeleton=skeleton), training=True, **settings)
-    config = Config.of(settings)
+    config = made.config
     model = build_model(config, classes=3, joints=len(skeleton))
     batch, labels = training_batch(made, ALL)
     assert batch.shape[-2:] == (44, config.dim_in)

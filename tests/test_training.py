@@ -21,7 +21,7 @@ from mbnb.evaluation import compare_with_baselines, evaluate, load_evaluation
 from mbnb.files import ROOT, InputError
 from mbnb.skeleton import load_skeleton
 
-SMALL = dict(dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, maxlen=8, batch_size=8, epochs=3, lr_backbone=5e-3, lr_head=5e-3,
+SMALL = dict(dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, patch=1, maxlen=8, batch_size=8, epochs=3, lr_backbone=5e-3, lr_head=5e-3,
              warmup=0.0, device="cpu", seed=3)
 CLASSES = ClassTable(codes=("A1", "B1"), names=("swaying", "still"), regions=("body", "head"), mirror=(0, 1))
 
@@ -305,7 +305,7 @@ def test_rare_classes_win_by_a_margin_where_logits_are_adjusted(data, tmp_path):
     unbalanced = dataclasses.replace(data, splits=data.splits | {"train": rare})
     share = {}
     for balance in (0.0, 1.0):
-        settings = config(tmp_path, run=f"b{balance}", epochs=4, balance=balance, flip=False)
+        settings = config(tmp_path, run=f"b{balance}", epochs=15, balance=balance, dropout_ratio=0.0)
         training.train(settings, unbalanced)
         share[balance] = evaluate(settings, unbalanced).probabilities[:, 1].mean()
     assert share[1.0] > share[0.0] + 0.05

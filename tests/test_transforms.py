@@ -126,10 +126,18 @@ def test_turning_about_three_axes_is_one_rotation():
     torch.testing.assert_close(transforms.turns(torch.tensor([[0.4, 0.4, 0.4]]))[0], z @ x @ vertical)
 
 
-def test_motion_is_velocity_per_second():
-    pose = torch.linspace(0, 2, 11).view(1, 11, 1, 1).expand(1, 11, 17, 3)
-    velocity = transforms.add_motion(pose, torch.tensor([4.0]))[..., 3:]
-    torch.testing.assert_close(velocity[:, :-1], torch.full((1, 10, 17, 3), 0.5))
+def test_streams_are_positions_from_the_root_bones_and_their_velocities_per_second():
+    torch.manual_seed(0)
+    pose = torch.randn(1, 1, 17, 3) + torch.linspace(0, 2, 11).view(1, 11, 1, 1) * torch.arange(17.0).view(1, 1, 17, 1)  # joint j moves 2·j in 4 seconds
+    joint, bone, joint_motion, bone_motion = transforms.to_streams(
+        pose, torch.tensor([4.0]), ("joint", "bone", "joint_motion", "bone_motion"), SKELETON).split(3, dim=-1)
+    torch.testing.assert_close(joint[:, :, 0], pose[:, :, 0])
+    torch.testing.assert_close(joint[:, :, 1:], pose[:, :, 1:] - pose[:, :, :1])
+    torch.testing.assert_close(joint_motion[0, :-1, :, 0], (torch.arange(17.0) / 2).expand(10, 17))
+    assert bone[:, :, 0].abs().max() == 0
+    for parent, child in SKELETON.bones:
+        torch.testing.assert_close(bone[:, :, child], pose[:, :, child] - pose[:, :, parent])
+        torch.testing.assert_close(bone_motion[0, :-1, child], torch.full((10, 3), (child - parent) / 2), atol=1e-4, rtol=0)
 
 
 def test_smoothing_keeps_a_slow_movement_and_quiets_noise():
