@@ -14,7 +14,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	touch $@
 
 run: setup
-	$(BIN)/python -m mbnb run
+	$(BIN)/python -m mbnb run -p epochs 24
 
 test: setup
 	$(BIN)/python -m pytest

@@ -108,7 +108,8 @@ def flops_per_clip(config: Config, frames: int, joints: int = 17) -> float:
 def _cases(config: Config, device: torch.device, sizes: tuple[str, ...], frames: tuple[int, ...], main: str, quick: bool):
     for size in sizes:
         for count in frames:
-            settings = Config.of({"preset": size, "rate": 0.0, "clip_len": count, "patch": 1, "device": config.device, "precision": config.precision, "compile": config.compile})
+            settings = Config.of({"preset": size, "rate": 0.0, "clip_len": count, "patch": 1, "device": config.device, "precision": config.precision,
+                                  "compile": config.compile})
             batches = [min(_fitting_batch(settings, count, device), 4 if quick else BATCH)]
             batches += [4] if (size, count) == ("ma52", 243) else []
             for batch in batches:

@@ -28,9 +28,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
-    "parity": dict(preset="ma52", clip_len=243, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
-                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, patch=1, segments=1, peaks=False, mixup=0.0, region_weight=0.0,
-                   balance=0.0, ema=0.0, views=1, adapt=False),
+    "parity": dict(preset="ma52", clip_len=243, patch=1, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
+                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, segments=1, peaks=False,
+                   mirror_classes=False, mixup=0.0, region_weight=0.0, balance=0.0, ema=0.0, views=1, adapt=False),
 }
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
 PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
@@ -91,11 +91,12 @@ class Config:
     smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
     streams: list[str] = field(default_factory=lambda: list(STREAMS))  # what the model sees of a joint
     flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
+    mirror_classes: bool = True  # where it does not say, mirrored clips are classes of their own (Lee et al., ICML 2020)
     rotate: float = 20.0  # largest turn about the vertical, degrees
     stretch: float = 0.2  # clips are shortened, and played faster or slower, by up to this share
     warp: float = 0.0  # movements begin slower and end faster, or the other way, by up to this share
     noise: float = 0.01  # sensor noise, in lengths of the trunk
-    exchange: float = 0.0  # share of training clips that get limbs from another clip of their class
+    exchange: float = 0.3  # share of training clips that get limbs from another clip of their class
     hide_joints: float = 0.0  # share of joints that a training clip lacks
     hide_frames: float = 0.0  # share of its frames
     # How clips are prepared in the parity recipe.
@@ -105,7 +106,7 @@ class Config:
     scale_range_test: list[float] = field(default_factory=lambda: [2.0, 2.0])
     # Training.
     seed: int = 0
-    epochs: int = 24
+    epochs: int = 0  # 0: as many as few clips need, 24 for many
     batch_size: int = 32
     lr_backbone: float = 3e-3
     lr_head: float = 3e-3
@@ -174,10 +175,10 @@ class Config:
         return config
 
     def _faults(self) -> list[str]:
-        at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "epochs", "simulated_people", "simulated_clips",
+        at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "simulated_people", "simulated_clips",
                         "simulated_test_people", "bootstraps", "fps", "devices", "segments", "views", "patch"),
                     2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
-                                            "simulated_seed", "fold", "clip_gradients", "rate", "mixup", "region_weight", "balance")}
+                                            "simulated_seed", "fold", "epochs", "clip_gradients", "rate", "mixup", "region_weight", "balance")}
         faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
                   for key in keys if not getattr(self, key) >= least]
         below_one = ("val_fraction", "dropout_ratio", "drop_path_rate", "stretch", "label_smoothing", "warmup", "warp", "reject", "hide_joints", "hide_frames", "ema")

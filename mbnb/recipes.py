@@ -48,9 +48,10 @@ class DefaultRecipe:
         self.clips, self.config, self.skeleton, self.device = clips, config, skeleton, device
         self.frames_of = fitting_lengths(clips.lengths, config)
         self.lengths, self.labels = (torch.as_tensor(values, device=device) for values in (clips.lengths, clips.labels))
-        # What a mirrored clip is called; where the class table does not say, it is a class of its own.
-        mirror = classes.mirror or range(len(classes), 2 * len(classes))
-        self.mirror = torch.tensor(mirror, device=device) if config.flip else None
+        # What a mirrored clip is called, (C,), or None where none may be mirrored.
+        own = tuple(range(len(classes), 2 * len(classes))) if config.mirror_classes else None
+        mirror = (classes.mirror or own) if config.flip else None
+        self.mirror = torch.tensor(mirror, device=device) if mirror else None
         self.region_mirror = list(classes.region_mirror or range(len(classes.region_names)))
         counts = torch.bincount(self.labels.clamp_min(0), minlength=len(classes))
         self.class_order, self.class_starts, self.class_sizes = self.labels.argsort(stable=True), first_rows(counts), counts

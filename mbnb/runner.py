@@ -1,5 +1,6 @@
 """Running notebooks headlessly through papermill, into the run's folder."""
 
+import dataclasses
 import itertools
 import logging
 import os
@@ -111,7 +112,10 @@ def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] 
 
 def _finished(config: Config) -> bool:
     kept = config.run_dir / "config.yaml"
-    return (config.run_dir / "metrics.json").exists() and kept.exists() and Config.of(read_yaml(kept)) == config
+    if not ((config.run_dir / "metrics.json").exists() and kept.exists()):
+        return False
+    then = Config.of(read_yaml(kept))
+    return then == (config if config.epochs else dataclasses.replace(config, epochs=then.epochs))
 
 
 def explain(error: PapermillExecutionError, folder: Path) -> str:

@@ -42,6 +42,7 @@ from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 # Settings that may differ between a training and its continuation.
 FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps", "devices",
                   "precision", "compile", "clips_on", "views", "adapt")
+STEPS, EPOCHS = 3600, 24  # where `epochs` is 0: as many epochs as make these steps, but at least these
 KEEP_SHARE = {"cpu": 0.125, "cuda": 0.5}  # of the free memory, for what a step keeps for its gradients; the rest is computed again
 
 
@@ -130,6 +131,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if train_clips is None or len(train_clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}")
     steps = math.ceil(len(train_clips) / config.batch_size)
+    config = config if config.epochs else dataclasses.replace(config, epochs=max(EPOCHS, round(STEPS / steps)))
     processes = int(os.environ["WORLD_SIZE"]) if launched() else config.devices
     if len(train_clips) // steps < processes:
         raise InputError(f"setting 'devices': {processes} processes cannot share batches of {len(train_clips) // steps} clips")
@@ -138,7 +140,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     fabric = connect(config)
     device = fabric.device
     torch.manual_seed(config.seed)
-    model = build_model(config, len(data.classes), len(data.skeleton), mirrored=config.flip and not config.parity and not data.classes.mirror,
+    model = build_model(config, len(data.classes), len(data.skeleton), mirrored=config.flip and config.mirror_classes and not data.classes.mirror,
                         regions=len(data.classes.region_names) if config.region_weight else 0).to(device)
     if config.init_from:
         print(f"{config.init_from}:", load_weights(model, weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)))

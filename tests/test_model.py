@@ -130,8 +130,8 @@ def test_clips_do_not_influence_each_other_and_stochastic_depth_ends_in_evaluati
 def small_net(**changes):
     """An ActionNet, and the settings it has."""
     torch.manual_seed(0)
-    settings = Config.of(dict(dim_feat=16, dim_rep=8, depth=2, num_heads=2, hidden_dim=12, maxlen=30, streams=["joint"], patch=1, peaks=False, dropout_ratio=0.0, rate=0.0,
-                              clip_len=20), changes)
+    settings = Config.of(dict(dim_feat=16, dim_rep=8, depth=2, num_heads=2, hidden_dim=12, maxlen=30, streams=["joint"], patch=1, peaks=False, dropout_ratio=0.0,
+                              rate=0.0, clip_len=20), changes)
     net = build_model(settings, 5, 17)
     for parameter in net.parameters():  # a fresh model's gates and biases are zeros, which would hide faults
         torch.nn.init.normal_(parameter, std=0.2)

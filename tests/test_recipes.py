@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 SKELETON = load_skeleton()
 SIDES = ClassTable(("C1", "C2", "B1"), ("waving left", "waving right", "nodding"), ("upper limb", "upper limb", "head"), mirror=(1, 0, 2))
 NO_SIDES = ClassTable(SIDES.codes, SIDES.names, SIDES.regions)
-STILL = dict(rotate=0.0, stretch=0.0, noise=0.0, flip=False)
+STILL = dict(rotate=0.0, stretch=0.0, noise=0.0, flip=False, exchange=0.0)
 
 
 def person(seed, frames, skeleton=SKELETON):
@@ -230,10 +230,14 @@ def test_mirroring_exchanges_sides_of_bodies_and_classes():
     assert torch.equal(labels[mirrored], torch.tensor([1, 0, 2])[before[mirrored]])
 
 
-def test_mirrored_clips_are_classes_of_their_own_where_the_class_table_does_not_say_what_becomes_of_them():
+def test_no_clip_is_mirrored_or_mirrored_clips_are_classes_of_their_own_where_the_class_table_does_not_say_what_becomes_of_them():
     index = ALL.repeat(20)
-    plain, _ = training_batch(recipe(classes=NO_SIDES, clip_len=24, streams=["joint"], **STILL), index)
-    seen, labels = training_batch(recipe(classes=NO_SIDES, clip_len=24, streams=["joint"], **STILL | {"flip": True}), index)
+    plain, before = training_batch(recipe(classes=NO_SIDES, clip_len=24, streams=["joint"], **STILL), index)
+    for classes, flip in ((NO_SIDES, True), (SIDES, False)):
+        seen, labels = training_batch(recipe(classes=classes, clip_len=24, streams=["joint"], mirror_classes=False, **STILL | {"flip": flip}), index)
+        torch.testing.assert_close(seen, plain, atol=0, rtol=0)
+        assert torch.equal(labels, before)
+    seen, labels = training_batch(recipe(classes=NO_SIDES, clip_len=24, streams=["joint"], **STILL | {"flip": True, "mirror_classes": True}), index)
     mirrored = labels >= 3
     assert 40 <= mirrored.sum() <= 80
     assert torch.equal(labels % 3, index % 3)
@@ -244,11 +248,11 @@ def test_mirrored_clips_are_classes_of_their_own_where_the_class_table_does_not_
 def test_limbs_come_from_another_clip_of_the_class_and_the_rest_stays():
     """Each clip stands still in a pose of its own, so that every bone tells where it comes from."""
     clips = pack([np.repeat(person(i, 1), 20 + i, 0) for i in range(6)], [f"c{i}" for i in range(6)], [0, 0, 0, 1, 1, 1], [f"p{i}" for i in range(6)])
-    settings = dict(clip_len=8, streams=["bone"], smooth=0, **STILL)
+    settings = dict(clip_len=8, streams=["bone"], smooth=0) | STILL
     own = test_batch(recipe(clips, **settings), ALL)[:, 0, 0]
     own = own / own.norm(dim=-1, keepdim=True).clamp_min(1e-9)  # directions: lengths are changed anyway
     index = ALL.repeat(50)
-    seen, labels = training_batch(recipe(clips, **settings, exchange=0.6), index)
+    seen, labels = training_batch(recipe(clips, **settings | {"exchange": 0.6}), index)
     seen = seen[:, 0, 0] / seen[:, 0, 0].norm(dim=-1, keepdim=True).clamp_min(1e-9)
     children = [child for _, child in SKELETON.bones]
     source = (seen[:, None] * own[None]).sum(-1)[:, :, children].argmax(1)  # (300, bones), the clip that each bone is from

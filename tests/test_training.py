@@ -272,7 +272,7 @@ def test_a_gpu_learns_the_same_task(data, tmp_path):
 
 def test_regions_have_a_head_of_their_own_and_mirrored_clips_classes_of_their_own(data, tmp_path):
     unsided = dataclasses.replace(data, classes=dataclasses.replace(CLASSES, mirror=None))
-    settings = config(tmp_path, epochs=8, region_weight=0.5, views=3, segments=2)
+    settings = config(tmp_path, epochs=8, region_weight=0.5, views=3, segments=2, mirror_classes=True)
     training.train(settings, unsided)
     kept = weights(settings)
     assert kept["head.fc2.weight"].shape == (2, 16) and kept["head.mirrored.weight"].shape == (2, 16) and kept["head.regions.weight"].shape == (2, 16)
