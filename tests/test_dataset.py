@@ -172,15 +172,15 @@ def test_one_unlabelled_clip_stays_unlabelled_and_half_labelled_splits_are_refus
 def test_people_are_held_out_where_there_is_no_val_split(tmp_path):
     write_dataset(tmp_path / "data", {"train": clips([f"p{i}" for i in range(14)], [0, 8, 17, 40])}, CLASSES)
     held = {}
-    for seed in (0, 0, 1):
-        data = load(config(tmp_path / "data", seed=seed))
+    for fold, seed in ((0, 0), (0, 1), (1, 0)):
+        data = load(config(tmp_path / "data", fold=fold, seed=seed))
         train, val = data.splits["train"], data.splits["val"]
         assert not set(train.subjects) & set(val.subjects)
         assert len(train) + len(val) == 56
         assert len(set(val.subjects)) == 2
         assert set(val.labels) == {0, 8, 17, 40}
         assert any("2 of 14 people were held out" in note for note in data.notes)
-        assert held.setdefault(seed, val.subjects) == val.subjects
+        assert held.setdefault(fold, val.subjects) == val.subjects, "the same people whatever the seed"
     assert held[0] != held[1]
     assert people_overlap(data).to_numpy().tolist() == [[12, 0], [0, 2]]
     half = load(config(tmp_path / "data", val_fraction=0.5))
