@@ -13,7 +13,7 @@ from mbnb.classes import BUILT_IN
 from mbnb.config import Config, read_yaml
 from mbnb.files import InputError, fault_line
 
-PATHS = ("data_root", "outputs", "checkpoint", "init_from", "videos", "video_labels", "class_table")
+PATHS = ("data_root", "outputs", "recipes", "checkpoint", "init_from", "videos", "video_labels", "class_table")
 
 
 class _Commands(click.Group):

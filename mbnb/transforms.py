@@ -6,6 +6,7 @@ are drawn by the callers in `mbnb.recipes`, so that every function here gives th
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -196,27 +197,33 @@ def reshape_bodies(pose: Tensor, joints: Tensor, turn: Tensor) -> Tensor:
 
 
 def to_streams(pose: Tensor, seconds: Tensor, streams: Sequence[str], skeleton: Skeleton) -> Tensor:
-    """(B, F, J, 3) -> (B, F, J, 3·S), the named STREAMS side by side; the window lasts `seconds` (B,).
+    """(B, F, J, 3) -> (B, F, J, 3·S), the named `config.STREAMS` side by side; the window lasts `seconds` (B,).
 
     A joint is seen from the root, the root from where the clip's origin is; a bone reaches from its joint's parent to the joint, the
     root's has no length; motion is per second.
     """
-    count = pose.shape[1]
-    rate = (max(count - 1, 1) / seconds.clamp_min(1e-6))[:, None, None, None]
-    parents = [joint if parent < 0 else parent for joint, parent in enumerate(skeleton.parents)]
-    root = pose[:, :, skeleton.root:skeleton.root + 1]
-    joints = pose - root
-    joints[:, :, skeleton.root] = root[:, :, 0]
-    made = pose.new_empty(*pose.shape[:-1], 3 * len(streams))
-    for i, stream in enumerate(streams):
-        here = made[..., 3 * i:3 * i + 3]
-        source = pose - pose[:, :, parents] if stream.startswith("bone") else joints
-        if stream.endswith("motion"):
-            torch.mul(source[:, 1:] - source[:, :-1], rate, out=here[:, :-1])
-            here[:, -1] = 0
-        else:
-            here.copy_(source)
-    return made
+    kinds = [kind for kind in ("joint", "bone") if any(stream.startswith(kind) for stream in streams)]
+    matrix = torch.as_tensor(_stream_matrix(skeleton, *kinds), dtype=pose.dtype, device=pose.device)
+    places = (pose.flatten(2) @ matrix).unflatten(-1, (len(skeleton), -1))  # (B, F, J·3) -> (B, F, J, 3·K)
+    wide = places.shape[-1]
+    made = pose.new_empty(*places.shape[:-1], 2 * wide)
+    made[..., :wide] = places
+    torch.sub(places[:, 1:], places[:, :-1], out=made[:, :-1, :, wide:])
+    made[..., wide:] *= (max(pose.shape[1] - 1, 1) / seconds.clamp_min(1e-6))[:, None, None, None]
+    made[:, -1, :, wide:] = 0
+    order = [*kinds, *(f"{kind}_motion" for kind in kinds)]
+    return made if list(streams) == order else torch.cat([made[..., 3 * i:3 * i + 3] for i in map(order.index, streams)], dim=-1)
+
+
+@lru_cache
+def _stream_matrix(skeleton: Skeleton, *kinds: str) -> np.ndarray:
+    """(J·3, J·K·3) that takes a pose to its joints as seen from the root and its bones, as far as `kinds` names them, side by side."""
+    joint, bone, root = np.eye(len(skeleton)), skeleton.differences.copy(), skeleton.root
+    joint[:, root] -= 1
+    joint[root, root] = 1
+    bone[root] = 0
+    stacked = np.stack([{"joint": joint, "bone": bone}[kind] for kind in kinds])  # (K, J, J)
+    return np.einsum("kij,dc->jcikd", stacked, np.eye(3)).reshape(3 * len(skeleton), -1)  # (J, 3, J, K, 3) -> (J·3, J·K·3)
 
 
 def motion_energy(pose: np.ndarray, fps: float = 30.0) -> np.ndarray:

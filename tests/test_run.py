@@ -23,7 +23,7 @@ def call(*command, **options):
 
 
 def run(outputs, *notebooks, **parameters):
-    given = [part for key, value in {"outputs": outputs, **parameters}.items() for part in ("-p", key, value)]
+    given = [part for key, value in {"outputs": outputs, "recipes": ROOT / "tests" / "recipes.yaml", **parameters}.items() for part in ("-p", key, value)]
     return call("mbnb", "run", *notebooks, *given)
 
 
@@ -58,6 +58,8 @@ def check_run(folder, notebooks):
         assert f"figures/{name}.png" in kept
     assert report.count("data:image/png;base64,") >= 10
     assert report.count("srcdoc=") >= 1
+    ablation = pd.read_csv(folder / "recipes" / "ablation.csv")
+    assert ablation["variant"].tolist() == ["default", "random convolutions", "linear model"] and ablation["difference"][0] == 0
     return metrics
 
 
@@ -101,6 +103,14 @@ def test_the_commands_beside_run_do_the_same(simulated_run, tmp_path):
     again = json.loads((tmp_path / "again" / "metrics.json").read_text())
     assert {key: again[key] for key in ("top1", "macro_f1", "intervals", "fingerprint")} == {
         key: saved[key] for key in ("top1", "macro_f1", "intervals", "fingerprint")}
+    table = call("mbnb", "leaderboard", "-p", "outputs", tmp_path).stdout
+    assert "again" in table and "simulated" in table
+    done = call("mbnb", "combine", "again", tmp_path / "again" / "predictions.csv", "--weights", "2,1", "-p", "outputs", tmp_path, "-p", "run", "both")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "both" / "metrics.json").read_text())["top1"] == saved["top1"]
+    done = call("mbnb", "submit", tmp_path / "again" / "predictions.csv", "--sample", tmp_path / "again" / "predictions.csv", "-p", "class_table", "document",
+                "--out", tmp_path / "s.zip")
+    assert done.returncode == 2 and "expected the columns vid" in done.stderr and not (tmp_path / "s.zip").exists()
 
     data = tmp_path / "people"
     size = [part for key, value in SIMULATED.items() for part in ("-p", key, value)]
