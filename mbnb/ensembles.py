@@ -24,7 +24,7 @@ def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
     Rows that are no probabilities are taken for logits. Raises InputError that lists every fault.
     """
     try:
-        table = pd.read_csv(path, dtype={0: str}, index_col=0)
+        table = pd.read_csv(path, dtype=str, index_col=0)  # names such as 0001 are no numbers
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a CSV file with a row a clip ({error})") from None
     table.index = table.index.astype(str).str.removesuffix(".mp4")
@@ -47,9 +47,9 @@ def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
 
 def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
     """The probabilities (N, R) that a model's own region head gave, in our own table of predictions; None where it had none."""
-    table = pd.read_csv(path, dtype={0: str}, index_col=0)
+    table = pd.read_csv(path, dtype=str, index_col=0)
     columns = [f"r_{name}" for name in classes.region_names]
-    return table[columns] if set(columns) <= set(table) else None
+    return table[columns].astype(float) if set(columns) <= set(table) else None
 
 
 def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[float] | None = None) -> Evaluation:

@@ -88,6 +88,8 @@ def test_what_does_not_fit_is_refused_all_at_once(outputs):
     (outputs.folder / "bad.csv").write_text("vid,A1,A2,B1\nc100,0.5,0.5,x\n")
     with pytest.raises(InputError, match="line 2: expected numbers"):
         read_scores(outputs.folder / "bad.csv", CLASSES)
+    (outputs.folder / "fine.csv").write_text("vid,A1,A2,B1\n0001.mp4,0.25,0.25,0.5\n")
+    assert read_scores(outputs.folder / "fine.csv", CLASSES).loc["0001"].tolist() == [0.25, 0.25, 0.5]
     (outputs.folder / "strange.csv").write_text("vid,A1,A2,B1\nwho,0.5,0.5,0\n")
     with pytest.raises(InputError, match="1 of 19 clips are not among the labelled ones .* who the first"):
         combine(config, ["one", outputs.folder / "strange.csv"])
