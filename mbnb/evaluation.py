@@ -185,7 +185,6 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         raise InputError(f"{data.root}: no labelled {' or '.join(wished)} split, so nothing can be scored; python -m mbnb predict writes probabilities")
     clips = data.splits[split]
     if config.method != "dstformer":
-        config.save(config.run_dir / "config.yaml")
         known = _known(data, split), clips, data.skeleton, len(data.classes)
         if config.method == "rocket":
             probabilities = rocket(*known, config.seed, config.fps, config.adapt)
@@ -223,6 +222,8 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
         "reject": {"below": config.reject, "answered": float(answered.mean()),
                    "right_of_answered": float(evaluation.correct[answered].mean()) if answered.any() else None},
         "simulated": data.simulated, "fingerprint": data.fingerprint()} | about
+    if not (config.run_dir / "config.yaml").exists():  # nothing was trained here
+        config.save(config.run_dir / "config.yaml")
     write_text(config.run_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     write_csv(evaluation.table(), config.run_dir / "predictions.csv")
     write_csv(evaluation.per_class, config.run_dir / "per_class.csv")
