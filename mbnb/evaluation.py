@@ -185,6 +185,7 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         raise InputError(f"{data.root}: no labelled {' or '.join(wished)} split, so nothing can be scored; python -m mbnb predict writes probabilities")
     clips = data.splits[split]
     if config.method != "dstformer":
+        config.save(config.run_dir / "config.yaml")
         known = _known(data, split), clips, data.skeleton, len(data.classes)
         if config.method == "rocket":
             probabilities = rocket(*known, config.seed, config.fps, config.adapt)
