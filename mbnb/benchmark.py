@@ -43,7 +43,7 @@ SIZES = ("demo", "ma52", "lite")
 FRAMES = (64, 243)
 BATCH, CLASSES = 24, 52
 SPAN = (45, 75)  # frames of the clips of an epoch, as MA-52's demonstration clips have
-MEMORY_SHARE = 0.9  # of the free memory, for the reference
+MEMORY_SHARE = 0.82  # of the free memory, for the reference
 LONG = 30  # seconds
 
 
