@@ -23,6 +23,8 @@ CAPTIONS = {
     "error_split": "Errors within a body region and between regions, by the true class' region.",
     "class_profile": "What became of the clips of each class.",
     "f1_by_class": "F1 of each class.",
+    "confidence": "How far confidence can be trusted, and errors over the share of clips that are answered, the most confident first.",
+    "ablation": "What each part of the recipe is worth on people left out of train, with 95 % intervals from resampling people.",
     "motion_of_errors": "How much moves in right and in confused clips: mean speed over all joints.",
     "curves": "Training: loss, top-1 and macro-F1 on augmented training clips and on held-out people, learning rates.",
     "class_counts": "Clips of each class.",
