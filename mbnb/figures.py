@@ -335,7 +335,7 @@ def confidence(evaluation: Evaluation) -> Figure:
     left.set(xlabel="mean confidence (small: clips)", ylabel="share that is right", xlim=(0, 1.05), ylim=(0, 1.05),
              title=f"calibration error {calibration_error(labels, probabilities):.3f}")
     right.plot(risk["coverage"], risk["risk"])
-    right.set(xlabel="share of clips answered, the most confident first", ylabel="share of answers that are wrong", xlim=(0, 1), ylim=(0, None),
+    right.set(xlabel="share of clips answered, surest first", ylabel="share of answers that are wrong", xlim=(0, 1), ylim=(0, None),
               title="saying nothing when unsure")
     return figure
 
