@@ -357,7 +357,7 @@ def ablation(table: pd.DataFrame) -> Figure:
 
 def right_by_region(table: pd.DataFrame) -> Figure:
     """Top-1 of every member (columns) on the clips of each body region (rows)."""
-    figure, axis = _subplots(figsize=(1.1 * table.shape[1] + 2.5, 0.35 * len(table) + 1.5))
+    figure, axis = _subplots(figsize=(0.75 * table.shape[1] + 3, 0.35 * len(table) + 1.5))
     sns.heatmap(table * 100, ax=axis, cmap="mako_r", vmin=0, vmax=100, annot=True, fmt=".0f", cbar_kws={"label": "top-1, %"})
     axis.set(xlabel="", ylabel="true region")
     axis.tick_params(axis="x", rotation=30)
