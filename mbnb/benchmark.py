@@ -126,7 +126,7 @@ def _fitting_batch(settings: Config, frames: int, device: torch.device) -> int:
     """The largest batch, at most BATCH, whose training step by the reference fits into the memory."""
     if device.type == "cuda":
         return BATCH
-    stored = 8 * settings.depth * (settings.num_heads * (frames + 17) + (14 + 6 * settings.mlp_ratio) * settings.dim_feat)  # bytes a token, roughly
+    stored = 8 * settings.depth * (settings.num_heads * (frames + 17) + (2 + 12 * settings.mlp_ratio) * settings.dim_feat)  # bytes a token, roughly
     return int(max(1, min(BATCH, MEMORY_SHARE * psutil.virtual_memory().available / (2 * stored * frames * 17))))
 
 
