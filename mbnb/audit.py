@@ -14,10 +14,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 
-from mbnb.clips import Clips, first_rows
+from mbnb.clips import Clips
 from mbnb.dataset import DataSet, people_overlap
 from mbnb.skeleton import Skeleton
-from mbnb.transforms import gather_windows, standardise
+from mbnb.transforms import at_moments
 
 MOMENTS = 16  # frames at which clips are compared
 NEAR = 0.02  # lengths of the trunk, about a centimetre: root mean square distance of joints in copies
@@ -68,9 +68,7 @@ def _copies(data: DataSet) -> list[tuple[str, str, str, str]]:
 
 def _shapes(clips: Clips, skeleton: Skeleton) -> np.ndarray:
     """(N, MOMENTS·J·3) standardised poses; the Euclidean distance of two is the root mean square distance of their joints."""
-    frames, lengths = torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths)
-    poses = standardise(frames, lengths, skeleton)
-    windows = gather_windows(poses, first_rows(lengths).double(), (lengths - 1).double(), MOMENTS).flatten(1)  # (N, M, J, 3) -> (N, M·J·3)
+    windows = at_moments(torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, MOMENTS).flatten(1)  # (N, M, J, 3) -> (N, M·J·3)
     return (windows / (windows.shape[1] / 3) ** 0.5).numpy()
 
 

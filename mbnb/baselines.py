@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mbnb.clips import Clips, first_rows
+from mbnb.clips import Clips
 from mbnb.files import InputError
 from mbnb.skeleton import Skeleton
-from mbnb.transforms import gather_windows, standardise
+from mbnb.transforms import at_moments, gather_windows, standardise
 
 MOMENTS = 12  # frames at which the positions of the outer joints are features
 COMPONENTS = 120
@@ -58,9 +58,7 @@ def nearest(train: Clips, test: Clips, skeleton: Skeleton, classes: int) -> np.n
         raise InputError(f"setting 'method': nearest compares all pairs of clips, and {len(train)} by {len(test)} are too many; at most {PAIRS:,} pairs")
     series = []
     for clips in (train, test):
-        lengths = torch.as_tensor(clips.lengths)
-        frames = standardise(torch.as_tensor(clips.gather()), lengths, skeleton)
-        windows = gather_windows(frames, first_rows(lengths).double(), (lengths - 1).double(), WARPED)
+        windows = at_moments(torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, WARPED)
         series += list(windows.flatten(2).double().numpy())  # (N, WARPED, J, 3) -> N of (WARPED, J·3)
     block = ((0, len(train)), (len(train), len(series)))
     distance = dtw_ndim.distance_matrix_fast(series, window=BAND, block=block)[:len(train), len(train):]  # (train, test)

@@ -126,7 +126,7 @@ def load_trained(path: str | Path, config: Config) -> Trained:
             att_fuse="backbone.ts_attn.0.weight" in weights)
     except (KeyError, IndexError, ValueError) as error:
         raise InputError(f"{path}: expected the weights of a whole action model ({type(error).__name__}: {error})") from None
-    if feat % config.num_heads or config.clip_len > config.maxlen:
+    if feat % config.num_heads or config.moments > config.maxlen:
         raise InputError(f"{path}: {feat} channels and {config.maxlen} frames do not go with num_heads {config.num_heads} and clip_len {config.clip_len}")
     model = build_model(config, weights["head.fc2.weight"].shape[0], joints, "head.mirrored.weight" in weights, len(weights.get("head.regions.weight", ())))
     report = load_weights(model, weights)

@@ -188,7 +188,7 @@ class Config:
             faults.append(f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}")
         if self.simulated_test_people >= self.simulated_people:
             faults.append(f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}")
-        if self.patch > 0 and self.clip_len // self.patch > self.maxlen:
+        if self.patch > 0 and self.moments > self.maxlen:
             faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}) times patch ({self.patch}), found {self.clip_len}")
         if self.clip_len < self.patch:
             faults.append(f"setting 'clip_len': expected at least patch ({self.patch}), found {self.clip_len}")
@@ -227,6 +227,11 @@ class Config:
     def one_length(self) -> bool:
         """Whether the model sees `clip_len` frames of every clip."""
         return self.parity or not self.rate
+
+    @property
+    def moments(self) -> int:
+        """The most moments of a clip that the model sees, of `patch` frames each."""
+        return self.clip_len // self.patch
 
     @property
     def dim_in(self) -> int:

@@ -17,10 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from mbnb.calibration import fit_temperature, person_shift
-from mbnb.clips import Clips, first_rows
+from mbnb.clips import Clips
 from mbnb.config import STREAMS
 from mbnb.skeleton import Skeleton
-from mbnb.transforms import gather_windows, smooth, standardise, to_streams
+from mbnb.transforms import at_moments, smooth, to_streams
 
 MOMENTS = 64
 KERNELS, TOGETHER, WIDTH = 4096, 64, 9  # kernels, of which 64 share a dilation; their length in moments
@@ -57,8 +57,7 @@ def rocket(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: in
 def _channels(clips: Clips, skeleton: Skeleton, fps: float) -> Tensor:
     """(N, C, MOMENTS) streams of all joints, and distances between the joints without a child, their parents and the root."""
     lengths = torch.as_tensor(clips.lengths)
-    frames = standardise(smooth(torch.as_tensor(clips.gather()).float(), lengths), lengths, skeleton)
-    poses = gather_windows(frames, first_rows(lengths).double(), (lengths - 1).double(), MOMENTS)
+    poses = at_moments(smooth(torch.as_tensor(clips.gather()).float(), lengths), lengths, skeleton, MOMENTS)
     streams = to_streams(poses, ((lengths - 1) / fps).float(), STREAMS, skeleton).flatten(2)  # (N, F, J, 12) -> (N, F, J·12)
     ends = set(range(len(skeleton))) - set(skeleton.parents)
     outer = sorted(ends | {skeleton.parents[joint] for joint in ends} | {skeleton.root})

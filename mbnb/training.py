@@ -273,10 +273,11 @@ class _Loop:
         chance = np.random.default_rng((self.config.seed, epoch))  # of its own, so that all processes blend alike
         for parts, y in self.recipe.training_batches(batches, self.fabric.global_rank, self.fabric.world_size):
             share = chance.beta(self.config.mixup, self.config.mixup) if self.config.mixup else 1.0
+            share = max(share, 1 - share)
             other = torch.as_tensor(chance.permutation(len(y)), device=y.device)
-            self.model.gather = partial(_blend, self.fabric, share=max(share, 1 - share), other=other)
+            self.model.gather = partial(_blend, self.fabric, share=share, other=other)
             output = self.engine(parts)
-            loss = self._loss(output, y) if share == 1 else max(share, 1 - share) * self._loss(output, y) + min(share, 1 - share) * self._loss(output, y[other])
+            loss = self._loss(output, y) if share == 1 else share * self._loss(output, y) + (1 - share) * self._loss(output, y[other])
             self.optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(loss)
             if self.config.clip_gradients:

@@ -175,6 +175,11 @@ def gather_windows(frames: Tensor, start: Tensor, length: Tensor, count: int, wa
     return windows.unflatten(-1, frames.shape[1:])  # (B, count, J·C) -> (B, count, J, C)
 
 
+def at_moments(frames: Tensor, lengths: Tensor, skeleton: Skeleton, count: int) -> Tensor:
+    """Whole clips in metres, one after the other, (sum T, J, 3) with lengths (N,) -> standardised, at `count` moments each: (N, count, J, 3)."""
+    return gather_windows(standardise(frames, lengths, skeleton), first_rows(lengths).double(), (lengths - 1).double(), count)
+
+
 def turns(angles: Tensor) -> Tensor:
     """(B, 3) radians about the vertical, then the x, then the z axis -> (B, 3, 3) that turn a column (x, y, z)."""
     axes = torch.eye(3, device=angles.device).expand(len(angles), 3, 3)  # one moment of three "joints", the unit vectors as rows
