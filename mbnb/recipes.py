@@ -79,16 +79,21 @@ class DefaultRecipe:
     def test_batches(self, indices: Iterable[Tensor], window: tuple[float, float] = (0.0, 1.0), mirrored: bool = False) -> Iterator[Parts]:
         """The clips at each of `indices` (B,), which are in the order of their `frames_of`, from one share of their length to
         another; nothing random."""
+        for groups in self.test_poses(indices, window, mirrored):
+            yield [self.see(pose, spans) for pose, spans in groups]
+
+    def test_poses(self, indices: Iterable[Tensor], window: tuple[float, float] = (0.0, 1.0), mirrored: bool = False) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """The same before `see`: of each part the standardised poses (B, F, J, 3), and the frames that they span (B,)."""
         mirror = list(self.skeleton.mirror)
         for index, frames, starts in self._read_ahead(indices):
             spans = (self.lengths[index.to(self.device)] - 1).double()
             starts, spans = starts.double() + window[0] * spans, (window[1] - window[0]) * spans
             counts, sizes = self.frames_of[index].unique_consecutive(return_counts=True)
-            parts = []
+            groups = []
             for count, start, span in zip(counts.tolist(), starts.split(sizes.tolist()), spans.split(sizes.tolist())):
                 pose = transforms.gather_windows(frames, start, span, count)
-                parts.append(self._finish(transforms.flip(pose, mirror) if mirrored else pose, span))
-            yield parts
+                groups.append((transforms.flip(pose, mirror) if mirrored else pose, span))
+            yield groups
 
     def training_batches(self, indices: Iterable[Tensor], rank: int = 0, world: int = 1) -> Iterator[tuple[Parts, Tensor]]:
         """Augmented clips: cropped, turned, resized, mirrored and noisy in a new way each time. Comes with the labels (B,) of
@@ -119,7 +124,7 @@ class DefaultRecipe:
                 if self.config.noise:
                     rows = (part["row"][:, None] + torch.arange(count, device=self.device)) % NOISE
                     pose.flatten(2).addcmul_(F.embedding(rows, noise), part["strength"][:, None, None])
-                parts.append(self._finish(pose, part["seconds"], part))
+                parts.append(self.see(pose, part["seconds"], part))
                 place += size
             yield parts, labels
 
@@ -191,7 +196,7 @@ class DefaultRecipe:
         frames = transforms.smooth(frames, lengths, self.config.smooth) if self.config.smooth else frames
         return transforms.standardise(frames, lengths, self.skeleton), first_rows(lengths)
 
-    def _finish(self, pose: Tensor, spans: Tensor, part: dict[str, Tensor] | None = None) -> Tensor:
+    def see(self, pose: Tensor, spans: Tensor, part: dict[str, Tensor] | None = None) -> Tensor:
         """Poses (B, F, J, 3) of windows of `spans` frames -> what the model sees of them, (B, 1, F / patch, J, C); without what `part` hides."""
         x = transforms.to_streams(pose, (spans / self.config.fps).float(), self.config.streams, self.skeleton)
         if part and self.config.hide_joints:
@@ -242,8 +247,17 @@ class ParityRecipe:
 
     def test_batches(self, indices: Iterable[Tensor]) -> Iterator[Parts]:
         """The clips at each of `indices` (B,)."""
+        for ((pose, ratios),) in self.test_poses(indices):
+            yield [self.see(pose, ratios)]
+
+    def test_poses(self, indices: Iterable[Tensor]) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """The same before `see`: the poses (B, F, J, 3) of the one person, and how much larger than the body its box is (B,)."""
         for index in indices:
-            yield [transforms.crop_scale(self.poses[index], self._ratios(len(index), self.config.scale_range_test))]
+            yield [(self.poses[index, 0], self._ratios(len(index), self.config.scale_range_test))]
+
+    def see(self, pose: Tensor, ratios: Tensor) -> Tensor:
+        """Poses (B, F, J, 3) -> what the model sees of them, (B, 2, F, J, 3), the second person empty."""
+        return transforms.crop_scale(transforms.with_empty_person(pose), ratios)
 
     def training_batches(self, indices: Iterable[Tensor], rank: int = 0, world: int = 1) -> Iterator[tuple[Parts, Tensor]]:
         """Moved clips; the stored clips stay moved. Comes with the labels (B,) of the whole batch, of which the part holds every
