@@ -1,17 +1,14 @@
-"""Skeletons that move: a player for notebooks and reports, GIF files, and one drawn pose for everything still.
+"""Skeletons that move: a player for notebooks and pages, GIF files, and one drawn pose for everything still.
 
 A view is (yaw, pitch) in degrees. Yaw turns the front of the body towards the right of the picture, pitch looks down on
 it; at (0, 0) x points right, y down and z away, as the data come. Left limbs are blue and right ones orange (Okabe and
 Ito, Color Universal Design, 2008), and the first frame stays behind as a grey ghost.
 """
 
-import base64
-import html
-import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,48 +17,49 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mbnb.files import PACKAGE, InputError, replacing
+from mbnb.files import InputError, replacing
 from mbnb.skeleton import Skeleton, load_skeleton
+from mbnb.views import View, pack_poses, png
 
 H36M = load_skeleton()
 VIEW = (25.0, 8.0)
 COLORS = {"left": "#0072b2", "right": "#d55e00", "middle": "#777777"}
 GHOST, MARK = "#d4d4d4", "#009e73"
-UNSEEN = -32768
-COLUMNS = 4  # clips in a row of the player
-TITLE, CONTROLS = 26, 78  # pixels that a row's titles and the controls take below and above the drawings
+STILLS = 4  # clips of a player that its still picture shows
 
 
-@dataclass(frozen=True)
-class Player:
-    """`html` is a fragment that needs nothing else: a notebook shows it, a report embeds it."""
-
-    html: str = field(repr=False)
-
-    def _repr_html_(self) -> str:
-        return self.html
+def scene_of(skeleton: Skeleton, fps: float) -> dict[str, Any]:
+    """What `mbnb/web/player.js` must know beside the poses."""
+    return {"fps": float(fps), "view": VIEW, "joints": skeleton.joints, "bones": skeleton.bones, "sides": [skeleton.side(j) for j in range(len(skeleton))]}
 
 
 def player(clips: np.ndarray | Iterable[np.ndarray], titles: str | Sequence[str] | None = None, skeleton: Skeleton = H36M,
-           fps: float = 30, height: int = 320, highlight: Sequence[str] | None = None, *, autoplay: bool = False) -> Player:
+           fps: float = 30, height: int = 320, highlight: Sequence[str] | None = None, *, autoplay: bool = False,
+           weights: Sequence[np.ndarray] | None = None, moments: Sequence[np.ndarray] | None = None,
+           pictures: Sequence[Sequence[str]] | None = None) -> View:
     """Play one clip (T, J, 3) or several of any lengths side by side, in step, in one scale and one view.
 
     Metres; a joint with NaN is not drawn; a clip that has ended holds its last frame. height: pixels of each drawing, four
-    to a row. highlight: names of joints or of body parts to ring. Raises InputError for clips that do not fit the skeleton,
-    a number of titles other than that of clips, and names that the skeleton lacks.
+    to a row. highlight: names of joints or of body parts to ring. weights and moments: for each clip how much its joints (J,) and its
+    frames (T,) count, from 0 to 1, shown as colours. pictures: for each clip the video's frames, evenly spaced over it, as addresses
+    (`video.thumbnails`). Raises InputError for clips that do not fit the skeleton, a number of anything else that is not that of clips,
+    and names that the skeleton lacks.
     """
     clips, titles = _checked(clips, titles, skeleton)
-    data = {
-        "fps": float(fps), "height": height, "view": VIEW, "autoplay": autoplay, "columns": min(len(clips), COLUMNS), "joints": skeleton.joints,
-        "bones": skeleton.bones, "sides": [skeleton.side(j) for j in range(len(skeleton))], "marked": _marked(highlight, skeleton),
-        "clips": [{"title": title} | _packed(clip) for title, clip in zip(titles, clips, strict=True)],
-    }
-    # In a script element only '<' can end or open anything, and JSON writes it as well as an escape.
-    payload = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    page = (PACKAGE / "player.html").read_text(encoding="utf-8").replace("DATA", payload)
-    total = math.ceil(len(clips) / COLUMNS) * (height + TITLE) + CONTROLS
-    return Player(f'<iframe title="Skeleton player" sandbox="allow-scripts" style="width:100%;height:{total}px;border:0" '
-                  f'srcdoc="{html.escape(page)}"></iframe>')
+    about, poses = pack_poses(clips)
+    about["title"] = titles
+    for key, values in (("weights", weights), ("moments", moments), ("pictures", pictures)):
+        if values is not None and len(values) != len(clips):
+            raise InputError(f"{key}: expected those of {len(clips)} clips, found {len(values)}")
+        if values is not None:
+            about[key] = [list(value) if key == "pictures" else as_bytes(value) for value in values]
+    scene = scene_of(skeleton, fps) | {"height": height, "autoplay": autoplay, "marked": _marked(highlight, skeleton)}
+    return View(data={"scene": scene, "clips": about}, poses=poses, still=_still(clips[:STILLS], titles, skeleton), label=", ".join(titles))
+
+
+def as_bytes(shares: np.ndarray) -> list[int]:
+    """Shares from 0 to 1 as whole numbers from 0 to 255; what is not known counts nothing."""
+    return np.rint(255 * np.nan_to_num(shares).clip(0, 1)).astype(int).tolist()
 
 
 def save_gif(clips: np.ndarray | Iterable[np.ndarray], path: Path, titles: str | Sequence[str] | None = None,
@@ -155,15 +153,13 @@ def _marked(names: Sequence[str] | None, skeleton: Skeleton) -> list[int]:
     return [j for j in range(len(skeleton)) if skeleton.joints[j] in names or skeleton.parts[j] in names]
 
 
-def _packed(clip: np.ndarray) -> dict:
-    """A clip as base64 of little-endian int16 counts of `scale` metres from `centre`, joint by joint; UNSEEN for NaN."""
-    seen = np.isfinite(clip).all(-1, keepdims=True)  # (T, J, 1)
-    points = clip[seen[..., 0]] if seen.any() else np.zeros((1, 3))
-    low, high = points.min(0), points.max(0)
-    centre = ((low + high) / 2).round(6)
-    scale = float((high - low).max() / 2 + 1e-4) / 32767
-    counts = np.where(seen, np.rint((clip - centre) / scale), UNSEEN).astype("<i2")  # (T, J, 3)
-    return {"centre": centre.tolist(), "scale": scale, "poses": base64.b64encode(counts.tobytes()).decode()}
+def _still(clips: list[np.ndarray], titles: Sequence[str], skeleton: Skeleton) -> bytes:
+    """The middle frame of each clip over the ghost of its first, as a PNG file."""
+    figure, axes = _row_of_axes(clips, VIEW, 2.4 * len(clips), 2.6)
+    for ax, clip, title in zip(axes, clips, titles):
+        draw_pose(ax, clip[len(clip) // 2], skeleton, ghost=clip[0])
+        ax.set_title(title, fontsize=8, parse_math=False)
+    return png(figure)
 
 
 def _row_of_axes(clips: list[np.ndarray], view: tuple[float, float], width: float, height: float) -> tuple[Figure, list[Axes]]:

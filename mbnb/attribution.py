@@ -52,6 +52,10 @@ class Importance:
     parts: np.ndarray
     part_names: tuple[str, ...]
 
+    def head(self, count: int) -> "Importance":
+        """Of the first `count` clips."""
+        return Importance(self.indices[:count], self.targets[:count], self.joints[:count], self.frames[:count], self.parts[:count], self.part_names)
+
 
 class Explainer:
     """A trained model that looks at the N clips at `which` (all of them by itself) with bones altered.

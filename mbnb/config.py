@@ -136,6 +136,8 @@ class Config:
     adapt: bool = True  # what all clips of a person, unlabelled, have in common counts as the person's way and is taken off
     reject: float = 0.0  # predictions with less confidence than this say nothing
     bootstraps: int = 1000  # resamplings of people behind every interval
+    explained: int = 200  # 05: clips of which it is computed in advance what the model looked at; others when asked
+    against: str = ""  # 07: the run to compare with; empty: random convolutions on the same clips
 
     @classmethod
     def of(cls, *sources: dict[str, Any]) -> "Config":
@@ -178,7 +180,7 @@ class Config:
         at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "simulated_people", "simulated_clips",
                         "simulated_test_people", "bootstraps", "fps", "devices", "segments", "views", "patch"),
                     2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
-                                            "simulated_seed", "fold", "epochs", "clip_gradients", "rate", "mixup", "region_weight", "balance")}
+                                            "simulated_seed", "fold", "epochs", "explained", "clip_gradients", "rate", "mixup", "region_weight", "balance")}
         faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
                   for key in keys if not getattr(self, key) >= least]
         below_one = ("val_fraction", "dropout_ratio", "drop_path_rate", "stretch", "label_smoothing", "warmup", "warp", "reject", "hide_joints", "hide_frames", "ema")

@@ -126,6 +126,18 @@ def compare_variants(data: DataSet, outputs: Path, variants: dict[str, Sequence[
     return pd.DataFrame(rows)
 
 
+def compare_runs(evaluation: Evaluation, other: Evaluation, by: str = "region", resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """How far the top-1 of the first is above that of the second: a row for `all` clips and for each true region or, `by` class, each class
+    that has clips; clips, and the paired tests of `metrics.compare`. Raises InputError where they were scored on different clips."""
+    was_right = other.correct[evaluation.places_in(other)]
+    names = np.array(evaluation.classes.regions if by == "region" else evaluation.classes.titles)[evaluation.clips.labels]
+    groups = {"all": np.ones(len(names), bool)} | {name: names == name for name in dict.fromkeys(
+        evaluation.classes.region_names if by == "region" else evaluation.classes.titles) if name in set(names)}
+    subjects = np.array(evaluation.clips.subjects)
+    return pd.DataFrame([{by: name, "clips": int(own.sum()), **compare(evaluation.correct[own], was_right[own], subjects[own], resamples, seed)}
+                         for name, own in groups.items()]).set_index(by)
+
+
 def by_region(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
     """Top-1 of each evaluation (columns) on the clips of each body region (rows), and `all`: what each member is right about."""
     rows = {}

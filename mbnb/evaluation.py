@@ -15,7 +15,7 @@ from mbnb.calibration import at_temperature, calibration_error, log_loss
 from mbnb.checkpoints import Trained, load_trained
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
-from mbnb.config import Config
+from mbnb.config import Config, saved_config
 from mbnb.convolutions import rocket
 from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
@@ -89,6 +89,14 @@ class Evaluation:
         """Indices of the clips of class `true` that were taken for `predicted`, the most confident first."""
         found = np.flatnonzero((self.clips.labels == true) & (self.predictions == predicted))
         return found[np.argsort(-self.probabilities[found, predicted], kind="stable")]
+
+    def places_in(self, other: "Evaluation") -> np.ndarray:
+        """(N,) where each clip stands in another evaluation. Raises InputError where that has other clips."""
+        place = {name: i for i, name in enumerate(other.clips.names)}
+        if place.keys() != set(self.clips.names):
+            same = len(place.keys() & set(self.clips.names))
+            raise InputError(f"expected two evaluations of the same clips, found {len(self.clips)} and {len(other.clips)}, of which {same} are the same")
+        return np.array([place[name] for name in self.clips.names])
 
     @cached_property
     def errors_by_region(self) -> pd.DataFrame:
@@ -245,6 +253,17 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()
     regions = table[[f"r_{name}" for name in data.classes.region_names]].to_numpy() if "r_" + data.classes.region_names[0] in table else None
     return Evaluation(metrics["split"], data.splits[metrics["split"]], data.classes, probabilities, regions)
+
+
+def load_other(config: Config, data: DataSet) -> tuple[str, Evaluation]:
+    """Name and evaluation of the run that `config.against` names; without one, of random convolutions on the same clips, in a run of their own."""
+    if not config.against:
+        other = dataclasses.replace(config, run=f"{config.run}_rocket", method="rocket", checkpoint="")
+    elif not (config.run_dir.parent / config.against / "config.yaml").exists():
+        raise InputError(f"setting 'against': no run {config.against!r} in {config.run_dir.parent}")
+    else:
+        other = saved_config({"run": config.against, "outputs": config.outputs, "data_root": str(data.root)})
+    return other.run, load_evaluation(other, data)
 
 
 def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation) -> pd.DataFrame:

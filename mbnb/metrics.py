@@ -53,6 +53,12 @@ def intervals(labels: np.ndarray, probabilities: np.ndarray, subjects: list[str]
     return dict(zip(SCORES, found or [(float("nan"), float("nan"))] * len(SCORES)))
 
 
+def f1_intervals(labels: np.ndarray, predictions: np.ndarray, subjects: Sequence[str], classes: int, resamples: int = 1000, seed: int = 0) -> np.ndarray:
+    """(C, 2) 95 % intervals of each class' F1 over people; NaN where there is one person only, or the class is nowhere true or predicted."""
+    found = _over_people(lambda drawn: f1_per_class(confusion(labels, predictions, classes, drawn)), subjects, resamples, seed)
+    return np.array(found or [(np.nan, np.nan)] * classes)
+
+
 def compare(right: np.ndarray, was_right: np.ndarray, subjects: Sequence[str], resamples: int = 1000, seed: int = 0) -> dict[str, float]:
     """A paired test of two recipes on the same N clips: how far the top-1 of the first is above that of the second.
 
@@ -98,8 +104,8 @@ def _over_people(statistic: Callable[[np.ndarray], np.ndarray], subjects: Sequen
     over_rows = _over_rows(lambda chosen: statistic(np.bincount(chosen.astype(int), minlength=len(people))[person]))
     found = bootstrap((np.arange(len(people)),), over_rows, n_resamples=resamples, vectorized=True, method="percentile",
                       rng=np.random.default_rng(seed), batch=64)
-    low, high = found.confidence_interval
-    return [(float(a), float(b)) for a, b in zip(low, high)]
+    drawn = found.bootstrap_distribution  # (values, resamples); NaN where the people drawn never did or got what a value is about
+    return [tuple(np.nanpercentile(row, (2.5, 97.5)).tolist()) if np.isfinite(row).any() else (np.nan, np.nan) for row in drawn]
 
 
 def _over_rows(statistic: Callable[[np.ndarray], np.ndarray]) -> Callable:

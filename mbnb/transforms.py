@@ -231,7 +231,12 @@ def _stream_matrix(skeleton: Skeleton, *kinds: str) -> np.ndarray:
     return np.einsum("kij,dc->jcikd", stacked, np.eye(3)).reshape(3 * len(skeleton), -1)  # (J, 3, J, K, 3) -> (J·3, J·K·3)
 
 
-def motion_energy(pose: np.ndarray, fps: float = 30.0) -> np.ndarray:
-    """(J,) the mean speed of each joint of (T, J, 3) in metres per second, after smoothing away the sensor's noise."""
+def speeds(pose: np.ndarray, fps: float = 30.0) -> np.ndarray:
+    """(T - 1, J) the speed of each joint of (T, J, 3) from frame to frame in metres per second, after smoothing away the sensor's noise."""
     smoothed = smooth(torch.as_tensor(pose), torch.tensor([len(pose)]))
-    return (smoothed.diff(dim=0).norm(dim=-1).mean(0) * fps).numpy()
+    return (smoothed.diff(dim=0).norm(dim=-1) * fps).numpy()
+
+
+def motion_energy(pose: np.ndarray, fps: float = 30.0) -> np.ndarray:
+    """(J,) the mean of `speeds` over the frames."""
+    return speeds(pose, fps).mean(0)

@@ -1,0 +1,278 @@
+// The error explorer: from a cell of the confusion matrix, a class or a point of the map to the moving people in it.
+
+const EXPLORER_STYLE = `
+:host { --paper: #f4f5f7; --ink: #0b2a4a; --narrowest: 200px; } :host(.dark) { --paper: #22262c; --ink: #9fd3ff; }
+.bar { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; padding: 6px 2px; }
+.bar label { color: var(--faint); }
+.tabs button { border-width: 0 0 2px; border-radius: 0; background: none; border-color: transparent; padding: 5px 10px; }
+.tabs button[aria-selected=true] { border-color: var(--right); font-weight: 600; }
+.panels { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px 20px; align-items: start; }
+@container (min-width: 1080px) { .panels { grid-template-columns: auto minmax(420px, 1fr); } }
+canvas.matrix { width: auto; cursor: default; max-width: none; }
+.scroll { overflow-x: auto; max-width: 100%; }
+.status { color: var(--faint); min-height: 20px; padding: 2px 0; }
+.detail { min-width: 0; border-top: 1px solid var(--line); padding-top: 6px; }
+.detail h3 { margin: 2px 0 4px; font-size: 15px; }
+.detail .empty { color: var(--faint); padding: 20px 0; }
+.under { padding: 4px 6px 10px; font-size: 12px; }
+.guess { display: grid; grid-template-columns: 1fr 34px; gap: 0 6px; position: relative; padding: 0 3px; }
+.guess span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.guess i { position: absolute; inset: 1px auto 1px 0; background: var(--left); opacity: .22; border-radius: 2px; }
+.guess.true { font-weight: 600; }
+.guess b { text-align: right; font-weight: inherit; font-variant-numeric: tabular-nums; }
+.about { color: var(--faint); padding: 3px 3px 0; overflow-wrap: anywhere; }
+.review { display: flex; flex-wrap: wrap; gap: 4px; padding-top: 4px; }
+.review input { flex: 1 1 90px; min-width: 0; padding: 2px 5px; } .review select { max-width: 100%; flex: 1 1 90px; min-width: 0; }
+button.plain { border: 0; background: none; padding: 0; color: var(--left); text-decoration: underline; }
+.saved { color: var(--good); } .unsaved { color: var(--bad); }
+.notes td, .notes th, .classes td, .classes th { padding: 3px 8px; text-align: left; border-bottom: 1px solid var(--line); }
+.notes, .classes { border-collapse: collapse; }
+.classes td { font-variant-numeric: tabular-nums; } .classes tr:hover td { background: var(--raised); }
+.tall { max-height: 640px; overflow: auto; }
+.mapped { position: relative; } canvas.map { width: min(100%, 680px); height: 520px; border: 1px solid var(--line); cursor: crosshair; }
+@container (min-width: 1080px) { canvas.map { width: 620px; } }
+.peek { position: absolute; left: 6px; bottom: 6px; width: 150px; background: var(--back); border: 1px solid var(--line); pointer-events: none; }
+.legend { display: flex; flex-wrap: wrap; gap: 1px 10px; max-width: 680px; font-size: 12px; } .legend i { display: inline-block; width: 9px; height: 9px; margin-right: 3px; border-radius: 2px; }
+input.number { width: 62px; }
+`
+const PRESETS = ['mislabelled?', 'bad tracking', 'ambiguous', 'cut too early or late', 'typical']
+const PAGE = 2 // clips of a cell that are shown together, beside one correct clip of either class
+
+// What all panels ask: names, predictions and poses by clip.
+function openStore(data, clipAt) {
+  const { clips, classes } = data
+  const percent = share => Math.round(100 * share) + ' %'
+  const store = {
+    data, percent,
+    title: i => `${classes.codes[i]} ${classes.names[i]}`,
+    predicted: i => clips.top[i][0],
+    confidence: i => clips.p[i][0],
+    wrong: i => clips.top[i][0] !== clips.label[i],
+    saying: (i, name = store.title) => {
+      const truth = name(clips.label[i])
+      return !clips.top[i].length ? truth : store.wrong(i) ? `${truth} taken for ${name(store.predicted(i))}` : `${truth}, recognised`
+    },
+    short: i => store.saying(i, id => classes.codes[id]),
+    describe: i => `${clips.name[i]} · ${store.saying(i)}` + (clips.top[i].length ? ` (${percent(store.confidence(i))})` : ' · of training')
+      + ` · person ${data.people[clips.person[i]]} · ${(clips.length[i] / data.scene.fps).toFixed(1)} s`,
+    clip: (i, title) => ({ title: title ?? store.short(i), ...clipAt(i), weights: data.importance?.[i]?.joints, moments: data.importance?.[i]?.frames,
+      pictures: data.pictures?.[i] }),
+  }
+  return store
+}
+
+async function mountExplorer(host, model) {
+  const data = model.get('data'), root = openRoot(host, STYLE + EXPLORER_STYLE + CARD_STYLE), { clips, classes, scored, people } = data
+  root.append(make('div', { className: 'status', textContent: 'reading poses …' }))
+  const store = openStore(data, await unpack(model.get('poses'), clips, data.scene.joints.length))
+  const everything = { person: '', region: '', outcome: '', low: 0, high: 100, shortest: 0, longest: 0 }
+  const state = { tab: 'matrix', order: 'region', block: '', unit: 'share', color: 'correct', projection: Object.keys(data.map ?? {})[0], cell: null, clip: null,
+    ...everything, ...model.get('view') }
+  const live = !model.page
+  let notes = { ...model.get('notes') }, saving = 0
+  root.lastChild.remove()
+
+  // ---- filters
+  const fits = i => {
+    const seconds = clips.length[i] / data.scene.fps, sure = 100 * store.confidence(i)
+    return (state.person === '' || clips.person[i] === +state.person) && (state.region === '' || classes.regions[clips.label[i]] === +state.region)
+      && sure >= state.low && sure <= state.high && seconds >= state.shortest && (!state.longest || seconds <= state.longest) && OUTCOMES[state.outcome][1](i)
+  }
+  const OUTCOMES = { '': ['right and wrong', () => true], wrong: ['wrong', store.wrong], right: ['right', i => !store.wrong(i)], noted: ['with a note', i => clips.name[i] in notes] }
+  if (data.against) {
+    const before = i => data.against.predicted[i] === clips.label[i]
+    OUTCOMES.gained = [`right here, wrong in ${data.against.name}`, i => !store.wrong(i) && !before(i)]
+    OUTCOMES.lost = [`wrong here, right in ${data.against.name}`, i => store.wrong(i) && before(i)]
+  }
+  store.shown = () => Array.from({ length: scored }, (_, i) => i).filter(fits)
+  const number = (key, title, max) => make('input', { className: 'number', type: 'number', min: 0, max, step: 'any', value: state[key] || (key === 'high' ? 100 : key === 'low' ? 0 : ''),
+    title, ariaLabel: title, onchange: event => { state[key] = +event.target.value; refresh() } })
+  const pick = (key, options, title) => make('select', { title, ariaLabel: title, className: 'filter-' + key, onchange: event => { state[key] = event.target.value; refresh() } },
+    ...options.map(([value, text]) => make('option', { value, textContent: text, selected: value === String(state[key]) })))
+  const scoredPeople = [...new Set(clips.person.slice(0, scored))].sort((a, b) => people[a].localeCompare(people[b]))
+  const count = make('span', { className: 'count', ariaLive: 'polite' }), filters = make('div', { className: 'bar' })
+  const fillFilters = () => filters.replaceChildren(
+    make('label', {}, 'person', pick('person', [['', 'all'], ...scoredPeople.map(k => [String(k), people[k]])], 'person')),
+    make('label', {}, 'region', pick('region', [['', 'all'], ...classes.region_names.map((name, k) => [String(k), name])], 'true body region')),
+    make('label', {}, 'clips', pick('outcome', Object.entries(OUTCOMES).map(([key, [text]]) => [key, text]), 'which clips')),
+    make('label', {}, 'confidence', number('low', 'lowest confidence, %', 100), '–', number('high', 'highest confidence, %', 100), '%'),
+    make('label', {}, 'length', number('shortest', 'shortest, seconds'), '–', number('longest', 'longest, seconds'), 's'),
+    make('button', { type: 'button', textContent: 'reset', onclick: () => { Object.assign(state, everything); fillFilters(); refresh() } }), count)
+
+  // ---- what was chosen
+  const stage = createStage(root, data.scene, { height: 230 }), heading = make('h3'), extra = make('div'), pager = make('div', { className: 'bar' })
+  const detail = make('section', { className: 'detail', ariaLabel: 'chosen clips' })
+  let page = 0
+
+  const ofCell = (i, j) => store.shown().filter(k => clips.label[k] === i && store.predicted(k) === j).sort((a, b) => store.confidence(b) - store.confidence(a))
+  function correctOf(id, besides) {
+    const own = Array.from({ length: scored }, (_, i) => i).filter(k => clips.label[k] === id && !store.wrong(k) && !besides.includes(k))
+    return own.sort((a, b) => store.confidence(b) - store.confidence(a)).slice(0, 1)
+  }
+  function showClips(title, indices, named = {}) {
+    heading.textContent = title
+    extra.replaceChildren()
+    detail.replaceChildren(heading, extra, pager, indices.length ? stage.element : make('div', { className: 'empty', textContent: 'no clips' }))
+    stage.show(indices.map(i => ({ ...store.clip(i, named[i]), below: under(i) })))
+  }
+  function openCell(i, j, first = 0) {
+    Object.assign(state, { cell: [i, j], clip: null })
+    page = first
+    const all = ofCell(i, j), shown = all.slice(page, page + PAGE)
+    const besides = i === j ? [] : [...correctOf(i, shown), ...correctOf(j, shown)]
+    const named = Object.fromEntries(besides.map(k => [k, `to compare: ${store.short(k)}`]))
+    showClips(i === j ? `${store.title(i)}, recognised: ${all.length} clips` : `${store.title(i)} taken for ${store.title(j)}: ${all.length} clips`, [...shown, ...besides], named)
+    const turn = (by, text, off) => make('button', { type: 'button', textContent: text, disabled: off, onclick: () => openCell(i, j, page + by) })
+    pager.replaceChildren(...(all.length > PAGE ? [turn(-PAGE, '‹ before', page === 0), `${page + 1} – ${Math.min(page + PAGE, all.length)} of ${all.length}, the surest first`,
+      turn(PAGE, 'next ›', page + PAGE >= all.length)] : []))
+    store.changed()
+  }
+  function openClip(i) {
+    Object.assign(state, { cell: null, clip: i })
+    pager.replaceChildren()
+    const near = data.neighbours?.[i] ?? []
+    const named = Object.fromEntries(near.map(([k, alike]) => [k, `training, ${Math.round(100 * alike)} % alike: ${store.title(clips.label[k])}`]))
+    showClips(near.length ? 'Why does it think so? The clip, and the clips of training most like it for the model' : store.describe(i), [i, ...near.map(([k]) => k)], named)
+    store.changed()
+  }
+  function openClass(id) {
+    Object.assign(state, { cell: null, clip: null })
+    pager.replaceChildren()
+    heading.textContent = ''
+    extra.replaceChildren(classCard(root, store, id, stage, (other, pairs) => pairs === data.cards[id].taken_for ? openCell(id, other) : openCell(other, id)))
+    detail.replaceChildren(extra, stage.element)
+  }
+
+  // Below a clip: the five likeliest classes, whose it is, and a note.
+  function under(i) {
+    const node = make('div', { className: 'under' })
+    clips.top[i].forEach((id, k) => {
+      const bar = make('i'), row = make('div', { className: 'guess' + (id === clips.label[i] ? ' true' : ''), title: id === clips.label[i] ? 'the true class' : '' }, bar,
+        make('span', { textContent: store.title(id) }), make('b', { textContent: store.percent(clips.p[i][k]) }))
+      bar.style.width = 100 * clips.p[i][k] + '%'
+      node.append(row)
+    })
+    const before = data.against && i < scored ? ` · ${data.against.name}: ${classes.codes[data.against.predicted[i]]}` : ''
+    node.append(make('div', { className: 'about', textContent: `${clips.name[i]} · person ${people[clips.person[i]]} · ${(clips.length[i] / data.scene.fps).toFixed(1)} s${before}` }))
+    if (i >= scored) return node
+    if (data.neighbours && state.clip !== i) node.append(make('button', { className: 'plain near', type: 'button', textContent: 'nearest in training', onclick: () => openClip(i) }))
+    if (live && data.model && !data.importance?.[i]) node.append(' ', make('button', { className: 'plain why', type: 'button', textContent: 'why?', onclick: event => {
+      event.target.disabled = true
+      event.target.textContent = 'asking …'
+      model.send({ kind: 'explain', clip: i })
+    } }))
+    const kept = notes[clips.name[i]] ?? {}
+    const note = make('input', { className: 'note', value: kept.note ?? '', placeholder: 'note', ariaLabel: 'note on ' + clips.name[i] })
+    note.setAttribute('list', 'presets')
+    const label = make('select', { className: 'label', ariaLabel: 'better label for ' + clips.name[i] }, make('option', { value: '', textContent: 'label stays' }),
+      ...classes.codes.map((code, id) => make('option', { value: code, textContent: store.title(id), selected: code === kept.label })))
+    const state_ = make('span', { className: 'state' })
+    note.onchange = label.onchange = () => keep(i, { note: note.value.trim(), label: label.value }, state_)
+    node.append(make('div', { className: 'review' }, note, label, state_))
+    return node
+  }
+
+  // ---- notes
+  const waiting = new Map()
+  function keep(i, value, shownIn) {
+    const name = clips.name[i]
+    notes = { ...notes }
+    if (value.note || value.label) notes[name] = value
+    else delete notes[name]
+    fillReview()
+    const ask = ++saving
+    waiting.set(ask, shownIn)
+    shownIn.className = 'state'
+    shownIn.textContent = 'saving …'
+    if (live) model.send({ kind: 'note', clip: i, ask, ...value })
+    setTimeout(() => {
+      if (!waiting.delete(ask)) return
+      shownIn.className = 'unsaved'
+      shownIn.textContent = 'not in the run: nothing answers here; take review.csv from the tab Review'
+    }, live ? 4000 : 0)
+  }
+  model.on?.('msg:custom', answer => {
+    if (answer.kind === 'saved' && waiting.has(answer.ask)) {
+      const shownIn = waiting.get(answer.ask)
+      waiting.delete(answer.ask)
+      shownIn.className = answer.problem ? 'unsaved' : 'saved'
+      shownIn.textContent = answer.problem || 'saved in review.csv'
+    } else if (answer.kind === 'relabelled') told.textContent = answer.text
+    else if (answer.kind === 'explained') {
+      data.importance = { ...data.importance, [answer.clip]: answer.importance }
+      if (state.cell) openCell(...state.cell, page)
+      else if (state.clip != null) openClip(state.clip)
+    }
+  })
+  const told = make('div', { className: 'status' }), reviewTab = make('div', {})
+  const quoted = text => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  function fillReview() {
+    const names = Object.keys(notes), byName = new Map(clips.name.slice(0, scored).map((name, i) => [name, i]))
+    tabs.review.textContent = `Review (${names.length})`
+    const rows = names.map(name => {
+      const i = byName.get(name)
+      return make('tr', {}, make('td', {}, i == null ? name : make('button', { className: 'plain', type: 'button', textContent: name, onclick: () => openClip(i) })),
+        make('td', { textContent: i == null ? '' : store.saying(i) }), make('td', { textContent: notes[name].note }), make('td', { textContent: notes[name].label }))
+    })
+    const table = make('table', { className: 'notes' }, make('tr', {}, ...['clip', 'what happened', 'note', 'better label'].map(text => make('th', { textContent: text }))), ...rows)
+    const csv = () => ['clip,note,label', ...names.map(name => [name, notes[name].note, notes[name].label].map(quoted).join(','))].join('\n') + '\n'
+    const buttons = [make('button', { type: 'button', textContent: 'download review.csv', disabled: !names.length, onclick: () => {
+      make('a', { href: URL.createObjectURL(new Blob([csv()], { type: 'text/csv' })), download: 'review.csv' }).click()
+    } })]
+    if (live) buttons.unshift(make('button', { className: 'relabel', type: 'button', textContent: 'write label files with the better labels',
+      disabled: !names.some(name => notes[name].label), onclick: () => model.send({ kind: 'relabel' }) }))
+    reviewTab.replaceChildren(names.length ? make('div', { className: 'tall' }, table) : make('p', { textContent: 'No notes yet: write them below a clip.' }),
+      make('div', { className: 'bar' }, ...buttons), told)
+  }
+
+  // ---- classes
+  function classesPanel() {
+    const { cards } = data, percent = share => share == null ? '–' : Math.round(100 * share) + ' %'
+    const by = { class: (a, b) => a - b, F1: (a, b) => (cards[a].f1 ?? 2) - (cards[b].f1 ?? 2), clips: (a, b) => cards[b].support - cards[a].support }
+    const table = make('table', { className: 'classes' })
+    const fill = key => table.replaceChildren(
+      make('tr', {}, ...Object.keys({ ...by, recall: 0, precision: 0 }).map(name => make('th', {}, name in by
+        ? make('button', { className: 'plain', type: 'button', textContent: name, title: 'sort', onclick: () => fill(name) }) : name))),
+      ...cards.map((_, id) => id).sort(by[key]).map(id => make('tr', {},
+        make('td', {}, make('button', { className: 'plain', type: 'button', textContent: store.title(id), onclick: () => openClass(id) })),
+        ...[percent(cards[id].f1), cards[id].support, percent(cards[id].recall), percent(cards[id].precision)].map(text => make('td', { textContent: text })))))
+    fill('class')
+    return { element: make('div', { className: 'tall' }, table), refresh() {} }
+  }
+
+  // ---- tabs
+  const chosen = { cell: openCell, class: openClass, clip: openClip }
+  const panels = { matrix: matrixPanel(root, store, state, chosen), classes: classesPanel(), ...(data.map ? { map: mapPanel(root, store, state, chosen) } : {}),
+    review: { element: reviewTab, refresh: fillReview } }
+  const named = { matrix: 'Confusion matrix', classes: 'Classes', map: 'Map', review: 'Review' }
+  const tabs = Object.fromEntries(Object.keys(panels).map(key => [key, make('button', { type: 'button', role: 'tab', textContent: named[key], onclick: () => openTab(key) })]))
+  const panel = make('div', { className: 'scroll' })
+  function openTab(key) {
+    state.tab = panels[key] ? key : 'matrix'
+    for (const [name, tab] of Object.entries(tabs)) tab.setAttribute('aria-selected', name === state.tab)
+    panel.replaceChildren(panels[state.tab].element)
+    panels[state.tab].refresh()
+    store.changed()
+  }
+  let later = 0
+  store.changed = () => {
+    clearTimeout(later)
+    if (live) later = setTimeout(() => { model.set('view', { ...state }); model.save_changes() }, 400)
+  }
+  function refresh() {
+    const shown = store.shown()
+    count.textContent = `${shown.length} of ${scored} clips, ${shown.filter(i => !store.wrong(i)).length} right`
+    panels[state.tab].refresh()
+    if (state.cell) openCell(...state.cell)
+    store.changed()
+  }
+  fillFilters()
+  fillReview()
+  root.append(make('datalist', { id: 'presets' }, ...PRESETS.map(value => make('option', { value }))), filters,
+    make('div', { className: 'tabs', role: 'tablist' }, ...Object.values(tabs)), make('div', { className: 'panels' }, panel, detail))
+  detail.replaceChildren(make('div', { className: 'empty', textContent: 'Choose a cell, a class or a point: its clips move here.' }))
+  openTab(state.tab)
+  refresh()
+  if (state.clip != null) openClip(state.clip)
+  root.explorer = { state, store, panels } // for scripts that drive the page
+}
