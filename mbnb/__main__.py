@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -234,22 +235,25 @@ def submit(predictions: Path, sample: Path, out: Path, files: tuple[Path, ...], 
 
 @main.command()
 @click.argument("name", metavar="RUN")
+@click.option("--watch", type=click.FloatRange(min=1), metavar="SECONDS", help="Show it anew every so many seconds until the training is finished.")
 @_settings
-def monitor(name: str, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
-    """Show how the training of RUN (a name or a folder) is going, and draw its curves."""
-    from mbnb import figures
+def monitor(name: str, watch: float | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+    """Show how the training of RUN (a name or a folder) is going, or how far it came, and draw its curves."""
+    from mbnb import figures, training
     folder = Path(name)
     given = {"outputs": str(folder.resolve().parent), "run": folder.resolve().name} if folder.is_dir() else {"run": name}
     config = Config.of(_collect(files, parameters), given)
-    path = config.run_dir / "history.csv"
-    if not path.exists():
-        raise InputError(f"{path}: no such file, so this run has not finished an epoch, or lies elsewhere: name its folder")
-    history = pd.read_csv(path)
-    epochs = read_yaml(config.run_dir / "config.yaml").get("epochs", "?")
-    shown = [key for key in ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "val_top5", "val_macro_f1", "lr_head", "clips_per_second")
-             if key in history]
-    click.echo(history[shown].tail(10).to_string(index=False, float_format="%.4g"))
-    click.echo(f"epoch {history['epoch'].iloc[-1]} of {epochs}; curves: {figures.save_figure(figures.curves(history), config, 'curves')}")
+    text, finished = training.progress(config.run_dir)
+    click.echo(text)
+    while watch and not finished:
+        time.sleep(watch)
+        text, finished = training.progress(config.run_dir)
+        click.clear()
+        click.echo(text)
+    history, regions = training.read_history(config.run_dir)
+    if len(history):
+        caption = f"{figures.CAPTIONS['curves']} Run {config.run}, epochs 1 to {history['epoch'].iloc[-1]}."
+        click.echo(f"curves: {figures.save_figure(figures.curves(history, regions), config, 'curves', caption)}")
 
 
 @main.command()

@@ -13,36 +13,23 @@ from PIL import Image
 from mbnb.config import Config
 from mbnb.dataset import load
 from mbnb.evaluation import load_evaluation
-from mbnb.figures import SAVED_DPI, pair_player
+from mbnb.explorer import Explorer, explore
+from mbnb.figures import CAPTIONS, SAVED_DPI
 from mbnb.files import write_text
+from mbnb.views import page_script
 
-# Figures in the order of the page, with their captions.
-CAPTIONS = {
-    "confusion_matrix": "Confusion matrix: rows are true classes, columns predicted ones, shares of the true class. Lines separate body regions.",
-    "region_matrix": "Confusions between body regions: share of the true region's clips, and clips.",
-    "error_split": "Errors within a body region and between regions, by the true class' region.",
-    "class_profile": "What became of the clips of each class.",
-    "f1_by_class": "F1 of each class.",
-    "confidence": "How far confidence can be trusted, and errors over the share of clips that are answered, the most confident first.",
-    "ablation": "What each part of the recipe is worth on people left out of train, with 95 % intervals from resampling people.",
-    "motion_of_errors": "How much moves in right and in confused clips: mean speed over all joints.",
-    "curves": "Training: loss, top-1 and macro-F1 on augmented training clips and on held-out people, learning rates.",
-    "class_counts": "Clips of each class.",
-    "people_and_lengths": "Clips of each person, and lengths of clips.",
-    "motion_by_class": "What moves in which class: mean speed of each joint.",
-    "motion_by_joint": "Mean speed of each joint over all clips.",
-    "converted": "Skeletons found in the videos.",
-}
-PAIRS = 4  # confused pairs that are shown moving
+ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
 
 
 def write_report(config: Config) -> Path:
     """Write the run's `report.html` from what its folder holds and return its path."""
     run = config.run_dir
     paths = {name: path for name in CAPTIONS if (path := config.figures_dir / f"{name}.png").exists()}
+    paths |= {path.stem: path for path in sorted(config.figures_dir.glob("*.png")) if path.with_suffix(".txt").exists()}  # figures of one's own, at the end
+    captions = {name: _caption(path) or CAPTIONS.get(name, name) for name, path in paths.items()}
     pictures = {name: base64.b64encode(path.read_bytes()).decode() for name, path in paths.items()}
-    widths = {name: round(Image.open(path).width * 96 / SAVED_DPI) for name, path in paths.items()}  # pixels at 96 an inch
-    page = {"run": config.run, "figures": pictures, "widths": widths, "captions": CAPTIONS, "notebooks": sorted(p.stem for p in (run / "notebooks").glob("*.ipynb"))}
+    widths = {name: round(Image.open(path).width * 96 / SAVED_DPI * ENLARGED) for name, path in paths.items()}  # pixels at 96 an inch
+    page = {"run": config.run, "figures": pictures, "widths": widths, "captions": captions, "notebooks": sorted(p.stem for p in (run / "notebooks").glob("*.ipynb"))}
     for name in ("metrics", "environment"):
         path = run / f"{name}.json"
         page[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
@@ -53,11 +40,19 @@ def write_report(config: Config) -> Path:
     if page["metrics"]:
         data = load(config)
         evaluation = load_evaluation(config, data)
-        pairs = evaluation.worst_pairs(PAIRS)
-        page["pairs"] = [(row, pair_player(evaluation, row.true_id, row.predicted_id, data.skeleton, config.fps).html) for row in pairs.itertuples()]
+        view = explore(config, data, evaluation, mapped=False)
+        page |= {"explorer": view.fragment(), "script": page_script(Explorer.scripts, Explorer.mount),
+                 "mapped": (run / "explorer.html").exists(), "class_pages": (run / "classes" / "index.html").exists()}
+        view.close()
         page["worst"] = evaluation.worst_pairs(15).drop(columns=["true_id", "predicted_id"]).to_dict("records")
         page["errors"] = evaluation.errors_by_region.reset_index().to_dict("records")
     template = resources.files("mbnb").joinpath("report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
     write_text(run / "report.html", environment.from_string(template).render(page))
     return run / "report.html"
+
+
+def _caption(path: Path) -> str:
+    """What was saved as the caption of a figure; nothing for figures of older versions."""
+    text = path.with_suffix(".txt")
+    return text.read_text(encoding="utf-8").strip() if text.exists() else ""

@@ -1,7 +1,7 @@
 """The training loop: one code for CPU and GPU, the same result for the same seed on the same machine.
 
-A run's folder gets `config.yaml`, `environment.json`, `history.csv`, TensorBoard events and `checkpoints/latest.pt` and
-`best.pt`. Best is the best on people held out from train; test data plays no part.
+A run's folder gets `config.yaml`, `environment.json`, `history.csv` and `region_confusion.csv`, TensorBoard events and `checkpoints/latest.pt`
+and `best.pt`, all of them whole after every epoch. Best is the best on people held out from train; test data plays no part.
 """
 
 import contextlib
@@ -31,11 +31,11 @@ from tqdm.auto import tqdm
 
 from mbnb.calibration import fit_temperature, log_loss, person_shift
 from mbnb.checkpoints import build_model, load_weights, read_checkpoint, save_checkpoint, weights_of
-from mbnb.config import Config
+from mbnb.config import Config, read_yaml
 from mbnb.dataset import DataSet, load
 from mbnb.devices import compile_mode, connect, free_memory, keep_freed_memory, launched, mixed_precision, whole_batch
 from mbnb.files import ROOT, InputError, replacing, write_text
-from mbnb.metrics import score
+from mbnb.metrics import confusion, score
 from mbnb.model import ActionNet
 from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 
@@ -43,6 +43,8 @@ from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps", "devices",
                   "precision", "compile", "clips_on", "views", "adapt", "scored", "reject", "recipes")
 STEPS, EPOCHS = 3600, 24  # where `epochs` is 0: as many epochs as make these steps, but at least these
+REGION_COLUMNS = ["epoch", "split", "true", "predicted", "clips"]  # of region_confusion.csv
+SPARKLINES = ("train_loss", "val_loss", "train_top1", "val_top1", "grad_norm_backbone", "grad_norm_head", "clips_per_second")
 KEEP_SHARE = {"cpu": 0.125, "cuda": 0.5}  # of the free memory, for what a step keeps for its gradients; the rest is computed again
 
 
@@ -159,7 +161,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     val_recipe = make_recipe(val_clips, config, data.skeleton, data.classes, device) if val_clips and val_clips.labelled else None
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, config))
 
-    checkpoints, history = config.run_dir / "checkpoints", []
+    checkpoints, history, regions = config.run_dir / "checkpoints", [], {}
     fingerprint = data.fingerprint()
     latest = checkpoints / "latest.pt"
     if config.resume and latest.exists():
@@ -168,7 +170,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         model.load_state_dict(content.get("raw", content["model"]))
         optimizer.load_state_dict(content["optimizer"])
         schedule.load_state_dict(content["schedule"])
-        history = content["history"]
+        history, regions = content["history"], content.get("regions", {})
     average = None
     if config.ema:
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
@@ -185,18 +187,26 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         board = stack.enter_context(SummaryWriter(config.run_dir / "tensorboard", purge_step=start)) if fabric.is_global_zero else None
         bar = stack.enter_context(tqdm(total=config.epochs * steps, initial=start * steps, desc="training", unit="step", mininterval=1.0,
                                        disable=not fabric.is_global_zero))
+        if board:
+            board.add_text("region_confusion", f"true regions from above, predicted ones from the left: {', '.join(data.classes.region_names)}", start)
         loop = _Loop(fabric, model, engine, average, recipe, stepper, schedule, data, config, steps, bar)
         for epoch in range(start, config.epochs):
-            row = {"epoch": epoch + 1, **loop.epoch(epoch)}
+            began = time.perf_counter()
+            scores, true, probabilities = loop.epoch(epoch)
+            row = {"epoch": epoch + 1} | scores
             if val_recipe is not None:
                 probabilities = predict_batches(evaluated, val_recipe, config, fabric=fabric, people=val_clips.subjects if config.adapt else None)
                 probabilities = probabilities[:, :len(data.classes)]
                 true = val_clips.labels
                 row |= {"val_loss": log_loss(true, probabilities)} | {f"val_{key}": value for key, value in score(true, probabilities, data.classes).items()}
+            row["seconds"] = time.perf_counter() - began
             history.append(row)
+            region = np.array(data.classes.region_ids)
+            counts = confusion(region[true], region[probabilities.argmax(1)], len(data.classes.region_names))
+            regions[epoch + 1] = counts.tolist()
             if board is None:
                 continue
-            state = dict(epoch=epoch + 1, history=history, fingerprint=fingerprint, best_epoch=best_epoch(pd.DataFrame(history)),
+            state = dict(epoch=epoch + 1, history=history, regions=regions, fingerprint=fingerprint, best_epoch=best_epoch(pd.DataFrame(history)),
                          skeleton=data.skeleton.name)
             if val_recipe is not None:
                 state["temperature"] = fit_temperature(true, probabilities)
@@ -205,10 +215,14 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             state |= {"raw": model.state_dict()} if average else {}
             save_checkpoint(latest, evaluated, config, data.classes, optimizer=optimizer.state_dict(), schedule=schedule.state_dict(), **state)
             table = pd.DataFrame(history)
-            with replacing(config.run_dir / "history.csv") as part:
+            with replacing(config.run_dir / "history.csv") as part, replacing(config.run_dir / "region_confusion.csv") as other:
                 table.to_csv(part, index=False)
+                _region_table(regions, "val" if val_recipe else "train", data.classes.region_names).to_csv(other, index=False)
             for key, value in row.items():
                 board.add_scalar(key.replace("_", "/", 1), value, epoch + 1)
+            shares = counts / counts.sum(1, keepdims=True).clip(1)
+            board.add_image("region_confusion", np.kron(1 - shares, np.ones((40, 40))), epoch + 1, dataformats="HW")
+            board.flush()
             bar.set_postfix({key: f"{row[key]:.3f}" for key in ("train_loss", "train_top1", "val_top1") if key in row}, refresh=False)
             if on_epoch:
                 on_epoch(table)
@@ -238,11 +252,86 @@ def _train_in_processes(config: Config, data: DataSet, on_epoch: Callable[[pd.Da
     return pd.read_csv(rows)
 
 
+def _region_table(regions: dict[int, list[list[int]]], split: str, names: tuple[str, ...]) -> pd.DataFrame:
+    """A row for every epoch and pair of regions, from the epochs' confusions (R, R), true by predicted."""
+    return pd.DataFrame([(epoch, split, true, predicted, clips) for epoch, counts in regions.items()
+                         for true, row in zip(names, counts) for predicted, clips in zip(names, row)], columns=REGION_COLUMNS)
+
+
 def best_epoch(history: pd.DataFrame) -> int:
     """The epoch with the highest val top-1, the lower val loss deciding between equals; the last one without val."""
     if "val_top1" not in history:
         return int(history["epoch"].iloc[-1])
     return int(history.sort_values(["val_top1", "val_loss"], ascending=[False, True], kind="stable")["epoch"].iloc[0])
+
+
+# ---------------------------------------------------------------- what a run's folder tells of its training
+
+
+def read_history(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`history.csv`, a row an epoch, and `region_confusion.csv` of a run's folder, be its training finished, going on or broken off;
+    tables without rows where the files are missing."""
+    return tuple(pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
+                 for path, columns in ((folder / "history.csv", ["epoch"]), (folder / "region_confusion.csv", REGION_COLUMNS)))
+
+
+def progress(folder: Path) -> tuple[str, bool]:
+    """How the training in a run's folder is going, for a terminal 100 characters wide, and whether it is finished. Raises InputError where none ever began."""
+    history, regions = read_history(folder)
+    settings, environment = folder / "config.yaml", folder / "environment.json"
+    if not (len(history) or environment.exists()):
+        raise InputError(f"{folder}: no training has begun there (neither history.csv nor environment.json); if the run lies elsewhere, name its folder")
+    total = int(read_yaml(settings).get("epochs", 0)) if settings.exists() else 0
+    if not len(history):
+        return f"{folder.name}: no epoch of {total or '?'} is finished; it began {_duration(time.time() - environment.stat().st_mtime)} ago", False
+    done, best = int(history["epoch"].iloc[-1]), best_epoch(history)
+    row = history.set_index("epoch").loc[best]
+    parts = [(key, text) for key, text in (("val_top1", "{:.1%}"), ("val_loss", "{:.3f}"), ("train_loss", "{:.3f}")) if key in row]
+    lines = [f"{folder.name}: epoch {done} of {total or '?'}  {'█' * round(30 * done / total) if total else '':░<30}", _pace(folder, history, total),
+             f"best epoch {best}: " + ", ".join(f"{key} {text.format(row[key])}" for key, text in parts), ""]
+    lines += [f"{key:<18} {sparkline(history[key]):<50} {history[key].iloc[0]:.4g} … {history[key].iloc[-1]:.4g}" for key in SPARKLINES if key in history]
+    shown = [key for key in ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "val_macro_f1", "lr_head", "clips_per_second") if key in history]
+    lines += ["", history[shown].tail(5).to_string(index=False, float_format="%.4g", na_rep="")]
+    if len(regions):
+        last = regions[regions["epoch"] == regions["epoch"].max()]
+        counts = last.pivot_table(index="true", columns="predicted", values="clips", sort=False)
+        right = [f"{own / clips:.0%}" if clips else "" for own, clips in zip(np.diag(counts), counts.sum(axis=1))]
+        people = "held-out people" if last["split"].iloc[0] == "val" else "training clips"
+        table = counts.astype(int).assign(right=right).rename_axis(index=None, columns=None)
+        lines += ["", f"body regions in epoch {last['epoch'].iloc[0]}, clips of {people}: rows true, columns predicted", table.to_string()]
+    return "\n".join(lines), bool(total) and done >= total
+
+
+def _pace(folder: Path, history: pd.DataFrame, total: int) -> str:
+    """Whether an epoch is overdue, and how long the rest will take."""
+    done, age = int(history["epoch"].iloc[-1]), time.time() - (folder / "history.csv").stat().st_mtime
+    if total and done >= total:
+        return f"finished {_duration(age)} ago"
+    environment = folder / "environment.json"
+    if "seconds" in history:
+        usual = history["seconds"].tail(5).median()
+    elif "clips_per_second" in history and environment.exists():  # written by an older version, which did not say
+        usual = json.loads(environment.read_text(encoding="utf-8"))["data"]["clips"]["train"] / history["clips_per_second"].tail(5).median()
+    else:
+        return f"last epoch {_duration(age)} ago"
+    if age > 3 * usual + 30:
+        return f"no epoch for {_duration(age)}; usually {_duration(usual)}: it seems to have stopped or crashed, and goes on from epoch {done} when started again"
+    rest = f"; about {_duration(max((total - done) * usual - age, 0))} to go" if total else ""
+    return f"running: last epoch {_duration(age)} ago, usually {_duration(usual)}{rest}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def sparkline(values: Sequence[float], width: int = 50) -> str:
+    """The course of `values` in blocks, from the lowest to the highest of them, neighbours averaged to at most `width`; a blank where one is missing."""
+    means = pd.Series(np.asarray(values, float)).groupby(np.arange(len(values)) * min(width, len(values)) // len(values)).mean()
+    levels = (means - means.min()) / ((means.max() - means.min()) or 1.0) * 7
+    return "".join(" " if np.isnan(level) else "▁▂▃▄▅▆▇█"[round(level)] for level in levels)
+
+
+# ---------------------------------------------------------------- the loop
 
 
 @dataclass(frozen=True)
@@ -261,12 +350,12 @@ class _Loop:
     steps: int
     bar: tqdm
 
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """Train on every clip once; the epoch's row of the history."""
+    def epoch(self, epoch: int) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
+        """Train on every clip once; the epoch's row of the history, and of the clips in the order they came the true classes (N,) and logits (N, C)."""
         # Every epoch starts from its own seed, so that a resumed training draws what an unbroken one would have drawn.
         torch.manual_seed(self.config.seed * 100_003 + epoch)
         self.model.train()
-        began, losses, logits, labels = time.perf_counter(), [], [], []
+        began, losses, logits, labels, norms = time.perf_counter(), [], [], [], []
         rates = self.schedule.get_last_lr()
         # Batches of nearly equal size: a last batch of a single clip would break BatchNorm.
         batches = torch.randperm(len(self.recipe)).tensor_split(self.steps)
@@ -280,6 +369,7 @@ class _Loop:
             loss = self._loss(output, y) if share == 1 else share * self._loss(output, y) + (1 - share) * self._loss(output, y[other])
             self.optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(loss)
+            norms.append(torch.stack([_gradient_norm(part) for part in (self.model.backbone, self.model.head)]))
             if self.config.clip_gradients:
                 nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_gradients)
             self.optimizer.step()
@@ -295,9 +385,11 @@ class _Loop:
         mean = torch.stack(losses).mean().item()
         if not math.isfinite(mean):
             raise InputError(f"the loss became {mean} in epoch {epoch + 1}: lower lr_backbone and lr_head")
-        scores = score(_numpy(labels), _numpy(logits), self.data.classes)
-        return {"train_loss": mean} | {f"train_{key}": value for key, value in scores.items()} | {
-            "lr_backbone": rates[0], "lr_head": rates[-1], "clips_per_second": len(self.recipe) / (time.perf_counter() - began)}
+        backbone, head = torch.stack(norms).mean(0).tolist()
+        true, answers = _numpy(labels), _numpy(logits)
+        return {"train_loss": mean} | {f"train_{key}": value for key, value in score(true, answers, self.data.classes).items()} | {
+            "lr_backbone": rates[0], "lr_head": rates[-1], "grad_norm_backbone": backbone, "grad_norm_head": head,
+            "clips_per_second": len(self.recipe) / (time.perf_counter() - began)}, true, answers
 
     def _loss(self, output: Tensor, y: Tensor) -> Tensor:
         """Of the logits of all heads against class ids (B,), those of mirrored clips from C on."""
@@ -318,6 +410,12 @@ class _Loop:
         """(2·C,) what logit adjustment adds in training (Menon et al., ICLR 2021): rare classes must win by a margin there."""
         counts = np.bincount(self.data.splits["train"].labels, minlength=len(self.data.classes)).clip(1)
         return self.config.balance * torch.as_tensor(counts / counts.sum(), dtype=torch.float32, device=self.fabric.device).log().repeat(2)
+
+
+def _gradient_norm(part: nn.Module) -> Tensor:
+    """The norm of all its gradients together, 0 where it is frozen; stays on the device."""
+    gradients = [parameter.grad for parameter in part.parameters() if parameter.grad is not None]
+    return nn.utils.get_total_norm(gradients) if gradients else next(part.parameters()).new_zeros(())
 
 
 def _blend(fabric: Fabric, pooled: Tensor, share: float, other: Tensor) -> Tensor:

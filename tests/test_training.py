@@ -2,16 +2,22 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mbnb import training
+from mbnb.__main__ import main
 from mbnb.checkpoints import load_trained, read_checkpoint
 from mbnb.classes import ClassTable
 from mbnb.clips import pack, write_dataset
@@ -23,6 +29,7 @@ from mbnb.skeleton import load_skeleton
 
 SMALL = dict(dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, patch=1, maxlen=8, batch_size=8, epochs=3, lr_backbone=5e-3, lr_head=5e-3,
              warmup=0.0, device="cpu", seed=3)
+CLOCKED = ["clips_per_second", "seconds"]  # columns of the history that differ from run to run
 CLASSES = ClassTable(codes=("A1", "B1"), names=("swaying", "still"), regions=("body", "head"), mirror=(0, 1))
 
 
@@ -66,7 +73,7 @@ def assert_same(a, b):
 
 def test_the_same_seed_gives_the_same_weights_and_another_gives_others(data, tmp_path):
     first, again, other = (config(tmp_path, run=name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
-    histories = [training.train(settings, data).drop(columns="clips_per_second") for settings in (first, again, other)]
+    histories = [training.train(settings, data).drop(columns=CLOCKED) for settings in (first, again, other)]
     assert_same(weights(first), weights(again))
     pd.testing.assert_frame_equal(histories[0], histories[1])
     assert not torch.equal(weights(first)["head.fc1.weight"], weights(other)["head.fc1.weight"])
@@ -87,9 +94,88 @@ def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(data, tmp_path, 
     resumed = training.train(broken, data)
     assert_same(weights(whole), weights(broken))
     assert_same(weights(whole, "best"), weights(broken, "best"))
-    pd.testing.assert_frame_equal(history.drop(columns="clips_per_second"), resumed.drop(columns="clips_per_second"))
+    pd.testing.assert_frame_equal(history.drop(columns=CLOCKED), resumed.drop(columns=CLOCKED))
     saved = pd.read_csv(broken.run_dir / "history.csv")
     assert saved["epoch"].tolist() == [1, 2, 3]
+
+
+def test_confusion_of_regions_and_gradient_norms_are_kept_for_every_epoch(data, tmp_path):
+    whole, broken, closed = (config(tmp_path, run=name) for name in ("whole", "broken", "closed"))
+    history = training.train(whole, data)
+    assert (history[["grad_norm_backbone", "grad_norm_head"]] > 0).all(axis=None)
+    read, regions = training.read_history(whole.run_dir)
+    pd.testing.assert_frame_equal(read, history)
+    assert regions.groupby("epoch")["clips"].sum().tolist() == [12, 12, 12] and set(regions["split"]) == {"val"}
+    right = regions[regions["true"] == regions["predicted"]].groupby("epoch")["clips"].sum()
+    assert (right / 12).tolist() == pytest.approx(history["val_region_top1"].tolist())
+
+    def pull_the_plug(table):
+        if len(table) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(broken, data, on_epoch=pull_the_plug)
+    assert training.read_history(broken.run_dir)[1]["epoch"].max() == 2
+    training.train(broken, data)
+    pd.testing.assert_frame_equal(training.read_history(broken.run_dir)[1], regions)
+
+    alone = dataclasses.replace(data, splits={"train": data.splits["train"]})
+    history = training.train(dataclasses.replace(closed, freeze=["backbone"], clip_gradients=0.0), alone)
+    assert (history["grad_norm_backbone"] == 0).all() and (history["grad_norm_head"] > 0).all()
+    regions = training.read_history(closed.run_dir)[1]
+    assert set(regions["split"]) == {"train"} and regions.groupby("epoch")["clips"].sum().tolist() == [25, 25, 25]
+    events = EventAccumulator(str(whole.run_dir / "tensorboard")).Reload()
+    assert {"train/loss", "val/top1", "lr/head", "grad/norm_backbone", "clips/per_second"} <= set(events.Tags()["scalars"])
+    assert len(events.Images("region_confusion")) == 3
+
+
+def test_a_killed_training_leaves_what_a_monitor_draws(folder, tmp_path):
+    settings = config(tmp_path, run="killed", data_root=str(folder), epochs=400)
+    settings.save(tmp_path / "given.yaml")
+    process = subprocess.Popen([sys.executable, "-m", "mbnb", "train", "-f", str(tmp_path / "given.yaml")], cwd=ROOT, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(training.read_history(settings.run_dir)[0]) < 2:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    history, regions = training.read_history(settings.run_dir)
+    assert 2 <= len(history) < 400 and regions["epoch"].max() == len(history)
+
+    rows, text = settings.run_dir / "history.csv", training.progress(settings.run_dir)[0]
+    assert "running: last epoch" in text and "to go" in text
+    os.utime(rows, (0, time.time() - 3600))
+    text, finished = training.progress(settings.run_dir)
+    assert "no epoch for 60 min" in text and "stopped or crashed" in text and not finished
+    assert f"epoch {len(history)} of 400" in text and "clips of held-out people: rows true, columns predicted" in text and "grad_norm_head" in text
+    shown = CliRunner().invoke(main, ["monitor", str(settings.run_dir)])
+    assert shown.exit_code == 0 and text.splitlines()[0] in shown.output, shown.output
+    assert {path.name for path in settings.figures_dir.iterdir()} == {"curves.png", "curves.pdf", "curves.txt"}
+
+
+def test_a_monitor_reads_histories_of_older_versions_and_of_finished_runs(tmp_path):
+    run = tmp_path / "old"
+    run.mkdir()
+    refused = CliRunner().invoke(main, ["monitor", str(run)])
+    assert refused.exit_code == 2 and "no training has begun" in refused.output
+    (run / "environment.json").write_text('{"data": {"clips": {"train": 1200}}}')
+    assert "no epoch of ? is finished" in CliRunner().invoke(main, ["monitor", str(run)]).output
+    table = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "train_top1": [0.1, np.nan, 0.3], "clips_per_second": 10.0})
+    for column in ("clips_per_second", "train_top1"):
+        table.to_csv(run / "history.csv", index=False)
+        shown = CliRunner().invoke(main, ["monitor", str(run)])
+        assert shown.exit_code == 0 and "epoch 3 of ?" in shown.output and "best epoch 3" in shown.output, shown.output
+        assert ("usually 2 min" in shown.output) == ("clips_per_second" in table)
+        table = table.drop(columns=column)
+    (run / "config.yaml").write_text("epochs: 3\n")
+    shown = CliRunner().invoke(main, ["monitor", str(run), "--watch", "1"])  # ends, since the run is finished
+    assert shown.exit_code == 0 and "finished" in shown.output
+
+
+def test_a_sparkline_keeps_the_course_of_any_number_of_values():
+    assert training.sparkline([1, 2, 3, 4, 5, 6, 7, 8]) == "▁▂▃▄▅▆▇█"
+    assert training.sparkline([2.0, np.nan, 3.0]) == "▁ █"
+    assert training.sparkline([5.0] * 3) == "▁▁▁"
+    assert training.sparkline(range(1000), width=8) == "▁▂▃▄▅▆▇█"
 
 
 def test_a_finished_training_is_not_done_again_and_other_settings_are_refused(data, tmp_path):
@@ -202,7 +288,7 @@ def in_processes(count, settings):
                str(settings.run_dir / "given.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    return pd.read_csv(settings.run_dir / "history.csv").drop(columns="clips_per_second")
+    return pd.read_csv(settings.run_dir / "history.csv").drop(columns=CLOCKED)
 
 
 @pytest.fixture(scope="module")
@@ -219,11 +305,11 @@ SHARED = dict(batch_size=9, dropout_ratio=0.3, rate=20.0, clip_len=40, maxlen=40
 
 def test_two_processes_lose_what_one_loses_and_either_goes_on_for_the_other(folder, tmp_path):
     alone = config(tmp_path, run="alone", data_root=str(folder), epochs=3, **SHARED)
-    history = training.train(alone, load(alone)).drop(columns="clips_per_second")
+    history = training.train(alone, load(alone)).drop(columns=CLOCKED)
     both = config(tmp_path, run="both", data_root=str(folder), epochs=2, schedule="exponential", **SHARED)
     shared_history = in_processes(2, both)
     reference = config(tmp_path, run="reference", data_root=str(folder), epochs=2, schedule="exponential", **SHARED)
-    expected = training.train(reference, load(reference)).drop(columns="clips_per_second")
+    expected = training.train(reference, load(reference)).drop(columns=CLOCKED)
     pd.testing.assert_frame_equal(shared_history, expected, rtol=1e-3, atol=1e-4)
     assert list(history.columns) == list(shared_history.columns)
     for key, value in weights(both).items():
@@ -232,9 +318,9 @@ def test_two_processes_lose_what_one_loses_and_either_goes_on_for_the_other(fold
         torch.testing.assert_close(value, weights(reference)[key], atol=1e-3, rtol=1e-2, msg=key)
     # Two epochs in two processes and a third in one are three epochs in one.
     longer = dataclasses.replace(both, epochs=3)
-    third = training.train(longer, load(longer)).drop(columns="clips_per_second")
+    third = training.train(longer, load(longer)).drop(columns=CLOCKED)
     unbroken = dataclasses.replace(reference, run="unbroken", epochs=3)
-    pd.testing.assert_frame_equal(third, training.train(unbroken, load(unbroken)).drop(columns="clips_per_second"), rtol=1e-3, atol=1e-3)
+    pd.testing.assert_frame_equal(third, training.train(unbroken, load(unbroken)).drop(columns=CLOCKED), rtol=1e-3, atol=1e-3)
 
 
 def test_the_setting_devices_starts_processes_and_shows_every_epoch(folder, data, tmp_path):
