@@ -3,10 +3,11 @@
 Intervals come from resampling people, not clips: clips of one person resemble each other.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import DegenerateDataWarning, binomtest, bootstrap
 
 from mbnb.classes import ClassTable
 
@@ -102,8 +103,10 @@ def _over_people(statistic: Callable[[np.ndarray], np.ndarray], subjects: Sequen
     if len(people) < 2:
         return []
     over_rows = _over_rows(lambda chosen: statistic(np.bincount(chosen.astype(int), minlength=len(people))[person]))
-    found = bootstrap((np.arange(len(people)),), over_rows, n_resamples=resamples, vectorized=True, method="percentile",
-                      rng=np.random.default_rng(seed), batch=64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # of its own interval, which knows no NaN and is not used
+        found = bootstrap((np.arange(len(people)),), over_rows, n_resamples=resamples, vectorized=True, method="percentile",
+                          rng=np.random.default_rng(seed), batch=64)
     drawn = found.bootstrap_distribution  # (values, resamples); NaN where the people drawn never did or got what a value is about
     return [tuple(np.nanpercentile(row, (2.5, 97.5)).tolist()) if np.isfinite(row).any() else (np.nan, np.nan) for row in drawn]
 

@@ -58,6 +58,11 @@ class Page:
     def one(self, selector: str):
         return self.run("return root.querySelector(arguments[0])", selector)
 
+    def click(self, selector: str) -> None:
+        """Click the first such element where it can be seen."""
+        self.run("root.querySelector(arguments[0]).scrollIntoView({ block: 'center' })", selector)
+        self.one(selector).click()
+
     def pixels(self, canvas: int = 0) -> str:
         """What a skeleton's canvas shows, two painted frames from now."""
         return self.run("return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => "

@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -12,9 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conftest import Page, until
+
 ROOT = Path(__file__).resolve().parents[1]
+SCREENSHOTS = ROOT / "outputs" / "screenshots"  # what the tests saw, to be looked at
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TINY = dict(epochs=2, dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, batch_size=64, bootstraps=30)
+TINY = dict(epochs=2, dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, batch_size=64, bootstraps=30, explained=10)
 SIMULATED = dict(simulated_people=7, simulated_test_people=3, simulated_clips=26)
 
 
@@ -57,7 +63,8 @@ def check_run(folder, notebooks):
     for name in ("confusion_matrix", "region_matrix", "error_split", "class_profile", "curves"):
         assert f"figures/{name}.png" in kept
     assert report.count("data:image/png;base64,") >= 10
-    assert report.count("srcdoc=") >= 1
+    assert report.count('data-mount="mountExplorer"') == 1
+    assert (folder / "classes" / "index.html").exists() and outside_addresses((folder / "explorer.html").read_text()) == []
     ablation = pd.read_csv(folder / "recipes" / "ablation.csv")
     assert ablation["variant"].tolist() == ["default", "random convolutions", "linear model"] and ablation["difference"][0] == 0
     return metrics
@@ -193,3 +200,188 @@ def test_videos_become_clips_that_01_shows(shared, tmp_path):
     done = run(tmp_path, "01", run="shown", data_root=converted)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "shown" / "figures" / "clips.png").exists()
+
+
+# ---------------------------------------------------------------- in a real browser
+
+
+@pytest.fixture(scope="module")
+def lab(simulated_run, tmp_path_factory, browser):
+    """A JupyterLab that shows the folder of runs: open a notebook in it."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    own = tmp_path_factory.mktemp("lab")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    places = {f"JUPYTERLAB_{name}_DIR": str(own / name.lower()) for name in ("SETTINGS", "WORKSPACES")} | {"JUPYTER_CONFIG_DIR": str(own)}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+               f"--ServerApp.root_dir={simulated_run.parent}", "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+               "--expose-app-in-browser"]
+    with open(own / "log.txt", "w") as log, subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | places) as server:
+        address = f"http://127.0.0.1:{port}"
+
+        def answers():
+            try:
+                return urllib.request.urlopen(f"{address}/api", timeout=1).status == 200
+            except (urllib.error.URLError, OSError):
+                return False
+
+        until(answers, 60)
+
+        def open_notebook(path, height=900):
+            browser.set_window_size(1366, height)
+            browser.get(f"{address}/doc/tree/{path.relative_to(simulated_run.parent)}")
+            until(lambda: browser.execute_script("return window.jupyterapp?.shell?.currentWidget?.context?.isReady === true"), 60)
+            until(lambda: browser.find_elements("css selector", ".jp-Notebook .jp-Cell"), 30)
+            return browser
+
+        yield open_notebook
+        browser.get("about:blank")
+        browser.set_window_size(1366, 900)
+        server.terminate()
+
+
+def command(browser, name, **arguments):
+    browser.execute_script("window.jupyterapp.commands.execute(arguments[0], arguments[1])", name, arguments)
+
+
+def wrong_cell(folder):
+    """A cell of the run's confusion matrix with errors: class ids, and the surest clip in it."""
+    table, classes = pd.read_csv(folder / "predictions.csv"), pd.read_csv(folder / "per_class.csv")["code"].tolist()
+    wrong = table[~table["correct"]]
+    true, predicted = wrong.groupby(["true", "predicted"]).size().idxmax()
+    own = wrong[(wrong["true"] == true) & (wrong["predicted"] == predicted)]
+    return classes.index(true), classes.index(predicted), own.loc[own["confidence"].idxmax(), "clip"]
+
+
+@pytest.fixture(scope="module")
+def live_05(simulated_run, lab):
+    """05 as a user would open it, for the run, with all its cells run in JupyterLab; and the explorer in it."""
+    notebook = nbformat.read(NOTEBOOKS[4], as_version=4)
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source += f"\noutputs = {str(simulated_run.parent)!r}\nrun = {simulated_run.name!r}\n"
+    path = simulated_run.parent / "lab" / "05.ipynb"
+    path.parent.mkdir()
+    nbformat.write(notebook, path)
+    browser = lab(path)
+    idle = lambda: browser.execute_script("return window.jupyterapp.shell.currentWidget.context.sessionContext.session?.kernel?.status") == "idle"  # noqa: E731
+    until(idle, 60)
+    command(browser, "notebook:run-all-cells")
+    until(lambda: browser.find_elements("css selector", ".mbnb"), 120)
+    until(idle, 120)
+    return browser
+
+
+def test_in_jupyterlab_a_click_plays_clips_and_a_note_reaches_the_run(simulated_run, live_05):
+    from selenium.webdriver import Keys
+
+    page = Page(live_05)
+    true, predicted, clip = wrong_cell(simulated_run)
+    live_05.execute_script("document.querySelector('.mbnb').scrollIntoView()")
+    page.click_cell(true, predicted)
+    until(lambda: clip in page.one("section.detail").text)
+    until(lambda: page.coloured() > 100)
+    waited = page.run("""
+        const [i, j] = arguments, canvas = root.querySelector('canvas.matrix'), box = canvas.getBoundingClientRect(), [x, y] = root.explorer.panels.matrix.at(i, j)
+        const began = performance.now()
+        canvas.dispatchEvent(new MouseEvent('click', { clientX: box.left + x, clientY: box.top + y, bubbles: true }))
+        return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began))))""", true, predicted)
+    print(f"from click to first frame: {waited:.0f} ms")
+    start = page.pixels()
+    page.click("section.detail button.play")
+    until(lambda: page.frame() > 3)
+    assert page.pixels() != start
+    page.one("section.detail input.frame").send_keys(Keys.HOME, *[Keys.ARROW_RIGHT] * 4)
+    page.pixels()
+    assert page.frame() == 4 and page.pixels() != start
+    page.one("input.note").send_keys("mislabelled? dd\t")  # in command mode, dd would delete the cell
+    until(lambda: page.one(".review .state, .review .saved").text == "saved in review.csv")
+    kept = pd.read_csv(simulated_run / "review.csv", keep_default_na=False)
+    assert kept.to_dict("records") == [{"clip": clip, "note": "mislabelled? dd", "label": ""}]
+    until(lambda: json.loads((simulated_run / "explorer.json").read_text())["cell"] == [true, predicted])
+    live_05.save_screenshot(SCREENSHOTS / "explorer.png")
+
+
+def test_in_jupyterlab_a_clip_is_explained_when_asked(live_05):
+    page = Page(live_05)
+    page.run("root.explorer.state.tab = 'matrix'")
+    asked = page.run("""
+        const { data } = root.explorer.store
+        const i = data.clips.label.findIndex((label, i) => i < data.scored && !(i in data.importance))
+        return [data.clips.label[i], data.clips.top[i][0]]""")
+    page.click_cell(*asked)
+    until(lambda: page.all("button.why"))
+    page.click("button.why")
+    until(lambda: page.all("canvas.strip"), 60)
+    plain = page.pixels()
+    page.run("root.querySelector('section.detail input.heat').click()")
+    until(lambda: page.pixels() != plain)
+
+
+def test_jupyterlab_in_the_dark(live_05):
+    page = Page(live_05)
+    command(live_05, "apputils:change-theme", theme="JupyterLab Dark")
+    until(lambda: page.run("return root.host.classList.contains('dark')"), 30)
+    until(lambda: max(map(int, re.findall(r"\d+", page.run("return getComputedStyle(root.host).backgroundColor"))[:3])) < 60)
+    live_05.execute_script("document.querySelector('.mbnb').scrollIntoView()")
+    page.pixels()
+    live_05.save_screenshot(SCREENSHOTS / "explorer_dark.png")
+    command(live_05, "apputils:change-theme", theme="JupyterLab Light")
+    until(lambda: not page.run("return root.host.classList.contains('dark')"), 30)
+
+
+def test_an_executed_notebook_shows_its_explorer_and_an_untrusted_one_a_picture(simulated_run, lab):
+    path = simulated_run / "notebooks" / NOTEBOOKS[4].name
+    browser = lab(path)
+    until(lambda: browser.find_elements("css selector", ".jp-OutputArea"), 30)
+    browser.execute_script("document.querySelector('.jp-WindowedPanel-outer')?.scrollTo(0, 900)")
+    until(lambda: browser.find_elements("css selector", ".mbnb"), 30)
+    page = Page(browser)
+    true, predicted, clip = wrong_cell(simulated_run)
+    page.click_cell(true, predicted)
+    until(lambda: clip in page.one("section.detail").text)
+
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].source += "  # by somebody else"
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("image/png", None)
+    stranger = simulated_run.parent / "lab" / "stranger.ipynb"
+    stranger.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, stranger)
+    browser = lab(stranger)
+    until(lambda: "notebook is not trusted" in browser.find_element("tag name", "body").text, 30)
+    assert not browser.find_elements("css selector", ".mbnb")
+    assert browser.execute_script("return [...document.images].some(image => image.src.startsWith('data:image/png') && image.naturalWidth > 100)")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
+def test_every_executed_notebook_reads_on_a_laptop_screen(simulated_run, lab, name):
+    browser = lab(simulated_run / "notebooks" / f"{name}.ipynb", height=6000)
+    until(lambda: browser.find_elements("css selector", ".jp-OutputArea-output"), 30)
+    until(lambda: not browser.execute_script("return [...document.images].some(image => !image.complete)"), 30)
+    browser.save_screenshot(SCREENSHOTS / f"{name}.png")
+    wide = browser.execute_script("""
+        return [...document.querySelectorAll('.jp-OutputArea-output img, .jp-OutputArea-output .mbnb')].filter(
+            node => node.getBoundingClientRect().right > innerWidth).length""")
+    assert wide == 0, "something is cut off to the right"
+
+
+def test_the_report_explores_without_a_network(simulated_run, browser):
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
+    try:
+        browser.set_window_size(1366, 900)
+        browser.get((simulated_run / "report.html").as_uri())
+        page = Page(browser)
+        true, predicted, clip = wrong_cell(simulated_run)
+        page.click_cell(true, predicted)
+        until(lambda: clip in page.one("section.detail").text)
+        until(lambda: page.coloured() > 100)
+        start = page.pixels()
+        page.click("section.detail button.play")
+        until(lambda: page.frame() > 3)
+        assert page.pixels() != start
+        browser.save_screenshot(SCREENSHOTS / "report.png")
+    finally:
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})

@@ -186,9 +186,9 @@ async function mountExplorer(host, model) {
     shownIn.textContent = 'saving …'
     if (live) model.send({ kind: 'note', clip: i, ask, ...value })
     setTimeout(() => {
-      if (!waiting.delete(ask)) return
+      if (!waiting.has(ask)) return
       shownIn.className = 'unsaved'
-      shownIn.textContent = 'not in the run: nothing answers here; take review.csv from the tab Review'
+      shownIn.textContent = live ? 'no answer yet: the kernel is busy, or gone; the tab Review has review.csv' : 'nobody keeps it here: the tab Review has review.csv'
     }, live ? 4000 : 0)
   }
   model.on?.('msg:custom', answer => {
