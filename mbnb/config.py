@@ -137,7 +137,7 @@ class Config:
     reject: float = 0.0  # predictions with less confidence than this say nothing
     bootstraps: int = 1000  # resamplings of people behind every interval
     explained: int = 200  # 05: clips of which it is computed in advance what the model looked at; others when asked
-    against: str = ""  # 07: the run to compare with; empty: random convolutions on the same clips
+    against: str = ""  # 07: the run to compare with; empty: the linear model on the same clips
 
     @classmethod
     def of(cls, *sources: dict[str, Any]) -> "Config":

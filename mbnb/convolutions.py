@@ -1,33 +1,40 @@
-"""Random convolutions and ridge regression: the strongest simple method on few clips, trained in seconds.
+"""Random convolutions and discriminant analysis: the strongest simple method on few clips, trained in a minute.
 
-ROCKET (Dempster, Petitjean and Webb, 2020): kernels that nobody trains slide over all channels of a clip; of each the share of
-positive values and the greatest value are features. Channels here are the streams of the standardised skeleton and the distances
-between its outer joints, all computed at one number of moments.
+Kernels that nobody trains slide over all channels of a clip, and what they find is pooled over time (ROCKET: Dempster, Petitjean and
+Webb, 2020; MultiRocket: Tan et al., 2022). Channels are the streams of the standardised skeleton and the distances between its outer
+joints. Half of the kernels see a clip stretched to one number of moments, the others at its own pace. Mirrored clips are classes of
+their own (Lee et al., ICML 2020). What differs between clips of one class is then taken off as far as it can be, which few clips with
+many features allow almost wholly (null-space discriminant analysis: Chen et al., 2000), and a clip goes to the class whose mean lies
+in the direction nearest to its own.
 """
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.special import softmax
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from mbnb.calibration import fit_temperature, person_shift
-from mbnb.clips import Clips
+from mbnb.clips import Clips, first_rows
 from mbnb.config import STREAMS
 from mbnb.skeleton import Skeleton
-from mbnb.transforms import at_moments, smooth, to_streams
+from mbnb.transforms import flip, gather_windows, smooth, standardise, to_streams
 
-MOMENTS = 64
+MOMENTS = 64  # of a stretched clip
+RATE, FEWEST, MOST = 10.0, 16, 192  # moments a second of a clip at its own pace, and how many it has at least and at most
 KERNELS, TOGETHER, WIDTH = 4096, 64, 9  # kernels, of which 64 share a dilation; their length in moments
 MOST_CHANNELS = 30  # that a kernel sees
 SEEN = 100  # clips from which the thresholds of the kernels are taken
-PENALTY = 3000.0  # of the ridge regression, over features of deviation 1
-BLOCK = 512  # clips at a time
+SHRINKAGE = 1e-4  # added to the variance within classes, as a share of a clip's mean square distance from the mean of all
+SHARPNESS = 20.0  # of the fall of probability with the cosine, before the temperature is fitted
+BLOCK = 256  # clips at a time
+
+Kernel = tuple[Tensor, int, Tensor]  # weights (TOGETHER, C, WIDTH), dilation, thresholds (TOGETHER,)
 
 
 def rocket(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: int = 0, fps: float = 30.0, adapt: bool = True) -> np.ndarray:
@@ -36,84 +43,119 @@ def rocket(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: in
     With `adapt` what a person's clips have in common is taken off (`calibration.person_shift`), in train by the labels, in test by
     what the person's clips look like before.
     """
-    draw = np.random.default_rng(seed)
-    channels = _channels(train, skeleton, fps), _channels(test, skeleton, fps)
-    mean, deviation = channels[0].mean((0, 2), keepdim=True), channels[0].std((0, 2), keepdim=True) + 1e-6
-    kernels = _draw_kernels(draw, channels[0].shape[1])
-    seen = torch.as_tensor(draw.choice(len(train), min(SEEN, len(train)), replace=False))
-    thresholds = [_thresholds(draw, (channels[0][seen] - mean) / deviation, kernel) for kernel in kernels]
-    x, x_test = (np.concatenate([_features((block - mean) / deviation, kernels, thresholds) for block in part.split(BLOCK)]) for part in channels)
-    people = np.array(train.subjects)
+    x, x_test = _features(train, test, skeleton, seed, fps)
+    people, people_test = np.array(train.subjects), np.array(test.subjects)
     folds = min(5, len(set(people)))
     temperature = 1.0
     if folds > 1:
         scores = np.zeros((len(train), classes))
-        for fit, held in GroupKFold(folds).split(x, groups=people):
-            scores[held] = _scores(x[fit], train.labels[fit], people[fit], x[held], people[held], classes, adapt)
+        for fit, held in GroupKFold(folds).split(train.labels, groups=people):
+            scores[held] = _scores(x[:, fit], train.labels[fit], people[fit], x[:, held], people[held], classes, adapt)
         temperature = fit_temperature(train.labels, softmax(scores, axis=1))
-    return softmax(_scores(x, train.labels, people, x_test, np.array(test.subjects), classes, adapt) / temperature, axis=1)
+    return softmax(_scores(x, train.labels, people, x_test, people_test, classes, adapt) / temperature, axis=1)
 
 
-def _channels(clips: Clips, skeleton: Skeleton, fps: float) -> Tensor:
-    """(N, C, MOMENTS) streams of all joints, and distances between the joints without a child, their parents and the root."""
-    lengths = torch.as_tensor(clips.lengths)
-    poses = at_moments(smooth(torch.as_tensor(clips.gather()).float(), lengths), lengths, skeleton, MOMENTS)
-    streams = to_streams(poses, ((lengths - 1) / fps).float(), STREAMS, skeleton).flatten(2)  # (N, F, J, 12) -> (N, F, J·12)
+def _features(train: Clips, test: Clips, skeleton: Skeleton, seed: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """(2, N, 4·KERNELS) of the clips of `train` and of `test`, as they are and mirrored; scales and thresholds are those of `train`."""
+    draw = np.random.default_rng(seed)
+    seen = draw.choice(len(train), min(SEEN, len(train)), replace=False)
+    found = []
+    for own_pace in (False, True):
+        part = [x for _, x in _channels(train.take(seen), skeleton, fps, own_pace)]
+        flat = torch.cat([x.transpose(0, 1).flatten(1) for x in part], dim=1)  # n of (b, C, F) -> (C, moments of all)
+        mean, deviation = flat.mean(1)[:, None], flat.std(1)[:, None] + 1e-6
+        kernels = _draw_kernels(draw, [(x - mean) / deviation for x in part])
+        for clips, mirrored in itertools.product((train, test), (False, True)):
+            pooled = np.empty((len(clips), 2 * KERNELS), np.float32)
+            for index, x in _channels(clips, skeleton, fps, own_pace, mirrored):
+                pooled[index] = _pool((x - mean) / deviation, kernels)
+            found.append(pooled)
+    return tuple(np.stack([np.concatenate([found[i], found[i + 4]], axis=1) for i in pair]) for pair in ((0, 1), (2, 3)))
+
+
+def _channels(clips: Clips, skeleton: Skeleton, fps: float, own_pace: bool, mirrored: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Clips that have equally many moments, some at a time: their places (b,) and (b, C, moments) streams of all joints, and distances
+    between the joints without a child, their parents and the root."""
     ends = set(range(len(skeleton))) - set(skeleton.parents)
     outer = sorted(ends | {skeleton.parents[joint] for joint in ends} | {skeleton.root})
     pairs = torch.tensor(list(itertools.combinations(outer, 2)))
-    distances = (poses[:, :, pairs[:, 0]] - poses[:, :, pairs[:, 1]]).norm(dim=-1)  # (N, F, pairs)
-    return torch.cat([streams, distances], dim=-1).transpose(1, 2)
+    seconds = (clips.lengths - 1) / fps
+    moments = (RATE * seconds + 1).round().astype(int).clip(FEWEST, MOST) if own_pace else np.full(len(clips), MOMENTS)
+    for count in np.unique(moments):
+        places = np.flatnonzero(moments == count)
+        for index in np.split(places, range(BLOCK, len(places), BLOCK)):
+            lengths = torch.as_tensor(clips.lengths[index])
+            frames = smooth(torch.as_tensor(clips.gather(index)).float(), lengths)
+            frames = standardise(flip(frames, skeleton.mirror) if mirrored else frames, lengths, skeleton)
+            poses = gather_windows(frames, first_rows(lengths).double(), (lengths - 1).double(), int(count))
+            streams = to_streams(poses, torch.as_tensor(seconds[index]).float(), STREAMS, skeleton).flatten(2)  # (b, F, J, 12) -> (b, F, J·12)
+            distances = (poses[:, :, pairs[:, 0]] - poses[:, :, pairs[:, 1]]).norm(dim=-1)  # (b, F, pairs)
+            yield index, torch.cat([streams, distances], dim=-1).transpose(1, 2)
 
 
-def _draw_kernels(draw: np.random.Generator, channels: int) -> list[tuple[int, Tensor]]:
-    """Groups of (dilation, weights (TOGETHER, channels, WIDTH)); each kernel sees some channels, few more often than many."""
-    kernels = []
-    for _ in range(KERNELS // TOGETHER):
+def _draw_kernels(draw: np.random.Generator, seen: list[Tensor]) -> list[Kernel]:
+    """Half of the kernels; each sees some channels, few more often than many, and its threshold is a random quantile of what it finds
+    in clips (b, C, F)."""
+    kernels, channels = [], seen[0].shape[1]
+    for _ in range(KERNELS // 2 // TOGETHER):
         weights = np.zeros((TOGETHER, channels, WIDTH), np.float32)
         for kernel in weights:
             chosen = draw.choice(channels, int(2 ** draw.uniform(0, np.log2(min(channels, MOST_CHANNELS) + 1))), replace=False)
             values = draw.normal(size=(len(chosen), WIDTH))
             kernel[chosen] = values - values.mean(1, keepdims=True)
-        kernels.append((int(2 ** draw.uniform(0, np.log2((MOMENTS - 1) / (WIDTH - 1)))), torch.as_tensor(weights)))
+        weights, dilation = torch.as_tensor(weights), int(2 ** draw.uniform(0, np.log2((MOMENTS - 1) / (WIDTH - 1))))
+        found = torch.cat([_slide(x, weights, dilation).transpose(0, 1).flatten(1) for x in seen], dim=1)[:, ::3]  # (TOGETHER, n)
+        places = torch.as_tensor(draw.uniform(0.1, 0.9, TOGETHER) * (found.shape[1] - 1)).long()
+        kernels.append((weights, dilation, found.sort(dim=1).values[torch.arange(TOGETHER), places]))
     return kernels
 
 
-def _slide(x: Tensor, kernel: tuple[int, Tensor]) -> Tensor:
-    """(N, C, MOMENTS) -> (N, TOGETHER, MOMENTS)."""
-    dilation, weights = kernel
+def _slide(x: Tensor, weights: Tensor, dilation: int) -> Tensor:
+    """(b, C, F) -> (b, TOGETHER, F)."""
     return F.conv1d(x, weights, dilation=dilation, padding=dilation * (WIDTH // 2))
 
 
-def _thresholds(draw: np.random.Generator, x: Tensor, kernel: tuple[int, Tensor]) -> Tensor:
-    """(TOGETHER,) above which a kernel's values count: random quantiles of what it finds in some clips."""
-    found = _slide(x, kernel).transpose(0, 1).flatten(1)[:, ::3]  # (TOGETHER, n)
-    shares = torch.as_tensor(draw.uniform(0.1, 0.9, TOGETHER), dtype=found.dtype)
-    return found.sort(dim=1).values[torch.arange(TOGETHER), (shares * (found.shape[1] - 1)).long()]
-
-
-def _features(x: Tensor, kernels: list[tuple[int, Tensor]], thresholds: list[Tensor]) -> np.ndarray:
-    """(N, 2·KERNELS)"""
+def _pool(x: Tensor, kernels: list[Kernel]) -> np.ndarray:
+    """(b, C, F) -> (b, 2·KERNELS): of what each kernel finds the share above its threshold, the greatest and least value, the deviation."""
     found = []
-    for kernel, threshold in zip(kernels, thresholds):
-        values = _slide(x, kernel)
-        found += [(values > threshold[:, None]).float().mean(-1), values.amax(-1)]
+    for weights, dilation, thresholds in kernels:
+        values = _slide(x, weights, dilation)
+        found += [(values > thresholds[:, None]).float().mean(-1), values.amax(-1), values.amin(-1), values.std(-1)]
     return torch.cat(found, dim=1).numpy()
 
 
 def _scores(x: np.ndarray, labels: np.ndarray, people: np.ndarray, x_test: np.ndarray, people_test: np.ndarray, classes: int, adapt: bool) -> np.ndarray:
-    """(N, C) of ridge regression on one class against the others; what is not in train gets the lowest score."""
-    def fit_and_score(x: np.ndarray, x_test: np.ndarray) -> np.ndarray:
-        scale = StandardScaler().fit(x)
-        model = RidgeClassifier(alpha=PENALTY).fit(scale.transform(x), labels)
-        found = model.decision_function(scale.transform(x_test))
-        found = np.stack([-found, found], axis=1) if found.ndim == 1 else found
-        scores = np.full((len(x_test), classes), found.min(initial=0.0))
-        scores[:, model.classes_] = found
-        return scores
-
-    scores = fit_and_score(x, x_test)
+    """(N, C) from the features of clips and of their mirror images, (2, N, D); what is not in train gets the lowest score."""
+    scores = _discriminate(x, labels, x_test, classes)
     if not adapt:
         return scores
-    centre = x.mean(0)
-    return fit_and_score(x - person_shift(x, people, labels, classes, centre), x_test - person_shift(x_test, people_test, scores.argmax(1), classes, centre))
+    centre, answers = x.mean((0, 1)), scores.argmax(1)
+    return _discriminate(np.stack([side - person_shift(side, people, labels, classes, centre) for side in x]), labels,
+                         np.stack([side - person_shift(side, people_test, answers, classes, centre) for side in x_test]), classes)
+
+
+def _discriminate(x: np.ndarray, labels: np.ndarray, x_test: np.ndarray, classes: int) -> np.ndarray:
+    """(N, C) cosines between clips (2, N, D) and the means of classes, and those of their mirror images, in the discriminant space.
+
+    With S the covariance within classes and M the means of all classes (K, D), a clip t has the discriminants t S⁻¹ Mᵀ; in the space
+    that they span, two vectors a and b of discriminants have the product a (M S⁻¹ Mᵀ)⁻¹ bᵀ. Ridge regression of M on the deviations
+    from the means gives S⁻¹ Mᵀ, whether there are fewer clips than features or more (Woodbury's identity).
+    """
+    present, own = np.unique(labels, return_inverse=True)
+    own = np.concatenate([own, own + len(present)])
+    x, x_test = x.reshape(-1, x.shape[-1]), x_test.reshape(-1, x.shape[-1])  # (2, N, D) -> (2·N, D)
+    mean, scale = x.mean(0), (x.std(0) + 1e-6) * np.sqrt(x.shape[1])
+    x, x_test = (x - mean) / scale, (x_test - mean) / scale
+    means = np.stack([x[own == label].mean(0) for label in range(2 * len(present))])  # (K, D)
+    within = x - means[own]
+    explained = Ridge(alpha=SHRINKAGE * len(x), fit_intercept=False).fit(within, within @ means.T).coef_  # (K, D)
+    inverse = (means - explained).T  # (D, K) SHRINKAGE · S⁻¹ Mᵀ
+    products = means @ inverse  # (K, K)
+    discriminants = x_test @ inverse  # (2·N, K)
+    lengths = np.sqrt(((discriminants @ np.linalg.pinv(products, rcond=1e-6, hermitian=True)) * discriminants).sum(1).clip(1e-12))
+    cosines = discriminants / lengths[:, None] / np.sqrt(products.diagonal().clip(1e-12))
+    as_is, mirrored = np.split(cosines, 2)
+    found = SHARPNESS * (as_is[:, :len(present)] + mirrored[:, len(present):]) / 2
+    scores = np.full((len(found), classes), found.min(initial=0.0))
+    scores[:, present] = found
+    return scores

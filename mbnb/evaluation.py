@@ -256,9 +256,9 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
 
 
 def load_other(config: Config, data: DataSet) -> tuple[str, Evaluation]:
-    """Name and evaluation of the run that `config.against` names; without one, of random convolutions on the same clips, in a run of their own."""
+    """Name and evaluation of the run that `config.against` names; without one, of the linear model on the same clips, in a run of its own."""
     if not config.against:
-        other = dataclasses.replace(config, run=f"{config.run}_rocket", method="rocket", checkpoint="")
+        other = dataclasses.replace(config, run=f"{config.run}_linear", method="linear", checkpoint="")
     elif not (config.run_dir.parent / config.against / "config.yaml").exists():
         raise InputError(f"setting 'against': no run {config.against!r} in {config.run_dir.parent}")
     else:

@@ -393,12 +393,12 @@ def curves(history: pd.DataFrame, regions: pd.DataFrame | None = None) -> Figure
                 axis.plot(history["epoch"], history[column.format(key)], **line | ({} if len(history) < 20 else {"marker": ""}), label=label)
         axis.set_visible(len(axis.lines) > 0)
     for axis in axes.flat[:3]:
-        axis.set_ylim(0, None if axis is axes[0, 0] else 1)
+        axis.set_ylim(0, 1.05 * axis.dataLim.y1 if axis is axes[0, 0] else 1)
     figure.legend(handles=axes[0, 0].lines, loc="outside upper center", ncols=2, handlelength=2.4)
     for axis in (axes[1, 0], axes[1, 2]):
         if axis.lines:
-            axis.legend(handlelength=2.4)
-    axes[1, 1].set_ylim(bottom=0)
+            _legend_above_lines(axis)
+    axes[1, 1].set_ylim(0, 1.05 * axes[1, 1].dataLim.y1 if axes[1, 1].lines else 1)
     axes[1, 0].yaxis.set_major_formatter(StrMethodFormatter("{x:.2g}"))
     _region_curves(axes[2], history, regions)
     for axis in [*axes.flat[:7], axes[2, 1]]:
@@ -414,9 +414,9 @@ def _region_curves(axes: Sequence[Axes], history: pd.DataFrame, regions: pd.Data
         shares = history[f"{split}_region_top1"] - history[f"{split}_top1"], 1 - history[f"{split}_region_top1"]
         for (outcome, color), share, line in zip(list(OUTCOMES.items())[1:], shares, LINES):
             axes[0].plot(history["epoch"], share, **line | {"color": color} | ({} if len(history) < 20 else {"marker": ""}), label=outcome)
-        axes[0].legend(handlelength=2.4, loc="upper right")
+        _legend_above_lines(axes[0])
     axes[0].set_visible(len(axes[0].lines) > 0)
-    axes[0].set(title=f"errors, {who}", xlabel="epoch", ylabel="share of clips", ylim=(0, 1.4 * axes[0].dataLim.y1 if axes[0].lines else 1))
+    axes[0].set(title=f"errors, {who}", xlabel="epoch", ylabel="share of clips")
     if regions is None or not len(regions):
         for axis in axes[1:]:
             axis.set_axis_off()
@@ -438,6 +438,12 @@ def _region_curves(axes: Sequence[Axes], history: pd.DataFrame, regions: pd.Data
         _name_places(axis, "y", names, 80 / len(names), LEAST)
     _name_places(axes[2], "x", names, 75 / len(names), LEAST)
     axes[1].set_xlabel("epoch")
+
+
+def _legend_above_lines(axis: Axes) -> None:
+    """A legend in room of its own: lines may go anywhere below."""
+    axis.set_ylim(0, 1.5 * max(axis.dataLim.y1, 1e-12))
+    axis.legend(handlelength=2.4, loc="upper right")
 
 
 class LiveCurves:
@@ -633,7 +639,7 @@ def attribution_matrix(table: pd.DataFrame) -> Figure:
     """What predictions rest on: mean importance of groups of joints (columns) by the body region of the predicted class (rows)."""
     values = table.to_numpy(float)
     digits = int(np.clip(2 - np.ceil(np.log10(max(values.max(), 1e-9))), 0, 9))
-    figure, axis = _heatmap(table, "mean importance", np.array([f"{value:.{digits}f}" for value in values.flat]).reshape(values.shape))
+    figure, axis = _heatmap(table, "share of the loss", np.array([f"{value:.{digits}f}" for value in values.flat]).reshape(values.shape))
     axis.set(xlabel="joints", ylabel="predicted region")
     return figure
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import until
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from conftest import until
 from mbnb.animation import draw_pose, player, project, save_gif
 from mbnb.files import PACKAGE, InputError
 from mbnb.skeleton import Skeleton, load_skeleton

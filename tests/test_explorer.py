@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-
 from conftest import until
+from test_animation import HOSTILE, poses_of
+
 from mbnb import dataset, review
 from mbnb.config import Config
 from mbnb.embedding import neighbours, project
@@ -19,7 +20,6 @@ from mbnb.files import InputError
 from mbnb.metrics import f1_intervals
 from mbnb.training import train
 from mbnb.views import page_script
-from test_animation import HOSTILE, poses_of
 
 TINY = dict(epochs=2, dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, batch_size=64, bootstraps=50, explained=12,
             simulated_people=7, simulated_test_people=3, simulated_clips=26)
@@ -188,11 +188,11 @@ def test_two_runs_on_the_same_clips_in_another_order(guessed):
         compare_runs(evaluation, Evaluation("test", evaluation.clips.take(np.arange(5)), data.classes, evaluation.probabilities[:5]))
 
 
-def test_without_another_run_it_is_random_convolutions(trained):
+def test_without_another_run_it_is_the_linear_model(trained):
     config, data, evaluation = trained
     name, other = load_other(config, data)
-    assert name == "tiny_rocket" and other.clips.names == evaluation.clips.names
-    assert json.loads((config.run_dir.parent / name / "metrics.json").read_text())["members"] == {"rocket": 1.0}
+    assert name == "tiny_linear" and other.clips.names == evaluation.clips.names
+    assert json.loads((config.run_dir.parent / name / "metrics.json").read_text())["members"] == {"linear": 1.0}
     again, same = load_other(dataclasses.replace(config, against=name), data)
     assert again == name and np.allclose(same.probabilities, other.probabilities, atol=1e-5)
     with pytest.raises(InputError, match="no run 'nowhere'"):

@@ -14,7 +14,6 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-
 from conftest import Page, until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -213,10 +212,13 @@ def lab(simulated_run, tmp_path_factory, browser):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    for name, value in {"apputils-extension/notification": {"fetchNews": "false"}, "notebook-extension/tracker": {"windowingMode": "none"}}.items():
+        path = own / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"  # nothing asks in a corner of the pictures, and they show all cells
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(value))
     places = {f"JUPYTERLAB_{name}_DIR": str(own / name.lower()) for name in ("SETTINGS", "WORKSPACES")} | {"JUPYTER_CONFIG_DIR": str(own)}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
-               f"--ServerApp.root_dir={simulated_run.parent}", "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-               "--expose-app-in-browser"]
+               f"--ServerApp.root_dir={simulated_run.parent}", "--expose-app-in-browser"]
     with open(own / "log.txt", "w") as log, subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | places) as server:
         address = f"http://127.0.0.1:{port}"
 
@@ -232,7 +234,8 @@ def lab(simulated_run, tmp_path_factory, browser):
             browser.set_window_size(1366, height)
             browser.get(f"{address}/doc/tree/{path.relative_to(simulated_run.parent)}")
             until(lambda: browser.execute_script("return window.jupyterapp?.shell?.currentWidget?.context?.isReady === true"), 60)
-            until(lambda: browser.find_elements("css selector", ".jp-Notebook .jp-Cell"), 30)
+            until(lambda: browser.execute_script("return document.querySelectorAll('.jp-Notebook .jp-Cell:not(.jp-Cell-Placeholder)').length"
+                                                 " === window.jupyterapp.shell.currentWidget.content.widgets.length"), 60)
             return browser
 
         yield open_notebook
@@ -318,13 +321,15 @@ def test_in_jupyterlab_a_clip_is_explained_when_asked(live_05):
     until(lambda: page.pixels() != plain)
 
 
-def test_jupyterlab_in_the_dark(live_05):
+def test_jupyterlab_in_the_dark(simulated_run, live_05):
     page = Page(live_05)
+    page.click_cell(*wrong_cell(simulated_run)[:2])
     command(live_05, "apputils:change-theme", theme="JupyterLab Dark")
     until(lambda: page.run("return root.host.classList.contains('dark')"), 30)
     until(lambda: max(map(int, re.findall(r"\d+", page.run("return getComputedStyle(root.host).backgroundColor"))[:3])) < 60)
+    until(lambda: not live_05.find_elements("id", "jupyterlab-splash"), 30)
     live_05.execute_script("document.querySelector('.mbnb').scrollIntoView()")
-    page.pixels()
+    until(lambda: page.coloured() > 100)
     live_05.save_screenshot(SCREENSHOTS / "explorer_dark.png")
     command(live_05, "apputils:change-theme", theme="JupyterLab Light")
     until(lambda: not page.run("return root.host.classList.contains('dark')"), 30)
@@ -334,7 +339,6 @@ def test_an_executed_notebook_shows_its_explorer_and_an_untrusted_one_a_picture(
     path = simulated_run / "notebooks" / NOTEBOOKS[4].name
     browser = lab(path)
     until(lambda: browser.find_elements("css selector", ".jp-OutputArea"), 30)
-    browser.execute_script("document.querySelector('.jp-WindowedPanel-outer')?.scrollTo(0, 900)")
     until(lambda: browser.find_elements("css selector", ".mbnb"), 30)
     page = Page(browser)
     true, predicted, clip = wrong_cell(simulated_run)
@@ -357,9 +361,12 @@ def test_an_executed_notebook_shows_its_explorer_and_an_untrusted_one_a_picture(
 
 @pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
 def test_every_executed_notebook_reads_on_a_laptop_screen(simulated_run, lab, name):
-    browser = lab(simulated_run / "notebooks" / f"{name}.ipynb", height=6000)
-    until(lambda: browser.find_elements("css selector", ".jp-OutputArea-output"), 30)
-    until(lambda: not browser.execute_script("return [...document.images].some(image => !image.complete)"), 30)
+    browser = lab(simulated_run / "notebooks" / f"{name}.ipynb")
+    tall = browser.execute_script("""
+        const cells = [...document.querySelectorAll('.jp-Notebook .jp-Cell')]
+        return cells.at(-1).getBoundingClientRect().bottom - cells[0].getBoundingClientRect().top""")
+    browser.set_window_size(1366, min(tall + 400, 16_000))
+    until(lambda: not browser.execute_script("return [...document.images].some(image => !image.complete) || document.body.innerText.includes('Loading widget')"), 30)
     browser.save_screenshot(SCREENSHOTS / f"{name}.png")
     wide = browser.execute_script("""
         return [...document.querySelectorAll('.jp-OutputArea-output img, .jp-OutputArea-output .mbnb')].filter(

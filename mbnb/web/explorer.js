@@ -1,5 +1,6 @@
 // The error explorer: from a cell of the confusion matrix, a class or a point of the map to the moving people in it.
 
+const BESIDE = 1080, DETAIL = 440 // pixels from which on the chosen clips stand beside the matrix, and what they have at least
 const EXPLORER_STYLE = `
 :host { --paper: #f4f5f7; --ink: #0b2a4a; --narrowest: 200px; } :host(.dark) { --paper: #22262c; --ink: #9fd3ff; }
 .bar { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; padding: 6px 2px; }
@@ -7,7 +8,7 @@ const EXPLORER_STYLE = `
 .tabs button { border-width: 0 0 2px; border-radius: 0; background: none; border-color: transparent; padding: 5px 10px; }
 .tabs button[aria-selected=true] { border-color: var(--right); font-weight: 600; }
 .panels { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px 20px; align-items: start; }
-@container (min-width: 1080px) { .panels { grid-template-columns: auto minmax(420px, 1fr); } }
+@container (min-width: ${BESIDE}px) { .panels { grid-template-columns: auto minmax(${DETAIL}px, 1fr); } }
 canvas.matrix { width: auto; cursor: default; max-width: none; }
 .scroll { overflow-x: auto; max-width: 100%; }
 .status { color: var(--faint); min-height: 20px; padding: 2px 0; }
@@ -30,7 +31,7 @@ button.plain { border: 0; background: none; padding: 0; color: var(--left); text
 .classes td { font-variant-numeric: tabular-nums; } .classes tr:hover td { background: var(--raised); }
 .tall { max-height: 640px; overflow: auto; }
 .mapped { position: relative; } canvas.map { width: min(100%, 680px); height: 520px; border: 1px solid var(--line); cursor: crosshair; }
-@container (min-width: 1080px) { canvas.map { width: 620px; } }
+@container (min-width: ${BESIDE}px) { canvas.map { width: 620px; } }
 .peek { position: absolute; left: 6px; bottom: 6px; width: 150px; background: var(--back); border: 1px solid var(--line); pointer-events: none; }
 .legend { display: flex; flex-wrap: wrap; gap: 1px 10px; max-width: 680px; font-size: 12px; } .legend i { display: inline-block; width: 9px; height: 9px; margin-right: 3px; border-radius: 2px; }
 input.number { width: 62px; }
@@ -100,7 +101,7 @@ async function mountExplorer(host, model) {
     make('button', { type: 'button', textContent: 'reset', onclick: () => { Object.assign(state, everything); fillFilters(); refresh() } }), count)
 
   // ---- what was chosen
-  const stage = createStage(root, data.scene, { height: 230 }), heading = make('h3'), extra = make('div'), pager = make('div', { className: 'bar' })
+  const stage = createStage(root, data.scene, { height: 230, controlsFirst: true }), heading = make('h3'), extra = make('div'), pager = make('div', { className: 'bar' })
   const detail = make('section', { className: 'detail', ariaLabel: 'chosen clips' })
   let page = 0
 
@@ -268,6 +269,8 @@ async function mountExplorer(host, model) {
   }
   fillFilters()
   fillReview()
+  let width = 0
+  new ResizeObserver(() => { if (width !== root.host.clientWidth) { width = root.host.clientWidth; panels[state.tab].refresh() } }).observe(root.host)
   root.append(make('datalist', { id: 'presets' }, ...PRESETS.map(value => make('option', { value }))), filters,
     make('div', { className: 'tabs', role: 'tablist' }, ...Object.values(tabs)), make('div', { className: 'panels' }, panel, detail))
   detail.replaceChildren(make('div', { className: 'empty', textContent: 'Choose a cell, a class or a point: its clips move here.' }))

@@ -31,8 +31,10 @@ function matrixPanel(root, store, state, chosen) {
     // A block shows its own classes and whatever else they are taken for.
     columns = state.block === '' ? all : all.filter(j => regions[j] === +state.block || rows.some(i => counts[i][j]))
     cursor = [Math.min(cursor[0], rows.length - 1), Math.min(cursor[1], columns.length - 1)]
-    const size = Math.max(11, Math.min(34, Math.floor(560 / Math.max(rows.length, columns.length))))
-    box = { size, left: 26 + Math.min(210, 5.6 * Math.max(...rows.map(i => title(i).length))), top: 34 }
+    const left = 18 + Math.min(210, 5.6 * Math.max(...rows.map(i => title(i).length)))
+    const width = root.host.clientWidth, room = (width < BESIDE ? width : width - DETAIL - 24) - left - 4
+    box = { size: Math.max(9, Math.min(34, Math.floor(620 / rows.length), Math.floor(room / columns.length))), left, top: 34 }
+    const { size } = box
     canvas.style.width = box.left + size * columns.length + 2 + 'px'
     canvas.style.height = box.top + size * rows.length + 2 + 'px'
     draw()

@@ -11,16 +11,15 @@ const STYLE = `
   --heat0: #4a4f57; --heat1: #ff8ad8; --good: #35c79b; --bad: #ff9d5c; }
 * { box-sizing: border-box; }
 .stage { display: grid; gap: 4px; grid-template-columns: repeat(auto-fit, minmax(max(var(--narrowest, 170px), 24%), 1fr)); } /* at most four in a row */
-figure { margin: 0; min-width: 0; display: flex; flex-direction: column; justify-content: flex-end; }
-figure > .under { flex: 1; }
+figure { margin: 0; min-width: 0; }
 figcaption:empty { display: none; }
-figcaption { max-height: 36px; line-height: 18px; padding: 0 4px; text-align: center; overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
+figcaption { height: 36px; line-height: 18px; padding: 0 4px; text-align: center; overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
 .views { display: flex; }
 .views > * { flex: 1 1 0; min-width: 0; }
 canvas { display: block; width: 100%; cursor: grab; touch-action: none; }
 canvas:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible { outline: 2px solid var(--left); outline-offset: 1px; }
 img { object-fit: contain; }
-.strip { height: 8px; cursor: pointer; }
+.strip { height: 8px; } canvas.strip { cursor: pointer; }
 .clock { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: center; min-height: 36px; padding: 2px 8px; white-space: nowrap; }
 button, select, input { font: inherit; color: var(--text); background: var(--raised); border: 1px solid var(--line); border-radius: 5px; }
 button { padding: 3px 9px; cursor: pointer; }
@@ -99,6 +98,10 @@ function mix(from, to, share) {
 // A canvas whose pixels are the screen's; `draw(pen, width, height)` works in CSS pixels.
 function onCanvas(canvas, draw) {
   const ratio = devicePixelRatio, w = canvas.clientWidth, h = canvas.clientHeight
+  if (!w) { // hidden, as JupyterLab does for a moment when its theme changes
+    if (canvas.isConnected) setTimeout(() => onCanvas(canvas, draw), 250)
+    return
+  }
   if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(h * ratio)) {
     canvas.width = Math.round(w * ratio)
     canvas.height = Math.round(h * ratio)
@@ -111,7 +114,7 @@ function onCanvas(canvas, draw) {
 
 // Some clips side by side with one set of controls. `show(clips)` replaces them: {title, points, length, centre}, and where there are
 // any `weights` of joints and `moments` of frames (0 to 255), `marked` joints, `pictures` (addresses of video frames), `below` (a node).
-function createStage(root, scene, { height, autoplay = false, bare = false } = {}) {
+function createStage(root, scene, { height, autoplay = false, bare = false, controlsFirst = false } = {}) {
   const joints = scene.joints.length, thin = Math.sqrt(17 / Math.max(joints, 17))
   const stage = make('div', { className: 'stage' })
   const play = make('button', { className: 'play', type: 'button' })
@@ -129,7 +132,7 @@ function createStage(root, scene, { height, autoplay = false, bare = false } = {
     make('label', { title: 'the first frame in grey' }, ghost, 'ghost'), heatLabel)
   const hintLine = make('div', { className: 'hint' }, make('span', { className: 'left', textContent: '●' }), ' left ',
     make('span', { className: 'right', textContent: '●' }), ' right \u00a0 ', where)
-  const element = make('div', {}, stage, ...(bare ? [] : [clock, hintLine]))
+  const element = make('div', {}, ...(bare ? [stage] : controlsFirst ? [clock, stage, hintLine] : [stage, clock, hintLine]))
   let clips = [], length = 1, wide = 0.05, tall = 0.05, reach = 0.05
   let position = 0, playing = autoplay, before = 0, pending = 0, yaw, pitch, zoom, hover = null
 
@@ -263,7 +266,7 @@ function createStage(root, scene, { height, autoplay = false, bare = false } = {
         clip.strip = make('canvas', { className: 'strip', title: 'how much each frame speaks for the prediction; click goes there' })
         clip.strip.onclick = event => { setPlaying(false); position = Math.min(length - 1, event.offsetX / clip.strip.clientWidth * length) }
         clip.figure.append(clip.strip)
-      }
+      } else if (shown.some(other => other.moments)) clip.figure.append(make('div', { className: 'strip' }))
       if (clip.below) clip.figure.append(clip.below)
       listen(clip, index)
       return clip
