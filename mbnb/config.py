@@ -50,7 +50,7 @@ class Config:
     outputs: str = "outputs"
     data_root: str = ""  # a folder in the layout of data/README.md; empty: simulated people
     checkpoint: str = ""  # evaluate this file instead of the run's own checkpoint
-    videos: str = ""  # 02: a folder of videos; empty: short videos made from a sample portrait
+    videos: str = ""  # 02: a folder of videos, empty: short videos made from a sample portrait; 05: where clips' videos lie, by name
     video_labels: str = ""  # 02: a file with `name id` a line; empty: the videos become an unlabelled test split
     video_person: str = ""  # 02: regular expression for the person at the beginning of a video's name; empty: a person a video
     # What the data mean.

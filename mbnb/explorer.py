@@ -20,14 +20,16 @@ from mbnb.checkpoints import load_trained
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
 from mbnb.config import Config
+from mbnb.conversion import ENDINGS
 from mbnb.dataset import DataSet
 from mbnb.embedding import embed, neighbours, project
 from mbnb.evaluation import Evaluation, find_checkpoint
 from mbnb.figures import confusion_matrix
-from mbnb.files import replacing, write_text
+from mbnb.files import ROOT, replacing, write_text
 from mbnb.metrics import f1_intervals
 from mbnb.review import Notes, read_review, write_relabelled, write_review
 from mbnb.transforms import speeds
+from mbnb.video import thumbnails
 from mbnb.views import View, fragment, pack_poses, page_script, png, script
 
 MOST_FRAMES = 400_000  # of all clips together; beyond them only every second frame is shown, or every third, …
@@ -59,7 +61,7 @@ class Explorer(View):
         return fragment(self.mount, data=self.data, poses=self.poses, notes=self.notes, view={})
 
     def _answer(self, message: dict[str, Any]) -> None:
-        """What the page asks for: keep a note, write label files, explain a clip."""
+        """What the page asks for: keep a note, write label files, explain a clip, show its video."""
         clips, config = self.evaluation.clips, self.config
         if message["kind"] == "note":
             notes: Notes = read_review(config, self.people.classes)  # somebody may have written in the meantime
@@ -77,6 +79,10 @@ class Explorer(View):
         elif message["kind"] == "explain":
             found = explain_clips(config, self.people, self.evaluation, np.array([message["clip"]]))
             self.send({"kind": "explained", "clip": message["clip"], "importance": _importance(found)[message["clip"]]})
+        elif message["kind"] == "video":
+            name = clips.names[message["clip"]]
+            paths = [path for path in (ROOT / config.videos).rglob("*") if path.stem == name and path.suffix.lower() in ENDINGS]
+            self.send({"kind": "pictures", "clip": message["clip"], "pictures": thumbnails(paths[0]) if paths else []})
 
 
 def explore(config: Config, data: DataSet, evaluation: Evaluation, importance: Importance | None = None, against: tuple[str, Evaluation] | None = None,
@@ -92,7 +98,7 @@ def explore(config: Config, data: DataSet, evaluation: Evaluation, importance: I
         extra, more = _mapped(config, data, evaluation)
     store, poses = _store(evaluation, data, config, np.arange(len(clips)), extra)
     store |= more | {"order": {"region": list(data.classes.by_region), "cluster": _clustered(evaluation)}, "cards": class_cards(evaluation, config),
-                     "model": has_model(config), "importance": _importance(importance, evaluation) if importance else {}}
+                     "model": has_model(config), "videos": bool(config.videos), "importance": _importance(importance, evaluation) if importance else {}}
     if against:
         name, other = against
         store["against"] = {"name": name, "predicted": other.predictions[evaluation.places_in(other)].tolist()}

@@ -393,12 +393,12 @@ def curves(history: pd.DataFrame, regions: pd.DataFrame | None = None) -> Figure
                 axis.plot(history["epoch"], history[column.format(key)], **line | ({} if len(history) < 20 else {"marker": ""}), label=label)
         axis.set_visible(len(axis.lines) > 0)
     for axis in axes.flat[:3]:
-        axis.set_ylim(0, 1.05 * axis.dataLim.y1 if axis is axes[0, 0] else 1)
+        axis.set_ylim(0, 1.05 * _highest(axis) if axis is axes[0, 0] else 1)
     figure.legend(handles=axes[0, 0].lines, loc="outside upper center", ncols=2, handlelength=2.4)
     for axis in (axes[1, 0], axes[1, 2]):
         if axis.lines:
             _legend_above_lines(axis)
-    axes[1, 1].set_ylim(0, 1.05 * axes[1, 1].dataLim.y1 if axes[1, 1].lines else 1)
+    axes[1, 1].set_ylim(0, 1.05 * _highest(axes[1, 1]))
     axes[1, 0].yaxis.set_major_formatter(StrMethodFormatter("{x:.2g}"))
     _region_curves(axes[2], history, regions)
     for axis in [*axes.flat[:7], axes[2, 1]]:
@@ -440,9 +440,15 @@ def _region_curves(axes: Sequence[Axes], history: pd.DataFrame, regions: pd.Data
     axes[1].set_xlabel("epoch")
 
 
+def _highest(axis: Axes) -> float:
+    """The greatest value drawn; 1 where there is none."""
+    top = axis.dataLim.y1
+    return top if 0 < top < math.inf else 1.0
+
+
 def _legend_above_lines(axis: Axes) -> None:
     """A legend in room of its own: lines may go anywhere below."""
-    axis.set_ylim(0, 1.5 * max(axis.dataLim.y1, 1e-12))
+    axis.set_ylim(0, 1.5 * _highest(axis))
     axis.legend(handlelength=2.4, loc="upper right")
 
 

@@ -4,9 +4,11 @@ PyAV decodes, MediaPipe's Pose finds 33 landmarks in metres in each frame, and H
 What is stored is raw: `mbnb.transforms.smooth` is for reading. Nothing leaves this machine: MediaPipe's weights come with its wheel.
 """
 
+import base64
 import contextlib
 import hashlib
 import importlib
+import io
 import itertools
 import os
 import warnings
@@ -17,6 +19,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from mbnb.files import InputError, replacing
 from mbnb.skeleton import MEDIAPIPE33, load_skeleton, to_h36m
@@ -114,6 +117,19 @@ def read_video(path: Path, fps: float = FPS) -> Video:
         elif head and isinstance(error, av.error.EOFError):
             fault = "ends before its first frame: the video stream holds no frames"
         raise InputError(f"{path}: {fault} ({error.strerror})") from error
+
+
+def thumbnails(path: Path, fps: float = 10.0, height: int = 240) -> list[str]:
+    """Frames of a video, `fps` a second and `height` pixels high, as addresses that hold the pictures themselves (JPEG), for `animation.player`.
+
+    Raises InputError as `read_video` does.
+    """
+    addresses = []
+    for _, frame in read_video(path, fps):
+        picture, file = Image.fromarray(frame), io.BytesIO()
+        picture.resize((round(picture.width * height / picture.height), height)).save(file, "JPEG", quality=70)
+        addresses.append(f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}")
+    return addresses
 
 
 class Landmarks(NamedTuple):

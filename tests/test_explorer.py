@@ -1,6 +1,8 @@
 """The error explorer: what it knows, what a click shows, and what a note becomes."""
 
+import base64
 import dataclasses
+import io
 import json
 import re
 
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import until
+from PIL import Image
 from test_animation import HOSTILE, poses_of
 
 from mbnb import dataset, review
@@ -18,6 +21,7 @@ from mbnb.evaluation import Evaluation, evaluate, load_other
 from mbnb.explorer import explain_clips, explore, write_class_pages, write_explorer
 from mbnb.files import InputError
 from mbnb.metrics import f1_intervals
+from mbnb.portrait import sample_videos
 from mbnb.training import train
 from mbnb.views import page_script
 
@@ -152,6 +156,20 @@ def test_notes_are_kept_in_the_run_and_become_labels(guessed):
     before = dict(zip(evaluation.clips.names, map(str, evaluation.clips.labels)))
     assert path.name == "test_labels.txt" and str(path) in answers[-1]["text"]
     assert labels == before | {second: "7"}
+
+
+def test_the_video_of_a_clip_stands_beside_it_when_asked(guessed, tmp_path):
+    config, data, evaluation = guessed
+    for source in sample_videos(tmp_path / "videos", seconds=0.5):
+        source.path.rename(source.path.with_stem(evaluation.clips.names[2]))
+    errors, answers = explore(dataclasses.replace(config, videos=str(tmp_path / "videos")), data, evaluation), []
+    errors.send = answers.append
+    for clip in (2, 3):
+        errors._handle_custom_msg({"kind": "video", "clip": clip}, [])
+    assert errors.data["videos"] and answers[1] == {"kind": "pictures", "clip": 3, "pictures": []}
+    assert len(answers[0]["pictures"]) in (5, 6)  # ten a second
+    kind, _, content = answers[0]["pictures"][0].partition(",")
+    assert kind == "data:image/jpeg;base64" and Image.open(io.BytesIO(base64.b64decode(content))).height == 240
 
 
 def test_better_labels_of_held_out_people_go_back_to_the_split_that_is_stored(trained):

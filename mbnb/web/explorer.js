@@ -162,6 +162,10 @@ async function mountExplorer(host, model) {
       event.target.textContent = 'asking …'
       model.send({ kind: 'explain', clip: i })
     } }))
+    if (live && data.videos && !data.pictures?.[i]) node.append(' ', make('button', { className: 'plain video', type: 'button', textContent: 'video', onclick: event => {
+      event.target.disabled = true
+      model.send({ kind: 'video', clip: i })
+    } }))
     const kept = notes[clips.name[i]] ?? {}
     const note = make('input', { className: 'note', value: kept.note ?? '', placeholder: 'note', ariaLabel: 'note on ' + clips.name[i] })
     note.setAttribute('list', 'presets')
@@ -199,8 +203,9 @@ async function mountExplorer(host, model) {
       shownIn.className = answer.problem ? 'unsaved' : 'saved'
       shownIn.textContent = answer.problem || 'saved in review.csv'
     } else if (answer.kind === 'relabelled') told.textContent = answer.text
-    else if (answer.kind === 'explained') {
-      data.importance = { ...data.importance, [answer.clip]: answer.importance }
+    else if (answer.kind === 'explained' || answer.kind === 'pictures') {
+      const key = answer.kind === 'explained' ? 'importance' : 'pictures'
+      data[key] = { ...data[key], [answer.clip]: answer[key] }
       if (state.cell) openCell(...state.cell, page)
       else if (state.clip != null) openClip(state.clip)
     }
