@@ -23,7 +23,7 @@ from mbnb.views import View, pack_poses, png
 
 H36M = load_skeleton()
 VIEW = (25.0, 8.0)
-COLORS = {"left": "#0072b2", "right": "#d55e00", "middle": "#777777"}
+COLORS = {"left": "#0072b2", "right": "#e69f00", "middle": "#777777"}
 GHOST, MARK = "#d4d4d4", "#009e73"
 STILLS = 4  # clips of a player that its still picture shows
 

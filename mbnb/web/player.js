@@ -4,7 +4,7 @@
 const STYLE = `
 :host { display: block; container-type: inline-size; color-scheme: light; color: var(--text); background: var(--back); font: 13px/1.4 system-ui, sans-serif;
   --back: var(--jp-layout-color0, #fff); --raised: var(--jp-layout-color1, #f7f7f8); --line: var(--jp-border-color2, #ccc);
-  --text: var(--jp-ui-font-color0, #222); --faint: #666; --left: #0072b2; --right: #d55e00; --middle: #777; --ghost: #d4d4d4; --mark: #009e73;
+  --text: var(--jp-ui-font-color0, #222); --faint: #666; --left: #0072b2; --right: #e69f00; --middle: #777; --ghost: #d4d4d4; --mark: #009e73;
   --heat0: #cfd3d8; --heat1: #7a0177; --good: #00795a; --bad: #b34700; }
 :host(.dark) { color-scheme: dark; --back: var(--jp-layout-color0, #17191d); --raised: var(--jp-layout-color1, #24272c); --line: var(--jp-border-color2, #555);
   --text: var(--jp-ui-font-color0, #eee); --faint: #aaa; --left: #56b4e9; --right: #e69f00; --middle: #b0b0b0; --ghost: #44484f; --mark: #00c896;
