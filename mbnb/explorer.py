@@ -25,7 +25,7 @@ from mbnb.dataset import DataSet
 from mbnb.embedding import embed, neighbours, project
 from mbnb.evaluation import Evaluation, find_checkpoint
 from mbnb.figures import confusion_matrix
-from mbnb.files import ROOT, replacing, write_text
+from mbnb.files import ROOT, InputError, replacing, write_text
 from mbnb.metrics import f1_intervals
 from mbnb.review import Notes, read_review, write_relabelled, write_review
 from mbnb.transforms import speeds
@@ -64,21 +64,22 @@ class Explorer(View):
         """What the page asks for: keep a note, write label files, explain a clip, show its video."""
         clips, config = self.evaluation.clips, self.config
         if message["kind"] == "note":
-            notes: Notes = read_review(config, self.people.classes)  # somebody may have written in the meantime
-            notes.pop(name := clips.names[message["clip"]], None)
-            notes |= {name: {key: message[key] for key in ("note", "label")}} if message["note"] or message["label"] else {}
+            name, problem = clips.names[message["clip"]], ""
             try:
+                notes: Notes = read_review(config, self.people.classes)  # somebody may have written in the meantime
+                notes.pop(name, None)
+                notes |= {name: {key: message[key] for key in ("note", "label")}} if message["note"] or message["label"] else {}
                 write_review(config, notes)
-            except OSError as error:
-                return self.send({"kind": "saved", "ask": message["ask"], "problem": f"not saved: {error}"})
-            self.notes = notes
-            self.send({"kind": "saved", "ask": message["ask"]})
+                self.notes = notes
+            except (OSError, InputError) as error:
+                problem = f"not saved: {error}"
+            self.send({"kind": "saved", "ask": message["ask"], "problem": problem})
         elif message["kind"] == "relabel":
             written = write_relabelled(config, self.notes)
             self.send({"kind": "relabelled", "text": f"written: {', '.join(map(str, written))}"})
         elif message["kind"] == "explain":
             found = explain_clips(config, self.people, self.evaluation, np.array([message["clip"]]))
-            self.send({"kind": "explained", "clip": message["clip"], "importance": _importance(found)[message["clip"]]})
+            self.send({"kind": "explained", "clip": message["clip"], "importance": _importance(found, self.data["every"])[message["clip"]]})
         elif message["kind"] == "video":
             name = clips.names[message["clip"]]
             paths = [path for path in (ROOT / config.videos).rglob("*") if path.stem == name and path.suffix.lower() in ENDINGS]
@@ -98,13 +99,14 @@ def explore(config: Config, data: DataSet, evaluation: Evaluation, importance: I
         extra, more = _mapped(config, data, evaluation)
     store, poses = _store(evaluation, data, config, np.arange(len(clips)), extra)
     store |= more | {"order": {"region": list(data.classes.by_region), "cluster": _clustered(evaluation)}, "cards": class_cards(evaluation, config),
-                     "model": has_model(config), "videos": bool(config.videos), "importance": _importance(importance, evaluation) if importance else {}}
+                     "model": has_model(config), "videos": bool(config.videos), "importance": _importance(importance, store["every"]) if importance else {}}
     if against:
         name, other = against
         store["against"] = {"name": name, "predicted": other.predictions[evaluation.places_in(other)].tolist()}
-    kept = config.run_dir / "explorer.json"
+    kept, predicted = config.run_dir / "explorer.json", config.run_dir / "predictions.csv"
+    same = kept.exists() and predicted.exists() and kept.stat().st_mtime > predicted.stat().st_mtime  # else it shows another evaluation
     return Explorer(config, data, evaluation, data=store, poses=poses, notes=read_review(config, data.classes),
-                    view=json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {})
+                    view=json.loads(kept.read_text(encoding="utf-8")) if same else {})
 
 
 def has_model(config: Config) -> bool:
@@ -195,7 +197,7 @@ def write_class_pages(config: Config, data: DataSet, evaluation: Evaluation, imp
                 continue
             store, poses = _store(evaluation, data, config, np.array(chosen, int))
             here = {key: chosen.index(card[key]) for key in CARD_CLIPS if key in card}
-            weights = _importance(importance, evaluation) if importance else {}
+            weights = _importance(importance, store["every"]) if importance else {}
             store |= {"cards": {i: card | here}, "card": i, "importance": {k: weights[place] for k, place in enumerate(chosen) if place in weights}}
             page = kinds.render(about, title=data.classes.titles[i], view=fragment("mountCard", data=store, poses=poses),
                                 script=page_script(Explorer.scripts, "mountCard"))
@@ -224,13 +226,12 @@ def _store(evaluation: Evaluation, data: DataSet, config: Config, which: np.ndar
     none: list[list] = [[]] * len(extra or [])
     about |= {"name": [clips.names[i] for i in which] + list(extra.names if extra else []), "person": [people.index(name) for name in subjects],
               "label": clips.labels[which].tolist() + (extra.labels.tolist() if extra else []), "top": likeliest.tolist() + none, "p": sure.round(4).tolist() + none}
-    return {"scene": scene_of(data.skeleton, config.fps / every), "clips": about, "scored": len(which), "people": people,
+    return {"scene": scene_of(data.skeleton, config.fps / every), "every": every, "clips": about, "scored": len(which), "people": people,
             "classes": {"codes": classes.codes, "names": classes.names, "regions": classes.region_ids, "region_names": classes.region_names}}, poses
 
 
-def _importance(found: Importance, evaluation: Evaluation | None = None) -> dict[int, dict[str, list[int]]]:
-    """By clip, what the player colours: joints and frames, the most important of each 255."""
-    every = max(1, -(-int(evaluation.clips.lengths.sum()) // MOST_FRAMES)) if evaluation else 1
+def _importance(found: Importance, every: int) -> dict[int, dict[str, list[int]]]:
+    """By clip, what the player colours: joints and `every`-th frames, the most important of each 255."""
     return {int(i): {"joints": as_bytes(joints / max(joints.max(), 1e-9)), "frames": as_bytes(frames[::every] / max(frames.max(), 1e-9))}
             for i, joints, frames in zip(found.indices, found.joints, found.frames)}
 

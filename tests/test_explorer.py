@@ -126,6 +126,14 @@ def test_a_run_with_a_model_gets_a_map_and_neighbours_of_training(trained):
     assert all(len(one["frames"]) == evaluation.clips.lengths[i] for i, one in store["importance"].items())
 
 
+def test_many_frames_are_thinned_and_importance_with_them(trained, monkeypatch):
+    config, data, evaluation = trained
+    monkeypatch.setattr("mbnb.explorer.MOST_FRAMES", int(evaluation.clips.lengths.sum()) // 2)
+    store = explore(config, data, evaluation, explain_clips(config, data, evaluation)).data
+    assert store["every"] > 2 and store["scene"]["fps"] == pytest.approx(30 / store["every"])
+    assert all(len(one["frames"]) == store["clips"]["length"][i] for i, one in store["importance"].items())
+
+
 def test_neighbours_are_the_nearest_and_maps_keep_them_together():
     rng = np.random.default_rng(0)
     centres = np.linalg.qr(rng.normal(size=(16, 16)))[0][:4]

@@ -31,7 +31,9 @@ function matrixPanel(root, store, state, chosen) {
     // A block shows its own classes and whatever else they are taken for.
     columns = state.block === '' ? all : all.filter(j => regions[j] === +state.block || rows.some(i => counts[i][j]))
     cursor = [Math.min(cursor[0], rows.length - 1), Math.min(cursor[1], columns.length - 1)]
-    const left = 18 + Math.min(210, 5.6 * Math.max(...rows.map(i => title(i).length)))
+    const pen = canvas.getContext('2d')
+    pen.font = `600 ${rows.length > 30 ? 11 : 12}px sans-serif`
+    const left = 12 + Math.max(...rows.map(i => pen.measureText(title(i)).width))
     const width = root.host.clientWidth, room = (width < BESIDE ? width : width - DETAIL - 24) - left - 4
     box = { size: Math.max(9, Math.min(34, Math.floor(620 / rows.length), Math.floor(room / columns.length))), left, top: 34 }
     const { size } = box

@@ -98,7 +98,7 @@ function mix(from, to, share) {
 // A canvas whose pixels are the screen's; `draw(pen, width, height)` works in CSS pixels.
 function onCanvas(canvas, draw) {
   const ratio = devicePixelRatio, w = canvas.clientWidth, h = canvas.clientHeight
-  if (!w) { // hidden, as JupyterLab does for a moment when its theme changes
+  if (!w) { // hidden for now
     if (canvas.isConnected) setTimeout(() => onCanvas(canvas, draw), 250)
     return
   }
@@ -217,7 +217,11 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
 
   function drawAll(now) {
     pending = 0
-    if (!element.isConnected) { before = 0; return }
+    if (!stage.clientWidth) { // not there, or hidden, as JupyterLab does for a moment when its theme changes
+      before = 0
+      if (element.isConnected) setTimeout(touch, 250)
+      return
+    }
     if (playing) {
       position += before ? Math.min(now - before, 500) / 1000 * scene.fps * speed.value : 0
       before = now
