@@ -71,7 +71,7 @@ CAPTIONS = {
     "confidence": "How far confidence can be trusted, and errors over the share of clips that are answered, the most confident first.",
     "ablation": "What each part of the recipe is worth on people left out of train; bars are 95 % intervals from resampling people.",
     "right_by_region": "Top-1 on the clips of each body region.",
-    "attribution": "What predictions of each body region rest on: mean importance of groups of joints.",
+    "attribution": "What predictions of each body region rest on: shares of what they lose without each part of the body.",
     "deletion": "What is left of the prediction when the most important parts of clips are taken away, and when parts drawn by chance are.",
     "changes": "Clips that were gained and lost.",
     "motion_of_errors": "How much moves in right and in confused clips: mean speed over all joints. Boxes hold the middle half of the clips.",

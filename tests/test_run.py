@@ -293,6 +293,8 @@ def test_in_jupyterlab_a_clip_is_explained_when_asked(live_05):
     plain = page.pixels()
     page.run("root.querySelector('section.detail input.heat').click()")
     until(lambda: page.pixels() != plain)
+    page.run("root.querySelector('section.detail input.heat').click()")  # sides have their colours again in what follows
+    until(lambda: page.pixels() == plain)
 
 
 def test_jupyterlab_in_the_dark(simulated_run, live_05):

@@ -76,7 +76,7 @@ async function mountExplorer(host, model) {
   // ---- filters
   const fits = i => {
     const seconds = clips.length[i] / data.scene.fps, sure = 100 * store.confidence(i)
-    return (state.person === '' || clips.person[i] === +state.person) && (state.region === '' || classes.regions[clips.label[i]] === +state.region)
+    return (state.person === '' || people[clips.person[i]] === state.person) && (state.region === '' || classes.regions[clips.label[i]] === +state.region)
       && sure >= state.low && sure <= state.high && seconds >= state.shortest && (!state.longest || seconds <= state.longest) && OUTCOMES[state.outcome][1](i)
   }
   const OUTCOMES = { '': ['right and wrong', () => true], wrong: ['wrong', store.wrong], right: ['right', i => !store.wrong(i)], noted: ['with a note', i => clips.name[i] in notes] }
@@ -85,15 +85,20 @@ async function mountExplorer(host, model) {
     OUTCOMES.gained = [`right here, wrong in ${data.against.name}`, i => !store.wrong(i) && !before(i)]
     OUTCOMES.lost = [`wrong here, right in ${data.against.name}`, i => store.wrong(i) && before(i)]
   }
+  // A view that was saved may belong to a page with other choices.
+  if (!(state.outcome in OUTCOMES)) state.outcome = ''
+  if (state.clip >= clips.name.length) state.clip = null
+  if (data.map && !(state.projection in data.map)) state.projection = Object.keys(data.map)[0]
+  state.person = state.person === '' || !people.includes(state.person) ? '' : state.person
   store.shown = () => Array.from({ length: scored }, (_, i) => i).filter(fits)
   const number = (key, title, max) => make('input', { className: 'number', type: 'number', min: 0, max, step: 'any', value: state[key] || (key === 'high' ? 100 : key === 'low' ? 0 : ''),
-    title, ariaLabel: title, onchange: event => { state[key] = +event.target.value; refresh() } })
+    title, ariaLabel: title, onchange: event => { state[key] = event.target.value === '' ? everything[key] : +event.target.value; refresh() } })
   const pick = (key, options, title) => make('select', { title, ariaLabel: title, className: 'filter-' + key, onchange: event => { state[key] = event.target.value; refresh() } },
     ...options.map(([value, text]) => make('option', { value, textContent: text, selected: value === String(state[key]) })))
   const scoredPeople = [...new Set(clips.person.slice(0, scored))].sort((a, b) => people[a].localeCompare(people[b]))
   const count = make('span', { className: 'count', ariaLive: 'polite' }), filters = make('div', { className: 'bar' })
   const fillFilters = () => filters.replaceChildren(
-    make('label', {}, 'person', pick('person', [['', 'all'], ...scoredPeople.map(k => [String(k), people[k]])], 'person')),
+    make('label', {}, 'person', pick('person', [['', 'all'], ...scoredPeople.map(k => [people[k], people[k]])], 'person')),
     make('label', {}, 'region', pick('region', [['', 'all'], ...classes.region_names.map((name, k) => [String(k), name])], 'true body region')),
     make('label', {}, 'clips', pick('outcome', Object.entries(OUTCOMES).map(([key, [text]]) => [key, text]), 'which clips')),
     make('label', {}, 'confidence', number('low', 'lowest confidence, %', 100), '–', number('high', 'highest confidence, %', 100), '%'),
@@ -156,7 +161,7 @@ async function mountExplorer(host, model) {
     const before = data.against && i < scored ? ` · ${data.against.name}: ${classes.codes[data.against.predicted[i]]}` : ''
     node.append(make('div', { className: 'about', textContent: `${clips.name[i]} · person ${people[clips.person[i]]} · ${(clips.length[i] / data.scene.fps).toFixed(1)} s${before}` }))
     if (i >= scored) return node
-    if (data.neighbours && state.clip !== i) node.append(make('button', { className: 'plain near', type: 'button', textContent: 'nearest in training', onclick: () => openClip(i) }))
+    if (data.neighbours?.[i]?.length && state.clip !== i) node.append(make('button', { className: 'plain near', type: 'button', textContent: 'nearest in training', onclick: () => openClip(i) }))
     if (live && data.model && !data.importance?.[i]) node.append(' ', make('button', { className: 'plain why', type: 'button', textContent: 'why?', onclick: event => {
       event.target.disabled = true
       event.target.textContent = 'asking …'
@@ -193,7 +198,7 @@ async function mountExplorer(host, model) {
     setTimeout(() => {
       if (!waiting.has(ask)) return
       shownIn.className = 'unsaved'
-      shownIn.textContent = live ? 'no answer yet: the kernel is busy, or gone; the tab Review has review.csv' : 'nobody keeps it here: the tab Review has review.csv'
+      shownIn.textContent = live ? 'no answer yet: the kernel is busy, or gone; the tab Review has review.csv' : 'not kept by this page: download review.csv in the tab Review'
     }, live ? 4000 : 0)
   }
   model.on?.('msg:custom', answer => {

@@ -23,6 +23,7 @@ function matrixPanel(root, store, state, chosen) {
   }
 
   function refresh() {
+    hovered = null
     counts = codes.map(() => new Array(codes.length).fill(0))
     for (const i of store.shown()) counts[store.data.clips.label[i]][store.predicted(i)]++
     totals = counts.map(row => row.reduce((a, b) => a + b, 0))
