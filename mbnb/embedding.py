@@ -7,7 +7,6 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
-from mbnb.calibration import person_shift
 from mbnb.checkpoints import Trained
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
@@ -15,6 +14,7 @@ from mbnb.config import Config
 from mbnb.devices import pick_device
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
+from mbnb.training import embed_view
 
 BEFORE_TSNE = 50  # principal components that t-SNE sees (van der Maaten and Hinton, JMLR 2008)
 
@@ -24,17 +24,10 @@ def embed(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTabl
     """(N, hidden_dim) unit vectors of what the classifier's last layer sees of each whole clip, less the person's own way where `config.adapt`
     has it taken off."""
     device = pick_device(config)
-    model = trained.model.to(device).eval()
+    model = trained.model.to(device)
     recipe = make_recipe(clips, trained.config, skeleton, classes, device)
-    order = recipe.frames_of.argsort(stable=True)
-    found = torch.cat([model(parts, embed=True).float() for parts in recipe.test_batches(order.split(config.batch_size * 4))])
-    embedded = found[order.argsort().to(device)]
-    if config.adapt:
-        answers = model.head.answer(embedded)[:, :len(classes)].argmax(1)
-        centre = model.head.bn.running_mean
-        shift = person_shift(embedded.cpu().numpy(), clips.subjects, answers.cpu().numpy(), len(classes), centre.cpu().numpy())
-        embedded = embedded - torch.as_tensor(shift, device=device)
-    return normalize(model.head.bn(embedded).relu().cpu().numpy())
+    embedded = embed_view(model, recipe, config, recipe.views(1)[0], clips.subjects if config.adapt else None)
+    return normalize(model.head.bn(embedded.to(device)).relu().cpu().numpy())
 
 
 def neighbours(found: np.ndarray, known: np.ndarray, count: int = 3) -> tuple[np.ndarray, np.ndarray]:

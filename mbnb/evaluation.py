@@ -53,6 +53,11 @@ class Evaluation:
         return confusion(self.clips.labels, self.predictions, len(self.classes))
 
     @cached_property
+    def wrong(self) -> np.ndarray:
+        """(C, C) the same without the right answers on the diagonal."""
+        return self.confusion - np.diag(self.confusion.diagonal())
+
+    @cached_property
     def region_confusion(self) -> pd.DataFrame:
         """Counts by region, true by predicted."""
         ids = np.array(self.classes.region_ids)
@@ -65,7 +70,7 @@ class Evaluation:
         right, wrong within the region, wrong in another region; and the class it is most often taken for."""
         matrix, ids = self.confusion, np.array(self.classes.region_ids)
         true, predicted, right = matrix.sum(1), matrix.sum(0), matrix.diagonal()
-        wrong = matrix - np.diag(right)
+        wrong = self.wrong
         within = (wrong * (ids[:, None] == ids)).sum(1)
         share = {"precision": (right, predicted), "recall": (right, true)}
         shares = {key: np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0) for key, (a, b) in share.items()}
@@ -77,7 +82,7 @@ class Evaluation:
 
     def worst_pairs(self, count: int = 10) -> pd.DataFrame:
         """The most frequent confusions: true, predicted (class ids and titles), clips, share of the true class, same region."""
-        wrong = self.confusion - np.diag(self.confusion.diagonal())
+        wrong = self.wrong
         order = np.argsort(-wrong, axis=None, kind="stable")[:count]
         rows = [divmod(int(i), len(self.classes)) for i in order if wrong.flat[i] > 0]
         return pd.DataFrame([{

@@ -5,6 +5,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +152,8 @@ def explain_clips(config: Config, data: DataSet, evaluation: Evaluation, which: 
 def class_cards(evaluation: Evaluation, config: Config) -> list[dict[str, Any]]:
     """What `mbnb/web/cards.js` shows of each class: scores with the interval of F1 over people, worst confusions, clips, and how fast each joint is
     in each part of a clip, relative to its fastest in any class."""
-    clips, matrix, table = evaluation.clips, evaluation.confusion, evaluation.per_class
+    clips, wrong, table = evaluation.clips, evaluation.wrong, evaluation.per_class
     bounds = f1_intervals(clips.labels, evaluation.predictions, clips.subjects, len(evaluation.classes), config.bootstraps, config.seed)
-    wrong = matrix - np.diag(matrix.diagonal())
     energy = np.stack([_profile(clip, config.fps) for clip in clips])  # (N, J, MOMENTS)
     counts = np.maximum(table["support"].to_numpy(), 1)
     means = np.stack([energy[clips.labels == i].sum(0) / counts[i] for i in range(len(table))])  # (C, J, MOMENTS)
@@ -197,7 +197,7 @@ def write_class_pages(config: Config, data: DataSet, evaluation: Evaluation, imp
                 continue
             store, poses = _store(evaluation, data, config, np.array(chosen, int))
             here = {key: chosen.index(card[key]) for key in CARD_CLIPS if key in card}
-            weights = _importance(importance, store["every"]) if importance else {}
+            weights = _importance(importance, store["every"], chosen) if importance else {}
             store |= {"cards": {i: card | here}, "card": i, "importance": {k: weights[place] for k, place in enumerate(chosen) if place in weights}}
             page = kinds.render(about, title=data.classes.titles[i], view=fragment("mountCard", data=store, poses=poses),
                                 script=page_script(Explorer.scripts, "mountCard"))
@@ -230,10 +230,10 @@ def _store(evaluation: Evaluation, data: DataSet, config: Config, which: np.ndar
             "classes": {"codes": classes.codes, "names": classes.names, "regions": classes.region_ids, "region_names": classes.region_names}}, poses
 
 
-def _importance(found: Importance, every: int) -> dict[int, dict[str, list[int]]]:
-    """By clip, what the player colours: joints and `every`-th frames, the most important of each 255."""
+def _importance(found: Importance, every: int, which: Sequence[int] | None = None) -> dict[int, dict[str, list[int]]]:
+    """By clip (of those at `which`, if given), what the player colours: joints and `every`-th frames, the most important of each 255."""
     return {int(i): {"joints": as_bytes(joints / max(joints.max(), 1e-9)), "frames": as_bytes(frames[::every] / max(frames.max(), 1e-9))}
-            for i, joints, frames in zip(found.indices, found.joints, found.frames)}
+            for i, joints, frames in zip(found.indices, found.joints, found.frames) if which is None or i in which}
 
 
 def _card_clips(evaluation: Evaluation) -> list[dict[str, int]]:

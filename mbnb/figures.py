@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from mbnb.animation import COLORS, draw_pose, player
+from mbnb.animation import COLORS, draw_pose
 from mbnb.calibration import calibration_error, reliability, risk_coverage
 from mbnb.config import Config
 from mbnb.dataset import DataSet
@@ -35,7 +35,6 @@ from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.training import read_history
 from mbnb.transforms import motion_energy
 from mbnb.video import load_landmarks, read_video, to_joints
-from mbnb.views import View
 
 # ---------------------------------------------------------------- the style
 
@@ -704,12 +703,6 @@ def _pair(evaluation: Evaluation, true: int, predicted: int) -> list[tuple[str, 
     return shown
 
 
-def pair_player(evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton, fps: float) -> View:
-    """Confused clips of a pair of classes beside a recognised clip of either, moving."""
-    titles, clips = zip(*_pair(evaluation, true, predicted), strict=True)
-    return player(clips, titles, skeleton, fps, height=260)
-
-
 def _draw_moments(strip: SubFigure, title: str, clip: np.ndarray, skeleton: Skeleton, frames: int) -> None:
     """A clip at evenly spaced moments over the ghost of its first frame."""
     axes = strip.subplots(1, frames, sharex=True, sharey=True)
@@ -719,7 +712,7 @@ def _draw_moments(strip: SubFigure, title: str, clip: np.ndarray, skeleton: Skel
 
 
 def pair_sheet(evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton, frames: int = 8) -> Figure:
-    """The same clips as `pair_player`, one a row, at evenly spaced moments."""
+    """Confused clips of a pair of classes and a recognised clip of either, one a row, at evenly spaced moments."""
     return _sheet(_pair(evaluation, true, predicted), skeleton, frames)
 
 

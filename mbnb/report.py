@@ -2,7 +2,6 @@
 
 import base64
 import json
-from importlib import resources
 from pathlib import Path
 
 import jinja2
@@ -16,7 +15,7 @@ from mbnb.evaluation import load_evaluation
 from mbnb.explorer import Explorer, explore
 from mbnb.figures import CAPTIONS, SAVED_DPI
 from mbnb.files import write_text
-from mbnb.views import page_script
+from mbnb.views import page_script, script
 
 ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
 
@@ -46,9 +45,8 @@ def write_report(config: Config) -> Path:
         view.close()
         page["worst"] = evaluation.worst_pairs(15).drop(columns=["true_id", "predicted_id"]).to_dict("records")
         page["errors"] = evaluation.errors_by_region.reset_index().to_dict("records")
-    template = resources.files("mbnb").joinpath("report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
-    write_text(run / "report.html", environment.from_string(template).render(page))
+    write_text(run / "report.html", environment.from_string(script("report.html")).render(page))
     return run / "report.html"
 
 

@@ -77,38 +77,45 @@ def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
 
 
 @torch.no_grad()
-def predict_batches(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, config: Config, description: str = "", fabric: Fabric | None = None,
-                    people: Sequence[str] | None = None) -> np.ndarray:
-    """Probabilities (N, C) of all clips of a recipe, in their order, behind them those of the regions (N, C + R) where the model
-    tells them; with `config.views` the means over several crops, and with `people` (N names) less what is a person's own way
-    (`calibration.person_shift`). Processes that train together share the work."""
+def embed_view(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, config: Config, view: dict, people: Sequence[str] | None = None,
+               fabric: Fabric | None = None, done: Callable[[int], object] = lambda clips: None) -> Tensor:
+    """(N, hidden_dim) what the logits of all clips of a recipe are made of in this view, in their order; with `people` (N names) less what is
+    a person's own way (`calibration.person_shift`). Processes that train together share the work; `done` hears how many clips were added."""
     model.eval()
     model.gather = None
     device = next(model.parameters()).device
     rank, world = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
     order = recipe.frames_of.argsort(stable=True)  # clips of one length stand together, so that nothing is padded
     batches = order.split(config.batch_size * 4)
+    found = {}
+    with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(config, device)):
+        for i, parts in zip(range(rank, len(batches), world), recipe.test_batches(batches[rank::world], **view)):
+            found[i] = model(parts, embed=True).float().cpu()
+            done(len(batches[i]) * world)
+    if world > 1:
+        everyone = [None] * world
+        torch.distributed.all_gather_object(everyone, found)
+        found = {i: part for other in everyone for i, part in other.items()}
+    embedded = torch.cat([found[i] for i in range(len(batches))])[order.argsort()]
+    if people is not None:
+        classes = model.head.sizes[0]
+        answers = _answers(model, recipe, embedded, view)[:, :classes].argmax(1)
+        embedded = embedded - torch.as_tensor(person_shift(embedded.numpy(), people, answers, classes, model.head.bn.running_mean.cpu().numpy()))
+    return embedded
+
+
+@torch.no_grad()
+def predict_batches(model: ActionNet, recipe: DefaultRecipe | ParityRecipe, config: Config, description: str = "", fabric: Fabric | None = None,
+                    people: Sequence[str] | None = None) -> np.ndarray:
+    """Probabilities (N, C) of all clips of a recipe, in their order, behind them those of the regions (N, C + R) where the model
+    tells them; with `config.views` the means over several crops, and with `people` (N names) less what is a person's own way
+    (`calibration.person_shift`). Processes that train together share the work."""
+    rank = fabric.global_rank if fabric else 0
     views = recipe.views(config.views)
     total = 0
-    with tqdm(total=len(order) * len(views), desc=description, unit="clip", delay=2, mininterval=0.5, leave=False, disable=not description or rank > 0) as bar:
+    with tqdm(total=len(recipe) * len(views), desc=description, unit="clip", delay=2, mininterval=0.5, leave=False, disable=not description or rank > 0) as bar:
         for view in views:
-            found = {}
-            with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(config, device)):
-                for i, parts in zip(range(rank, len(batches), world), recipe.test_batches(batches[rank::world], **view)):
-                    found[i] = model(parts, embed=True).float().cpu()
-                    bar.update(len(batches[i]) * world)
-            if world > 1:
-                everyone = [None] * world
-                torch.distributed.all_gather_object(everyone, found)
-                found = {i: part for other in everyone for i, part in other.items()}
-            embedded = torch.cat([found[i] for i in range(len(batches))])[order.argsort()]
-            probabilities = _answers(model, recipe, embedded, view)
-            if people is not None:
-                centre = model.head.bn.running_mean.cpu().numpy()
-                classes = model.head.sizes[0]
-                shift = person_shift(embedded.numpy(), people, probabilities[:, :classes].argmax(1), classes, centre)
-                probabilities = _answers(model, recipe, embedded - torch.as_tensor(shift), view)
-            total = total + probabilities / len(views)
+            total = total + _answers(model, recipe, embed_view(model, recipe, config, view, people, fabric, bar.update), view) / len(views)
     return total
 
 

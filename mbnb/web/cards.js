@@ -11,10 +11,9 @@ const CARD_STYLE = `
 `
 
 function classCard(root, store, id, stage, choose) {
-  const { classes, cards, scene, clips } = store.data, card = cards[id], percent = share => share == null ? '–' : Math.round(100 * share) + ' %'
-  const title = i => `${classes.codes[i]} ${classes.names[i]}`
+  const { classes, cards, scene } = store.data, card = cards[id]
   const list = pairs => pairs.length ? make('span', {}, ...pairs.flatMap(([other, count], k) => {
-    const text = `${title(other)} (${count})`
+    const text = `${store.title(other)} (${count})`
     return [k ? ', ' : '', choose && count ? make('button', { className: 'plain', type: 'button', textContent: text, onclick: () => choose(other, pairs) }) : text]
   })) : '–'
   const row = (name, value) => make('tr', {}, make('th', { textContent: name }), make('td', {}, value))
@@ -24,7 +23,7 @@ function classCard(root, store, id, stage, choose) {
   const shown = Object.keys(place).filter(key => card[key] != null).map(key => store.clip(card[key], `${place[key]}: ${store.short(card[key])}`))
   stage.show(shown)
   const element = make('div', { className: 'card' },
-    make('h3', { textContent: `${title(id)} · ${classes.region_names[classes.regions[id]]}` }),
+    make('h3', { textContent: `${store.title(id)} · ${classes.region_names[classes.regions[id]]}` }),
     make('div', { className: 'facts' },
       make('table', {}, row('clips', String(card.support)), row('F1', percent(card.f1) + interval), row('recall', percent(card.recall)),
         row('precision', percent(card.precision)), row('most often taken for', list(card.taken_for)), row('others taken for it', list(card.false_alarms))),

@@ -42,9 +42,8 @@ const PAGE = 2 // clips of a cell that are shown together, beside one correct cl
 // What all panels ask: names, predictions and poses by clip.
 function openStore(data, clipAt) {
   const { clips, classes } = data
-  const percent = share => Math.round(100 * share) + ' %'
   const store = {
-    data, percent,
+    data,
     title: i => `${classes.codes[i]} ${classes.names[i]}`,
     predicted: i => clips.top[i][0],
     confidence: i => clips.p[i][0],
@@ -89,9 +88,10 @@ async function mountExplorer(host, model) {
   if (!(state.outcome in OUTCOMES)) state.outcome = ''
   if (state.clip >= clips.name.length) state.clip = null
   if (data.map && !(state.projection in data.map)) state.projection = Object.keys(data.map)[0]
-  state.person = state.person === '' || !people.includes(state.person) ? '' : state.person
-  store.shown = () => Array.from({ length: scored }, (_, i) => i).filter(fits)
-  const number = (key, title, max) => make('input', { className: 'number', type: 'number', min: 0, max, step: 'any', value: state[key] || (key === 'high' ? 100 : key === 'low' ? 0 : ''),
+  if (!people.includes(state.person)) state.person = ''
+  const everyClip = Array.from({ length: scored }, (_, i) => i)
+  store.shown = () => everyClip.filter(fits)
+  const number = (key, title, max) => make('input', { className: 'number', type: 'number', min: 0, max, step: 'any', value: state[key] || (max ? 0 : ''),
     title, ariaLabel: title, onchange: event => { state[key] = event.target.value === '' ? everything[key] : +event.target.value; refresh() } })
   const pick = (key, options, title) => make('select', { title, ariaLabel: title, className: 'filter-' + key, onchange: event => { state[key] = event.target.value; refresh() } },
     ...options.map(([value, text]) => make('option', { value, textContent: text, selected: value === String(state[key]) })))
@@ -110,11 +110,8 @@ async function mountExplorer(host, model) {
   const detail = make('section', { className: 'detail', ariaLabel: 'chosen clips' })
   let page = 0
 
-  const ofCell = (i, j) => store.shown().filter(k => clips.label[k] === i && store.predicted(k) === j).sort((a, b) => store.confidence(b) - store.confidence(a))
-  function correctOf(id, besides) {
-    const own = Array.from({ length: scored }, (_, i) => i).filter(k => clips.label[k] === id && !store.wrong(k) && !besides.includes(k))
-    return own.sort((a, b) => store.confidence(b) - store.confidence(a)).slice(0, 1)
-  }
+  const inCell = (all, i, j) => all.filter(k => clips.label[k] === i && store.predicted(k) === j).sort((a, b) => store.confidence(b) - store.confidence(a))
+  const correctOf = id => inCell(everyClip, id, id).slice(0, 1)
   function showClips(title, indices, named = {}) {
     heading.textContent = title
     extra.replaceChildren()
@@ -124,8 +121,8 @@ async function mountExplorer(host, model) {
   function openCell(i, j, first = 0) {
     Object.assign(state, { cell: [i, j], clip: null })
     page = first
-    const all = ofCell(i, j), shown = all.slice(page, page + PAGE)
-    const besides = i === j ? [] : [...correctOf(i, shown), ...correctOf(j, shown)]
+    const all = inCell(store.shown(), i, j), shown = all.slice(page, page + PAGE)
+    const besides = i === j ? [] : [...correctOf(i), ...correctOf(j)]
     const named = Object.fromEntries(besides.map(k => [k, `to compare: ${store.short(k)}`]))
     showClips(i === j ? `${store.title(i)}, recognised: ${all.length} clips` : `${store.title(i)} taken for ${store.title(j)}: ${all.length} clips`, [...shown, ...besides], named)
     const turn = (by, text, off) => make('button', { type: 'button', textContent: text, disabled: off, onclick: () => openCell(i, j, page + by) })
@@ -154,7 +151,7 @@ async function mountExplorer(host, model) {
     const node = make('div', { className: 'under' })
     clips.top[i].forEach((id, k) => {
       const bar = make('i'), row = make('div', { className: 'guess' + (id === clips.label[i] ? ' true' : ''), title: id === clips.label[i] ? 'the true class' : '' }, bar,
-        make('span', { textContent: store.title(id) }), make('b', { textContent: store.percent(clips.p[i][k]) }))
+        make('span', { textContent: store.title(id) }), make('b', { textContent: percent(clips.p[i][k]) }))
       bar.style.width = 100 * clips.p[i][k] + '%'
       node.append(row)
     })
@@ -238,7 +235,7 @@ async function mountExplorer(host, model) {
 
   // ---- classes
   function classesPanel() {
-    const { cards } = data, percent = share => share == null ? '–' : Math.round(100 * share) + ' %'
+    const { cards } = data
     const by = { class: (a, b) => a - b, F1: (a, b) => (cards[a].f1 ?? 2) - (cards[b].f1 ?? 2), clips: (a, b) => cards[b].support - cards[a].support }
     const table = make('table', { className: 'classes' })
     const fill = key => table.replaceChildren(

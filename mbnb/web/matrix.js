@@ -44,7 +44,6 @@ function matrixPanel(root, store, state, chosen) {
   }
 
   const title = i => { const text = `${codes[i]} ${names[i]}`; return text.length > 36 ? text.slice(0, 35) + '…' : text }
-  const percent = share => Math.round(100 * share) + ' %'
   const cellOf = ([r, c]) => [rows[r], columns[c]]
 
   function draw() {

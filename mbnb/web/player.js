@@ -90,6 +90,8 @@ async function unpack(bytes, about, joints) {
   }
 }
 
+const percent = share => share == null ? '–' : Math.round(100 * share) + ' %'
+
 function mix(from, to, share) {
   const [a, b] = [from, to].map(hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16)))
   return `rgb(${a.map((value, i) => Math.round(value + share * (b[i] - value)))})`
