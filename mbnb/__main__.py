@@ -239,18 +239,19 @@ def submit(predictions: Path, sample: Path, out: Path, files: tuple[Path, ...], 
 @_settings
 def monitor(name: str, watch: float | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Show how the training of RUN (a name or a folder) is going, or how far it came, and draw its curves."""
-    from mbnb import figures, training
+    from mbnb import figures
+    from mbnb.progress import progress, read_history
     folder = Path(name)
     given = {"outputs": str(folder.resolve().parent), "run": folder.resolve().name} if folder.is_dir() else {"run": name}
     config = Config.of(_collect(files, parameters), given)
-    text, finished = training.progress(config.run_dir)
+    text, finished = progress(config.run_dir)
     click.echo(text)
     while watch and not finished:
         time.sleep(watch)
-        text, finished = training.progress(config.run_dir)
+        text, finished = progress(config.run_dir)
         click.clear()
         click.echo(text)
-    history, regions = training.read_history(config.run_dir)
+    history, regions = read_history(config.run_dir)
     if len(history):
         caption = f"{figures.CAPTIONS['curves']} Run {config.run}, epochs 1 to {history['epoch'].iloc[-1]}."
         click.echo(f"curves: {figures.save_figure(figures.curves(history, regions), config, 'curves', caption)}")

@@ -31,8 +31,8 @@ from mbnb.dataset import DataSet
 from mbnb.evaluation import Evaluation
 from mbnb.files import replacing
 from mbnb.metrics import intervals, score
+from mbnb.progress import read_history
 from mbnb.skeleton import Skeleton, load_skeleton
-from mbnb.training import read_history
 from mbnb.transforms import motion_energy
 from mbnb.video import load_landmarks, read_video, to_joints
 
@@ -380,7 +380,7 @@ PARTS = {"train": ("training clips, augmented", LINES[1]), "val": ("held-out peo
 
 
 def curves(history: pd.DataFrame, regions: pd.DataFrame | None = None) -> Figure:
-    """A training, finished or broken off, from what `training.read_history` tells: scores, rates, throughput and norms of the gradients over
+    """A training, finished or broken off, from what `progress.read_history` tells: scores, rates, throughput and norms of the gradients over
     the epochs, errors within and between body regions, and the confusion between regions. What a history lacks is left blank."""
     figure, axes = _subplots(3, 3, figsize=(PAGE, 5.2))
     parts, halves = [(f"{part}_{{}}", *style) for part, style in PARTS.items()], [(f"{{}}_{part}", part, line) for part, line in zip(("backbone", "head"), LINES)]

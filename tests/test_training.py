@@ -16,7 +16,7 @@ import torch
 from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mbnb import training
+from mbnb import progress, training
 from mbnb.__main__ import main
 from mbnb.checkpoints import load_trained, read_checkpoint
 from mbnb.classes import ClassTable
@@ -103,7 +103,7 @@ def test_confusion_of_regions_and_gradient_norms_are_kept_for_every_epoch(data, 
     whole, broken, closed = (config(tmp_path, run=name) for name in ("whole", "broken", "closed"))
     history = training.train(whole, data)
     assert (history[["grad_norm_backbone", "grad_norm_head"]] > 0).all(axis=None)
-    read, regions = training.read_history(whole.run_dir)
+    read, regions = progress.read_history(whole.run_dir)
     pd.testing.assert_frame_equal(read, history)
     assert regions.groupby("epoch")["clips"].sum().tolist() == [12, 12, 12] and set(regions["split"]) == {"val"}
     right = regions[regions["true"] == regions["predicted"]].groupby("epoch")["clips"].sum()
@@ -115,14 +115,14 @@ def test_confusion_of_regions_and_gradient_norms_are_kept_for_every_epoch(data, 
 
     with pytest.raises(KeyboardInterrupt):
         training.train(broken, data, on_epoch=pull_the_plug)
-    assert training.read_history(broken.run_dir)[1]["epoch"].max() == 2
+    assert progress.read_history(broken.run_dir)[1]["epoch"].max() == 2
     training.train(broken, data)
-    pd.testing.assert_frame_equal(training.read_history(broken.run_dir)[1], regions)
+    pd.testing.assert_frame_equal(progress.read_history(broken.run_dir)[1], regions)
 
     alone = dataclasses.replace(data, splits={"train": data.splits["train"]})
     history = training.train(dataclasses.replace(closed, freeze=["backbone"], clip_gradients=0.0), alone)
     assert (history["grad_norm_backbone"] == 0).all() and (history["grad_norm_head"] > 0).all()
-    regions = training.read_history(closed.run_dir)[1]
+    regions = progress.read_history(closed.run_dir)[1]
     assert set(regions["split"]) == {"train"} and regions.groupby("epoch")["clips"].sum().tolist() == [25, 25, 25]
     events = EventAccumulator(str(whole.run_dir / "tensorboard")).Reload()
     assert {"train/loss", "val/top1", "lr/head", "grad/norm_backbone", "clips/per_second"} <= set(events.Tags()["scalars"])
@@ -134,17 +134,17 @@ def test_a_killed_training_leaves_what_a_monitor_draws(folder, tmp_path):
     settings.save(tmp_path / "given.yaml")
     process = subprocess.Popen([sys.executable, "-m", "mbnb", "train", "-f", str(tmp_path / "given.yaml")], cwd=ROOT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
-    while process.poll() is None and len(training.read_history(settings.run_dir)[0]) < 2:
+    while process.poll() is None and len(progress.read_history(settings.run_dir)[0]) < 2:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    history, regions = training.read_history(settings.run_dir)
+    history, regions = progress.read_history(settings.run_dir)
     assert 2 <= len(history) < 400 and regions["epoch"].max() == len(history)
 
-    rows, text = settings.run_dir / "history.csv", training.progress(settings.run_dir)[0]
+    rows, text = settings.run_dir / "history.csv", progress.progress(settings.run_dir)[0]
     assert "running: last epoch" in text and "to go" in text
     os.utime(rows, (0, time.time() - 3600))
-    text, finished = training.progress(settings.run_dir)
+    text, finished = progress.progress(settings.run_dir)
     assert "no epoch for 60 min" in text and "stopped or crashed" in text and not finished
     assert f"epoch {len(history)} of 400" in text and "clips of held-out people: rows true, columns predicted" in text and "grad_norm_head" in text
     shown = CliRunner().invoke(main, ["monitor", str(settings.run_dir)])
@@ -172,10 +172,10 @@ def test_a_monitor_reads_histories_of_older_versions_and_of_finished_runs(tmp_pa
 
 
 def test_a_sparkline_keeps_the_course_of_any_number_of_values():
-    assert training.sparkline([1, 2, 3, 4, 5, 6, 7, 8]) == "▁▂▃▄▅▆▇█"
-    assert training.sparkline([2.0, np.nan, 3.0]) == "▁ █"
-    assert training.sparkline([5.0] * 3) == "▁▁▁"
-    assert training.sparkline(range(1000), width=8) == "▁▂▃▄▅▆▇█"
+    assert progress.sparkline([1, 2, 3, 4, 5, 6, 7, 8]) == "▁▂▃▄▅▆▇█"
+    assert progress.sparkline([2.0, np.nan, 3.0]) == "▁ █"
+    assert progress.sparkline([5.0] * 3) == "▁▁▁"
+    assert progress.sparkline(range(1000), width=8) == "▁▂▃▄▅▆▇█"
 
 
 def test_a_finished_training_is_not_done_again_and_other_settings_are_refused(data, tmp_path):
