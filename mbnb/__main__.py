@@ -1,5 +1,6 @@
 """The command line: `python -m mbnb COMMAND --help`. Thin over the functions that the notebooks use."""
 
+import contextlib
 import dataclasses
 import sys
 import time
@@ -235,7 +236,7 @@ def submit(predictions: Path, sample: Path, out: Path, files: tuple[Path, ...], 
 
 @main.command()
 @click.argument("name", metavar="RUN")
-@click.option("--watch", type=click.FloatRange(min=1), metavar="SECONDS", help="Show it anew every so many seconds until the training is finished.")
+@click.option("--watch", type=click.FloatRange(min=1), metavar="SECONDS", help="Show it anew every so many seconds until the training is finished; Ctrl-C ends it.")
 @_settings
 def monitor(name: str, watch: float | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Show how the training of RUN (a name or a folder) is going, or how far it came, and draw its curves."""
@@ -246,11 +247,12 @@ def monitor(name: str, watch: float | None, files: tuple[Path, ...], parameters:
     config = Config.of(_collect(files, parameters), given)
     text, finished = progress(config.run_dir)
     click.echo(text)
-    while watch and not finished:
-        time.sleep(watch)
-        text, finished = progress(config.run_dir)
-        click.clear()
-        click.echo(text)
+    with contextlib.suppress(KeyboardInterrupt):  # whoever has seen enough still gets the curves
+        while watch and not finished:
+            time.sleep(watch)
+            text, finished = progress(config.run_dir)
+            click.clear()
+            click.echo(text)
     history, regions = read_history(config.run_dir)
     if len(history):
         caption = f"{figures.CAPTIONS['curves']} Run {config.run}, epochs 1 to {history['epoch'].iloc[-1]}."

@@ -62,29 +62,38 @@ class Explorer(View):
         return fragment(self.mount, data=self.data, poses=self.poses, notes=self.notes, view={})
 
     def _answer(self, message: dict[str, Any]) -> None:
-        """What the page asks for: keep a note, write label files, explain a clip, show its video."""
-        clips, config = self.evaluation.clips, self.config
-        if message["kind"] == "note":
-            name, problem = clips.names[message["clip"]], ""
-            try:
-                notes: Notes = read_review(config, self.people.classes)  # somebody may have written in the meantime
-                notes.pop(name, None)
-                notes |= {name: {key: message[key] for key in ("note", "label")}} if message["note"] or message["label"] else {}
-                write_review(config, notes)
-                self.notes = notes
-            except (OSError, InputError) as error:
-                problem = f"not saved: {error}"
-            self.send({"kind": "saved", "ask": message["ask"], "problem": problem})
-        elif message["kind"] == "relabel":
-            written = write_relabelled(config, self.notes)
-            self.send({"kind": "relabelled", "text": f"written: {', '.join(map(str, written))}"})
-        elif message["kind"] == "explain":
-            found = explain_clips(config, self.people, self.evaluation, np.array([message["clip"]]))
-            self.send({"kind": "explained", "clip": message["clip"], "importance": _importance(found, self.data["every"])[message["clip"]]})
-        elif message["kind"] == "video":
-            name = clips.names[message["clip"]]
-            paths = [path for path in (ROOT / config.videos).rglob("*") if path.stem == name and path.suffix.lower() in ENDINGS]
-            self.send({"kind": "pictures", "clip": message["clip"], "pictures": thumbnails(paths[0]) if paths else []})
+        """What the page asks for: keep a note, write label files, explain a clip, show its video. What fails is told to the page."""
+        kinds = {"note": self._keep, "relabel": self._relabel, "explain": self._explain, "video": self._video}
+        about = {key: message[key] for key in ("kind", "clip", "ask") if key in message}
+        try:
+            self.send(about | kinds[message["kind"]](message))
+        except Exception as error:
+            self.send(about | {"problem": str(error) or type(error).__name__})
+            if not isinstance(error, (OSError, InputError)):
+                raise  # no user's mistake: the log shall have it
+
+    def _keep(self, message: dict[str, Any]) -> dict[str, Any]:
+        name = self.evaluation.clips.names[message["clip"]]
+        notes: Notes = read_review(self.config, self.people.classes)  # somebody may have written in the meantime
+        notes.pop(name, None)
+        notes |= {name: {key: message[key] for key in ("note", "label")}} if message["note"] or message["label"] else {}
+        write_review(self.config, notes)
+        self.notes = notes
+        return {}
+
+    def _relabel(self, message: dict[str, Any]) -> dict[str, Any]:
+        return {"text": f"written: {', '.join(map(str, write_relabelled(self.config, self.notes, self.evaluation.split)))}"}
+
+    def _explain(self, message: dict[str, Any]) -> dict[str, Any]:
+        found = explain_clips(self.config, self.people, self.evaluation, np.array([message["clip"]]))
+        return {"importance": _importance(found, self.data["every"])[message["clip"]]}
+
+    def _video(self, message: dict[str, Any]) -> dict[str, Any]:
+        name, folder = self.evaluation.clips.names[message["clip"]], ROOT / self.config.videos
+        path = next((path for path in sorted(folder.rglob("*")) if path.stem == name and path.suffix.lower() in ENDINGS), None)
+        if path is None:
+            raise InputError(f"{folder}: expected a video named {name}, with one of {', '.join(sorted(ENDINGS))}")
+        return {"pictures": thumbnails(path)}
 
 
 def explore(config: Config, data: DataSet, evaluation: Evaluation, importance: Importance | None = None, against: tuple[str, Evaluation] | None = None,
@@ -121,9 +130,11 @@ def _mapped(config: Config, data: DataSet, evaluation: Evaluation) -> tuple[Clip
     trained = load_trained(find_checkpoint(config, data), config)
     features, of_known = (embed(trained, some, data.skeleton, data.classes, config) for some in (clips, known))
     near, alike = neighbours(features, of_known)
-    # Poses are most of a notebook's size: half as many clips of training as evaluated ones, foremost the nearest of wrong ones.
-    wanted = np.bincount(near.ravel(), minlength=len(known)) + 3 * np.bincount(near[~evaluation.correct, 0], minlength=len(known))
-    chosen = np.argsort(-wanted, kind="stable")[:max(len(clips) // 2, 50)]
+    # Poses are most of a notebook's size: each clip's nearest always, the others up to half as many as there are evaluated clips.
+    nearest = np.unique(near[:, 0])
+    wanted = np.bincount(near.ravel(), minlength=len(known))
+    wanted[nearest] += near.size
+    chosen = np.argsort(-wanted, kind="stable")[:max(len(clips) // 2, len(nearest), 50)]
     chosen = chosen[wanted[chosen] > 0]
     place = {int(i): len(clips) + k for k, i in enumerate(chosen)}
     maps = project(np.concatenate([features, of_known[chosen]]), config.seed)
@@ -225,7 +236,8 @@ def _store(evaluation: Evaluation, data: DataSet, config: Config, which: np.ndar
     people = sorted(set(subjects))
     none: list[list] = [[]] * len(extra or [])
     about |= {"name": [clips.names[i] for i in which] + list(extra.names if extra else []), "person": [people.index(name) for name in subjects],
-              "label": clips.labels[which].tolist() + (extra.labels.tolist() if extra else []), "top": likeliest.tolist() + none, "p": sure.round(4).tolist() + none}
+              "label": clips.labels[which].tolist() + (extra.labels.tolist() if extra else []), "top": likeliest.tolist() + none, "p": sure.round(4).tolist() + none,
+              "p_true": evaluation.probabilities[which, clips.labels[which]].round(4).tolist()}
     return {"scene": scene_of(data.skeleton, config.fps / every), "every": every, "clips": about, "scored": len(which), "people": people,
             "classes": {"codes": classes.codes, "names": classes.names, "regions": classes.region_ids, "region_names": classes.region_names}}, poses
 

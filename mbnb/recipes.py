@@ -104,23 +104,25 @@ class DefaultRecipe:
 
         def wanted() -> Iterator[Tensor]:
             for index, chance in zip(indices, self._chances(indices)):
+                chance = {key: value if key == "labels" else value[rank::world] for key, value in chance.items()}
                 chances.append(chance)
-                partners = chance["partner"][rank::world].cpu() if self.config.exchange else index[:0]
+                partners = chance["partner"][chance["exchanged"]].cpu() if self.config.exchange else index[:0]
                 yield torch.cat([index[rank::world], partners])
 
         for both, frames, starts in self._read_ahead(wanted()):
             chance = chances.popleft()
-            labels = chance.pop("labels")
-            chance = {key: value[rank::world] for key, value in chance.items()}
-            own = both[:len(chance["row"])]
+            labels, own = chance.pop("labels"), both[:len(chance["row"])]
             counts, sizes = self.frames_of[own].unique_consecutive(return_counts=True)
+            partner_starts = starts[len(own):]
             parts, place = [], 0
             for count, size in zip(counts.tolist(), sizes.tolist()):
                 mine = slice(place, place + size)
                 part = {key: value[mine] for key, value in chance.items()}
                 pose = self._body(frames, starts[mine], part, "", count)
                 if self.config.exchange:
-                    pose = pose + self._body(frames, starts[len(own):][mine], part, "partner_", count)
+                    exchanged = part["exchanged"].nonzero()[:, 0]
+                    given, partner_starts = partner_starts[:len(exchanged)], partner_starts[len(exchanged):]
+                    pose.index_add_(0, exchanged, self._body(frames, given, {key: value[exchanged] for key, value in part.items()}, "partner_", count))
                 if self.config.noise:
                     rows = (part["row"][:, None] + torch.arange(count, device=self.device)) % NOISE
                     pose.flatten(2).addcmul_(F.embedding(rows, noise), part["strength"][:, None, None])
@@ -163,7 +165,8 @@ class DefaultRecipe:
         if config.exchange:
             # Of a random joint and its other side, everything below comes from a partner, at the same moments of its own clip.
             below = torch.as_tensor(self.skeleton.ancestry, device=device).T.bool()  # (J, J) each row the joints below one
-            below = (below | below[sides])[(len(self.skeleton) * uniform[9]).long()] & (uniform[10] < config.exchange)[:, None]
+            drawn["exchanged"] = uniform[10] < config.exchange
+            below = (below | below[sides])[(len(self.skeleton) * uniform[9]).long()] & drawn["exchanged"][:, None]
             drawn["partner"] = self.class_order[(self.class_starts[labels] + uniform[11] * self.class_sizes[labels]).long()]
             spans = (self.lengths[drawn["partner"]] - 1).double()
             drawn |= dict(partner_start=spans * (1 - share) * uniform[1], partner_window=spans * share)

@@ -43,14 +43,17 @@ def write_review(config: Config, notes: Notes) -> Path:
     return path
 
 
-def write_relabelled(config: Config, notes: Notes) -> list[Path]:
-    """A copy of the label file of each stored split that holds a clip with a better label, in the run's folder `relabelled`; the data stay as they are."""
+def write_relabelled(config: Config, notes: Notes, split: str) -> list[Path]:
+    """A copy of the label file of each stored split that holds a clip with a better label, in the run's folder `relabelled`; the data stay as they are.
+
+    Notes are on clips of the evaluated `split`: on test, or on people held out from the stored splits for training.
+    """
     data = load(dataclasses.replace(config, val_fraction=0.0, fold=0, pool=False))
     better = {clip: data.classes.codes.index(note["label"]) for clip, note in notes.items() if note["label"]}
     written = []
-    for split, clips in data.splits.items():
-        if clips.labelled and not better.keys().isdisjoint(clips.names):
-            path = config.run_dir / "relabelled" / f"{split}_labels.txt"
+    for stored, clips in data.splits.items():
+        if (stored == "test") == (split == "test") and clips.labelled and not better.keys().isdisjoint(clips.names):
+            path = config.run_dir / "relabelled" / f"{stored}_labels.txt"
             write_text(path, "".join(f"{name} {better.get(name, label)}\n" for name, label in zip(clips.names, clips.labels)))
             written.append(path)
     return written

@@ -115,7 +115,8 @@ def test_a_run_with_a_model_gets_a_map_and_neighbours_of_training(trained):
     importance = explain_clips(config, data, evaluation)
     store = explore(config, data, evaluation, importance).data
     scored, names, train_clips = store["scored"], store["clips"]["name"], data.splits["train"]
-    assert set(names[scored:]) <= set(train_clips.names) and 0 < len(names) - scored <= max(scored // 2, 50)
+    assert set(names[scored:]) <= set(train_clips.names) and 0 < len(names) - scored <= scored
+    assert all(store["neighbours"]), "each clip has at least its nearest"
     assert {len(points) for points in store["map"].values()} == {len(names)} and {"t-SNE", "PCA"} == store["map"].keys()
     assert all(0 <= value <= 1 for points in store["map"].values() for point in points for value in point)
     alike = [[cosine for _, cosine in near] for near in store["neighbours"]]
@@ -153,7 +154,7 @@ def test_notes_are_kept_in_the_run_and_become_labels(guessed):
     first, second, code = evaluation.clips.names[0], evaluation.clips.names[5], data.classes.codes[7]
     for clip, note, label in ((0, 'bad, "really"\nbad', ""), (5, "mislabelled?", code), (6, "to go", ""), (6, "", "")):
         errors._handle_custom_msg({"kind": "note", "clip": clip, "ask": clip, "note": note, "label": label}, [])
-    assert [answer["kind"] for answer in answers] == ["saved"] * 4
+    assert answers == [{"kind": "note", "clip": clip, "ask": clip} for clip in (0, 5, 6, 6)]
     kept = pd.read_csv(config.run_dir / "review.csv", dtype=str, keep_default_na=False)
     assert kept.to_dict("records") == [{"clip": first, "note": 'bad, "really"\nbad', "label": ""}, {"clip": second, "note": "mislabelled?", "label": code}]
     assert explore(config, data, evaluation).notes == errors.notes == review.read_review(config, data.classes)
@@ -174,7 +175,7 @@ def test_the_video_of_a_clip_stands_beside_it_when_asked(guessed, tmp_path):
     errors.send = answers.append
     for clip in (2, 3):
         errors._handle_custom_msg({"kind": "video", "clip": clip}, [])
-    assert errors.data["videos"] and answers[1] == {"kind": "pictures", "clip": 3, "pictures": []}
+    assert errors.data["videos"] and f"expected a video named {evaluation.clips.names[3]}" in answers[1].pop("problem") and answers[1] == {"kind": "video", "clip": 3}
     assert len(answers[0]["pictures"]) in (5, 6)  # ten a second
     kind, _, content = answers[0]["pictures"][0].partition(",")
     assert kind == "data:image/jpeg;base64" and Image.open(io.BytesIO(base64.b64decode(content))).height == 240
@@ -183,7 +184,8 @@ def test_the_video_of_a_clip_stands_beside_it_when_asked(guessed, tmp_path):
 def test_better_labels_of_held_out_people_go_back_to_the_split_that_is_stored(trained):
     config, data, _ = trained
     name = data.splits["val"].names[0]
-    (path,) = review.write_relabelled(config, {name: {"note": "", "label": data.classes.codes[3]}})
+    (path,) = review.write_relabelled(config, {name: {"note": "", "label": data.classes.codes[3]}}, "val")
+    assert review.write_relabelled(config, {name: {"note": "", "label": data.classes.codes[3]}}, "test") == [], "a name of training that recurs in test"
     assert path.name == "train_labels.txt"
     labels = dict(line.split() for line in path.read_text().splitlines())
     assert len(labels) == len(data.splits["train"]) + len(data.splits["val"]) and labels[name] == "3"
@@ -230,7 +232,7 @@ def test_a_click_shows_the_clips_of_a_cell_and_they_move(guessed, opened):
     page = opened(page_of(explore(config, data, evaluation)))
     true, predicted, clips = worst_cell(evaluation)
     page.click_cell(true, predicted)
-    until(lambda: page.one("section.detail h3").text == f"{data.classes.titles[true]} taken for {data.classes.titles[predicted]}: {len(clips)} clips")
+    until(lambda: page.one("section.detail h3").text == f"{data.classes.titles[true]} taken for {data.classes.titles[predicted]}: {len(clips)} clip{'s' * (len(clips) > 1)}")
     figures = page.all("section.detail figure")
     assert evaluation.clips.names[clips[0]] in figures[0].text and f"{evaluation.probabilities[clips[0], predicted]:.0%}".replace("%", " %") in figures[0].text
     until(lambda: page.coloured() > 100)
@@ -272,8 +274,25 @@ def test_keys_alone_reach_a_cell_and_filters_narrow_it(guessed, opened):
                  "one.value = arguments[0]; one.dispatchEvent(new Event('change'))", order_name)
     true, predicted, _ = worst_cell(evaluation)
     page.run("[...root.querySelectorAll('button')].find(b => b.textContent === 'reset').click()")
+    whole, regions = page.one("canvas.matrix").size["height"], np.array(data.classes.region_ids)
+    page.run("const s = root.querySelector('.filter-region'); s.value = arguments[0]; s.dispatchEvent(new Event('change'))", str(regions[true]))
     page.click_cell(true, predicted)
     until(lambda: f"{data.classes.titles[true]} taken for" in page.one("section.detail h3").text)
+    assert page.one(".count").text.startswith(f"{(regions[evaluation.clips.labels] == regions[true]).sum()} of 78") and page.one("canvas.matrix").size["height"] < whole
+
+
+def test_a_wrong_clip_stands_beside_right_ones_with_its_true_class(guessed, opened):
+    config, data, evaluation = guessed
+    page = opened(page_of(explore(config, data, evaluation)))
+    true, predicted, clips = worst_cell(evaluation)
+    page.click_cell(true, predicted)
+    until(lambda: len(page.all("section.detail figure")) >= 2)
+    captions = [one.text for one in page.all("section.detail figcaption")]
+    assert captions[0] == f"{data.classes.codes[true]} taken for {data.classes.codes[predicted]}"
+    right = [i for i in (true, predicted) if evaluation.confusion[i, i]]
+    assert captions[1:1 + len(right)] == [f"to compare: {data.classes.codes[i]}, recognised" for i in right]
+    first = page.run("return root.querySelector('section.detail figure .guess.true').innerText")
+    assert first.split("\n") == [data.classes.titles[true], f"{round(100 * evaluation.probabilities[clips[0], true])} %"]
 
 
 def test_class_cards_and_the_map_play_clips(trained, opened):
@@ -298,6 +317,14 @@ def test_class_cards_and_the_map_play_clips(trained, opened):
     until(lambda: len(page.all("section.detail figure")) > 1)
     assert shown in page.all("section.detail figure")[0].text
     assert "training" in page.all("section.detail figcaption")[1].text
+    tabs["Confusion matrix"].click()
+    true, predicted, _ = worst_cell(evaluation)
+    page.click_cell(true, predicted)
+    until(lambda: "taken for" in page.one("section.detail h3").text)
+    page.click("button.near")
+    until(lambda: "Why does it think so" in page.one("section.detail h3").text)
+    page.run("[...root.querySelectorAll('section.detail button')].find(b => b.textContent === '‹ back').click()")
+    until(lambda: "taken for" in page.one("section.detail h3").text)
 
 
 def test_pages_for_classes_stand_alone(guessed, browser):

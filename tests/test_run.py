@@ -279,7 +279,9 @@ def test_in_jupyterlab_a_click_plays_clips_and_a_note_reaches_the_run(simulated_
     live_05.save_screenshot(SCREENSHOTS / "explorer.png")
 
 
-def test_in_jupyterlab_a_clip_is_explained_when_asked(live_05):
+def test_in_jupyterlab_a_clip_is_explained_when_asked(simulated_run, live_05):
+    from selenium.webdriver import ActionChains
+
     page = Page(live_05)
     page.run("root.explorer.state.tab = 'matrix'")
     asked = page.run("""
@@ -288,8 +290,12 @@ def test_in_jupyterlab_a_clip_is_explained_when_asked(live_05):
         return [data.clips.label[i], data.clips.top[i][0]]""")
     page.click_cell(*asked)
     until(lambda: page.all("button.why"))
-    page.click("button.why")
+    page.one("input.note").send_keys("half a")  # what is being written outlasts the answer
+    page.run("root.querySelector('button.why').dispatchEvent(new MouseEvent('click'))")
     until(lambda: page.all("canvas.strip"), 60)
+    ActionChains(live_05).send_keys(" note\t").perform()
+    until(lambda: page.one(".review .saved").text == "saved in review.csv")
+    assert "half a note" in (simulated_run / "review.csv").read_text()
     plain = page.pixels()
     page.run("root.querySelector('section.detail input.heat').click()")
     until(lambda: page.pixels() != plain)

@@ -27,7 +27,7 @@ function classCard(root, store, id, stage, choose) {
     make('div', { className: 'facts' },
       make('table', {}, row('clips', String(card.support)), row('F1', percent(card.f1) + interval), row('recall', percent(card.recall)),
         row('precision', percent(card.precision)), row('most often taken for', list(card.taken_for)), row('others taken for it', list(card.false_alarms))),
-      make('div', {}, make('div', { className: 'faint', textContent: 'what moves, from the clip’s beginning to its end (dark: fast for this joint)' }), profile)))
+      make('div', {}, make('div', { className: 'faint', textContent: 'what moves, from the clip’s beginning to its end (strong: fast for this joint)' }), profile)))
   const line = 9
   profile.style.height = line * scene.joints.length + 16 + 'px'
   const draw = () => profile.isConnected && onCanvas(profile, (pen, w, h) => {

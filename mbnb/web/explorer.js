@@ -2,7 +2,7 @@
 
 const BESIDE = 1080, DETAIL = 440 // pixels from which on the chosen clips stand beside the matrix, and what they have at least
 const EXPLORER_STYLE = `
-:host { --paper: #f4f5f7; --ink: #0b2a4a; --narrowest: 200px; } :host(.dark) { --paper: #22262c; --ink: #9fd3ff; }
+:host { --paper: #f4f5f7; --ink: #0b2a4a; --narrowest: 140px; } :host(.dark) { --paper: #22262c; --ink: #9fd3ff; }
 .bar { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; padding: 6px 2px; }
 .bar label { color: var(--faint); }
 .tabs button { border-width: 0 0 2px; border-radius: 0; background: none; border-color: transparent; padding: 5px 10px; }
@@ -24,8 +24,9 @@ canvas.matrix { width: auto; cursor: default; max-width: none; }
 .about { color: var(--faint); padding: 3px 3px 0; overflow-wrap: anywhere; }
 .review { display: flex; flex-wrap: wrap; gap: 4px; padding-top: 4px; }
 .review input { flex: 1 1 90px; min-width: 0; padding: 2px 5px; } .review select { max-width: 100%; flex: 1 1 90px; min-width: 0; }
-button.plain { border: 0; background: none; padding: 0; color: var(--left); text-decoration: underline; }
-.saved { color: var(--good); } .unsaved { color: var(--bad); }
+button.plain { border: 0; background: none; padding: 0; text-align: left; color: var(--left); text-decoration: underline; }
+.saved { color: var(--good); } .unsaved, .problem { color: var(--bad); }
+canvas.matrix:focus-visible, canvas.map:focus-visible { outline-offset: -2px; }
 .notes td, .notes th, .classes td, .classes th { padding: 3px 8px; text-align: left; border-bottom: 1px solid var(--line); }
 .notes, .classes { border-collapse: collapse; }
 .classes td { font-variant-numeric: tabular-nums; } .classes tr:hover td { background: var(--raised); }
@@ -36,6 +37,7 @@ button.plain { border: 0; background: none; padding: 0; color: var(--left); text
 .legend { display: flex; flex-wrap: wrap; gap: 1px 10px; max-width: 680px; font-size: 12px; } .legend i { display: inline-block; width: 9px; height: 9px; margin-right: 3px; border-radius: 2px; }
 input.number { width: 62px; }
 `
+const counted = n => n === 1 ? '1 clip' : n + ' clips'
 const PRESETS = ['mislabelled?', 'bad tracking', 'ambiguous', 'cut too early or late', 'typical']
 const PAGE = 2 // clips of a cell that are shown together, beside one correct clip of either class
 
@@ -66,7 +68,7 @@ async function mountExplorer(host, model) {
   root.append(make('div', { className: 'status', textContent: 'reading poses …' }))
   const store = openStore(data, await unpack(model.get('poses'), clips, data.scene.joints.length))
   const everything = { person: '', region: '', outcome: '', low: 0, high: 100, shortest: 0, longest: 0 }
-  const state = { tab: 'matrix', order: 'region', block: '', unit: 'share', color: 'correct', projection: Object.keys(data.map ?? {})[0], cell: null, clip: null,
+  const state = { tab: 'matrix', order: 'region', unit: 'share', color: 'correct', projection: Object.keys(data.map ?? {})[0], cell: null, clip: null,
     ...everything, ...model.get('view') }
   const live = !model.page
   let notes = { ...model.get('notes') }, saving = 0
@@ -106,16 +108,18 @@ async function mountExplorer(host, model) {
     make('button', { type: 'button', textContent: 'reset', onclick: () => { Object.assign(state, everything); fillFilters(); refresh() } }), count)
 
   // ---- what was chosen
-  const stage = createStage(root, data.scene, { height: 230, controlsFirst: true }), heading = make('h3'), extra = make('div'), pager = make('div', { className: 'bar' })
+  const stage = createStage(root, data.scene, { height: 230, controlsFirst: true }), heading = make('h3'), pager = make('div', { className: 'bar' })
+  const problem = make('div', { className: 'problem', ariaLive: 'polite' })
   const detail = make('section', { className: 'detail', ariaLabel: 'chosen clips' })
-  let page = 0
+  let page = 0, before = null // the cell and the page of it from which one came to a clip
+  const drafts = new Map() // notes that are being written, by clip
 
   const inCell = (all, i, j) => all.filter(k => clips.label[k] === i && store.predicted(k) === j).sort((a, b) => store.confidence(b) - store.confidence(a))
   const correctOf = id => inCell(everyClip, id, id).slice(0, 1)
   function showClips(title, indices, named = {}) {
     heading.textContent = title
-    extra.replaceChildren()
-    detail.replaceChildren(heading, extra, pager, indices.length ? stage.element : make('div', { className: 'empty', textContent: 'no clips' }))
+    problem.textContent = ''
+    detail.replaceChildren(heading, pager, problem, indices.length ? stage.element : make('div', { className: 'empty', textContent: 'no clips' }))
     stage.show(indices.map(i => ({ ...store.clip(i, named[i]), below: under(i) })))
   }
   function openCell(i, j, first = 0) {
@@ -124,15 +128,17 @@ async function mountExplorer(host, model) {
     const all = inCell(store.shown(), i, j), shown = all.slice(page, page + PAGE)
     const besides = i === j ? [] : [...correctOf(i), ...correctOf(j)]
     const named = Object.fromEntries(besides.map(k => [k, `to compare: ${store.short(k)}`]))
-    showClips(i === j ? `${store.title(i)}, recognised: ${all.length} clips` : `${store.title(i)} taken for ${store.title(j)}: ${all.length} clips`, [...shown, ...besides], named)
+    // The first one and what to compare it with stand in one row, even on a laptop.
+    showClips(`${store.title(i)}${i === j ? ', recognised' : ` taken for ${store.title(j)}`}: ${counted(all.length)}`, [...shown.slice(0, 1), ...besides, ...shown.slice(1)], named)
     const turn = (by, text, off) => make('button', { type: 'button', textContent: text, disabled: off, onclick: () => openCell(i, j, page + by) })
     pager.replaceChildren(...(all.length > PAGE ? [turn(-PAGE, '‹ before', page === 0), `${page + 1} – ${Math.min(page + PAGE, all.length)} of ${all.length}, the surest first`,
       turn(PAGE, 'next ›', page + PAGE >= all.length)] : []))
     store.changed()
   }
-  function openClip(i) {
+  function openClip(i, from = null) {
     Object.assign(state, { cell: null, clip: i })
-    pager.replaceChildren()
+    before = from
+    pager.replaceChildren(...(from ? [make('button', { type: 'button', textContent: '‹ back', onclick: () => openCell(...from) })] : []))
     const near = data.neighbours?.[i] ?? []
     const named = Object.fromEntries(near.map(([k, alike]) => [k, `training, ${Math.round(100 * alike)} % alike: ${store.title(clips.label[k])}`]))
     showClips(near.length ? 'Why does it think so? The clip, and the clips of training most like it for the model' : store.describe(i), [i, ...near.map(([k]) => k)], named)
@@ -140,41 +146,46 @@ async function mountExplorer(host, model) {
   }
   function openClass(id) {
     Object.assign(state, { cell: null, clip: null })
-    pager.replaceChildren()
-    heading.textContent = ''
-    extra.replaceChildren(classCard(root, store, id, stage, (other, pairs) => pairs === data.cards[id].taken_for ? openCell(id, other) : openCell(other, id)))
-    detail.replaceChildren(extra, stage.element)
+    detail.replaceChildren(classCard(root, store, id, stage, (other, pairs) => pairs === data.cards[id].taken_for ? openCell(id, other) : openCell(other, id)), stage.element)
   }
 
-  // Below a clip: the five likeliest classes, whose it is, and a note.
+  // Below a clip: the five likeliest classes and the true one, whose it is, and a note.
   function under(i) {
-    const node = make('div', { className: 'under' })
-    clips.top[i].forEach((id, k) => {
-      const bar = make('i'), row = make('div', { className: 'guess' + (id === clips.label[i] ? ' true' : ''), title: id === clips.label[i] ? 'the true class' : '' }, bar,
-        make('span', { textContent: store.title(id) }), make('b', { textContent: percent(clips.p[i][k]) }))
-      bar.style.width = 100 * clips.p[i][k] + '%'
+    const node = make('div', { className: 'under' }), truth = clips.label[i], guesses = clips.top[i].map((id, k) => [id, clips.p[i][k]])
+    if (i < scored && !clips.top[i].includes(truth)) guesses.push([truth, clips.p_true[i]])
+    for (const [id, share] of guesses) {
+      const bar = make('i'), row = make('div', { className: 'guess' + (id === truth ? ' true' : ''), title: store.title(id) + (id === truth ? ', the true class' : '') }, bar,
+        make('span', { textContent: store.title(id) }), make('b', { textContent: percent(share) }))
+      bar.style.width = 100 * share + '%'
       node.append(row)
-    })
-    const before = data.against && i < scored ? ` · ${data.against.name}: ${classes.codes[data.against.predicted[i]]}` : ''
-    node.append(make('div', { className: 'about', textContent: `${clips.name[i]} · person ${people[clips.person[i]]} · ${(clips.length[i] / data.scene.fps).toFixed(1)} s${before}` }))
+    }
+    const about = [clips.name[i], `person ${people[clips.person[i]]}`, `${(clips.length[i] / data.scene.fps).toFixed(1)} s`], explained = data.importance?.[i]
+    if (data.against && i < scored) about.push(`${data.against.name}: ${classes.codes[data.against.predicted[i]]}`)
+    if (i < scored && !live && !explained && Object.keys(data.importance ?? {}).length) about.push('importance not computed')
+    node.append(make('div', { className: 'about', textContent: about.join(' · ') }))
     if (i >= scored) return node
-    if (data.neighbours?.[i]?.length && state.clip !== i) node.append(make('button', { className: 'plain near', type: 'button', textContent: 'nearest in training', onclick: () => openClip(i) }))
-    if (live && data.model && !data.importance?.[i]) node.append(' ', make('button', { className: 'plain why', type: 'button', textContent: 'why?', onclick: event => {
+    if (data.neighbours?.[i]?.length && state.clip !== i) node.append(make('button', { className: 'plain near', type: 'button', textContent: 'nearest in training',
+      onclick: () => openClip(i, state.cell && [...state.cell, page]) }))
+    if (live && data.model && !explained) node.append(' ', make('button', { className: 'plain why', type: 'button', textContent: 'why?', onclick: event => {
       event.target.disabled = true
       event.target.textContent = 'asking …'
       model.send({ kind: 'explain', clip: i })
     } }))
     if (live && data.videos && !data.pictures?.[i]) node.append(' ', make('button', { className: 'plain video', type: 'button', textContent: 'video', onclick: event => {
       event.target.disabled = true
+      event.target.textContent = 'looking …'
       model.send({ kind: 'video', clip: i })
     } }))
     const kept = notes[clips.name[i]] ?? {}
-    const note = make('input', { className: 'note', value: kept.note ?? '', placeholder: 'note', ariaLabel: 'note on ' + clips.name[i] })
+    const note = make('input', { className: 'note', value: drafts.get(i) ?? kept.note ?? '', placeholder: 'note', ariaLabel: 'note on ' + clips.name[i] })
     note.setAttribute('list', 'presets')
     const label = make('select', { className: 'label', ariaLabel: 'better label for ' + clips.name[i] }, make('option', { value: '', textContent: 'label stays' }),
       ...classes.codes.map((code, id) => make('option', { value: code, textContent: store.title(id), selected: code === kept.label })))
     const state_ = make('span', { className: 'state' })
-    note.onchange = label.onchange = () => keep(i, { note: note.value.trim(), label: label.value }, state_)
+    const save = () => keep(i, { note: note.value.trim(), label: label.value }, state_)
+    note.oninput = () => drafts.set(i, note.value)
+    note.onchange = label.onchange = save
+    note.onblur = () => { if (drafts.has(i)) save() }
     node.append(make('div', { className: 'review' }, note, label, state_))
     return node
   }
@@ -183,6 +194,7 @@ async function mountExplorer(host, model) {
   const waiting = new Map()
   function keep(i, value, shownIn) {
     const name = clips.name[i]
+    drafts.delete(i)
     notes = { ...notes }
     if (value.note || value.label) notes[name] = value
     else delete notes[name]
@@ -199,19 +211,30 @@ async function mountExplorer(host, model) {
     }, live ? 4000 : 0)
   }
   model.on?.('msg:custom', answer => {
-    if (answer.kind === 'saved' && waiting.has(answer.ask)) {
+    if (answer.kind === 'note' && waiting.has(answer.ask)) {
       const shownIn = waiting.get(answer.ask)
       waiting.delete(answer.ask)
       shownIn.className = answer.problem ? 'unsaved' : 'saved'
-      shownIn.textContent = answer.problem || 'saved in review.csv'
-    } else if (answer.kind === 'relabelled') told.textContent = answer.text
-    else if (answer.kind === 'explained' || answer.kind === 'pictures') {
-      const key = answer.kind === 'explained' ? 'importance' : 'pictures'
-      data[key] = { ...data[key], [answer.clip]: answer[key] }
-      if (state.cell) openCell(...state.cell, page)
-      else if (state.clip != null) openClip(state.clip)
+      shownIn.textContent = answer.problem ? 'not saved: ' + answer.problem : 'saved in review.csv'
+    } else if (answer.kind === 'relabel') told.textContent = answer.problem ?? answer.text
+    else if (answer.kind === 'explain' || answer.kind === 'video') {
+      const key = answer.kind === 'explain' ? 'importance' : 'pictures'
+      if (!answer.problem) data[key] = { ...data[key], [answer.clip]: answer[key] }
+      again()
+      problem.textContent = answer.problem ?? ''
     }
   })
+  // The same clips with what an answer brought, at the same frame, and whoever is writing goes on writing.
+  function again() {
+    const frame = stage.now(), writing = root.activeElement?.matches('input.note') ? root.activeElement : null
+    const { ariaLabel, selectionStart, selectionEnd } = writing ?? {}
+    if (state.cell) openCell(...state.cell, page)
+    else if (state.clip != null) openClip(state.clip, before)
+    stage.seek(frame)
+    const input = writing && [...detail.querySelectorAll('input.note')].find(one => one.ariaLabel === ariaLabel)
+    input?.focus({ preventScroll: true })
+    input?.setSelectionRange(selectionStart, selectionEnd)
+  }
   const told = make('div', { className: 'status' }), reviewTab = make('div', {})
   const quoted = text => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
   function fillReview() {
@@ -242,14 +265,17 @@ async function mountExplorer(host, model) {
       make('tr', {}, ...Object.keys({ ...by, recall: 0, precision: 0 }).map(name => make('th', {}, name in by
         ? make('button', { className: 'plain', type: 'button', textContent: name, title: 'sort', onclick: () => fill(name) }) : name))),
       ...cards.map((_, id) => id).sort(by[key]).map(id => make('tr', {},
-        make('td', {}, make('button', { className: 'plain', type: 'button', textContent: store.title(id), onclick: () => openClass(id) })),
+        make('td', {}, make('button', { className: 'plain', type: 'button', textContent: store.title(id), onclick: () => chosen.class(id) })),
         ...[percent(cards[id].f1), cards[id].support, percent(cards[id].recall), percent(cards[id].precision)].map(text => make('td', { textContent: text })))))
     fill('class')
-    return { element: make('div', { className: 'tall' }, table), refresh() {} }
+    return { element: make('div', {}, make('div', { className: 'status', textContent: `Scores of all ${counted(scored)}, whatever the filters say.` }),
+      make('div', { className: 'tall' }, table)), refresh() {} }
   }
 
   // ---- tabs
-  const chosen = { cell: openCell, class: openClass, clip: openClip }
+  // In one column the clips stand below what was clicked, where nobody would see them.
+  const showing = open => (...given) => { open(...given); if (root.host.clientWidth < BESIDE) detail.scrollIntoView({ block: 'nearest' }) }
+  const chosen = { cell: showing(openCell), class: showing(openClass), clip: showing(openClip) }
   const panels = { matrix: matrixPanel(root, store, state, chosen), classes: classesPanel(), ...(data.map ? { map: mapPanel(root, store, state, chosen) } : {}),
     review: { element: reviewTab, refresh: fillReview } }
   const named = { matrix: 'Confusion matrix', classes: 'Classes', map: 'Map', review: 'Review' }
@@ -280,7 +306,7 @@ async function mountExplorer(host, model) {
   new ResizeObserver(() => { if (width !== root.host.clientWidth) { width = root.host.clientWidth; panels[state.tab].refresh() } }).observe(root.host)
   root.append(make('datalist', { id: 'presets' }, ...PRESETS.map(value => make('option', { value }))), filters,
     make('div', { className: 'tabs', role: 'tablist' }, ...Object.values(tabs)), make('div', { className: 'panels' }, panel, detail))
-  detail.replaceChildren(make('div', { className: 'empty', textContent: 'Choose a cell, a class or a point: its clips move here.' }))
+  detail.replaceChildren(make('div', { className: 'empty', textContent: `Choose a cell${data.map ? ', a class or a point' : ' or a class'}: its clips move here.` }))
   openTab(state.tab)
   refresh()
   if (state.clip != null) openClip(state.clip)

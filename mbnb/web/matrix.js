@@ -1,17 +1,16 @@
 // The confusion matrix: rows are true classes, columns predicted ones; cells are chosen by pointer or keys.
 
 function matrixPanel(root, store, state, chosen) {
-  const { codes, names, regions, region_names: regionNames } = store.data.classes
+  const { codes, names, regions } = store.data.classes
   const select = (options, value, title) => make('select', { title, ariaLabel: title }, ...options.map(
     ([key, text]) => make('option', { value: key, textContent: text, selected: key === value })))
   const order = select([['region', 'by body region'], ['id', 'by class id'], ['name', 'by name'], ['errors', 'most errors first'], ['cluster', 'confused ones together']],
     state.order, 'order of the classes')
-  const block = select([['', 'all regions'], ...regionNames.map((name, i) => [String(i), name])], state.block, 'body region of the true class')
-  const unit = select([['share', 'share of the true class'], ['count', 'clips']], state.unit, 'what a cell says')
+  const unit = select([['share', '% of the row'], ['count', 'clips']], state.unit, 'what a cell says')
   const canvas = make('canvas', { className: 'matrix', tabIndex: 0, role: 'application', ariaLabel: 'confusion matrix; arrow keys move, Enter opens' })
   const status = make('div', { className: 'status', ariaLive: 'polite' })
-  const element = make('div', {}, make('div', { className: 'bar' }, make('label', {}, 'classes', order), make('label', {}, 'block', block), make('label', {}, 'cells', unit)),
-    canvas, status)
+  const element = make('div', {}, make('div', { className: 'bar' }, make('label', {}, 'classes', order), make('label', {}, 'cells', unit)),
+    status, canvas)
   let rows = [], columns = [], counts = [], totals = [], cursor = [0, 0], hovered = null, box = {}
 
   function orderOf() {
@@ -28,9 +27,9 @@ function matrixPanel(root, store, state, chosen) {
     for (const i of store.shown()) counts[store.data.clips.label[i]][store.predicted(i)]++
     totals = counts.map(row => row.reduce((a, b) => a + b, 0))
     const all = orderOf()
-    rows = state.block === '' ? all : all.filter(i => regions[i] === +state.block)
-    // A block shows its own classes and whatever else they are taken for.
-    columns = state.block === '' ? all : all.filter(j => regions[j] === +state.block || rows.some(i => counts[i][j]))
+    rows = state.region === '' ? all : all.filter(i => regions[i] === +state.region)
+    // A region's block shows its own classes and whatever else they are taken for.
+    columns = state.region === '' ? all : all.filter(j => regions[j] === +state.region || rows.some(i => counts[i][j]))
     cursor = [Math.min(cursor[0], rows.length - 1), Math.min(cursor[1], columns.length - 1)]
     const pen = canvas.getContext('2d')
     pen.font = `600 ${rows.length > 30 ? 11 : 12}px sans-serif`
@@ -69,6 +68,9 @@ function matrixPanel(root, store, state, chosen) {
           }
         })
       })
+      pen.font = '600 11px sans-serif'; pen.textAlign = 'right'; pen.fillStyle = color('text')
+      pen.fillText('predicted →', left - 6, 10)
+      pen.fillText('true ↓', left - 6, 25)
       pen.textAlign = 'left'
       columns.forEach((j, c) => {
         pen.save()
@@ -90,7 +92,8 @@ function matrixPanel(root, store, state, chosen) {
     })
     const [i, j] = cellOf(marked ?? cursor)
     status.textContent = rows.length && marked ? `true ${title(i)} · predicted ${title(j)}: ${counts[i][j]} of ${totals[i]} clips` + (totals[i] ? ` (${percent(counts[i][j] / totals[i])})` : '')
-      : 'click a cell to see its clips, or the name of a class to see its card · lines separate body regions'
+      : rows.some(i => totals[i]) ? 'click a cell to see its clips, or the name of a class to see its card · lines separate body regions'
+      : 'no clip passes the filters'
   }
 
   const placeOf = event => {
@@ -119,7 +122,6 @@ function matrixPanel(root, store, state, chosen) {
     draw()
   }
   order.onchange = () => { state.order = order.value; refresh(); store.changed() }
-  block.onchange = () => { state.block = block.value; refresh(); store.changed() }
   unit.onchange = () => { state.unit = unit.value; refresh(); store.changed() }
   root.onTheme(() => rows.length && draw())
   new IntersectionObserver(() => rows.length && draw()).observe(canvas)

@@ -332,7 +332,7 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
   root.onTheme(touch)
   reset()
   setPlaying(playing)
-  return { element, show, pause: () => setPlaying(false) }
+  return { element, show, now: frameNow, seek: frame => { position = Math.min(frame, length - 1); touch() } }
 }
 
 async function mountPlayer(host, model) {
