@@ -157,7 +157,7 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, files:
     trained = load_trained(checkpoint, config)
     classes = trained.classes or data.classes
     evaluation.check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
-    probabilities, regions = evaluation.predict(trained, data.splits[split], data.skeleton, classes, config)
+    probabilities, regions, _ = evaluation.predict(trained, data.splits[split], data.skeleton, classes, config)
     table = evaluation.prediction_table(data.splits[split], classes, probabilities, regions, config.reject)
     if out:
         evaluation.write_csv(table, out)

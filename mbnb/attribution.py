@@ -61,8 +61,8 @@ class Explainer:
     """A trained model that looks at the N clips at `which` (all of them by itself) with bones altered.
 
     targets: (N,) the class to explain in each, by itself the likeliest. background: the clips whose average body is the reference, by itself
-    all of `clips`; `still` (J, 3) are its bones, in the recipe's unit. Raises InputError for indices and classes that there are not, and for a
-    model that does not fit.
+    all of `clips`; `still` (J, 3) are its bones, in the recipe's unit. Those `in_mirror` (N,), of left-handed people,
+    are looked at in a mirror. Raises InputError for indices and classes that there are not, and for a model that does not fit.
     """
 
     def __init__(self, trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config,
@@ -77,7 +77,9 @@ class Explainer:
         self.model.to(self.device).eval()
         self.to_joints, self.to_bones = (torch.as_tensor(matrix, dtype=torch.float32, device=self.device) for matrix in (skeleton.ancestry, skeleton.differences))
         self.lengths = clips.lengths[self.indices]
-        self.recipe = make_recipe(clips, trained.config, skeleton, classes, self.device)
+        in_mirror = trained.in_mirror(clips, skeleton, config)
+        self.in_mirror = np.zeros(len(self.indices), bool) if in_mirror is None else in_mirror[self.indices]
+        self.recipe = make_recipe(clips, trained.config, skeleton, classes, self.device, in_mirror=in_mirror)
         reference = make_recipe(background, trained.config, skeleton, classes, self.device) if background else self.recipe
         bones = [(group.sum((0, 1)), group[..., 0, 0].numel()) for _, group, _ in self._groups(reference, np.arange(len(reference)))]
         self.still = sum(total for total, _ in bones) / sum(count for _, count in bones)  # (J, 3)
@@ -119,6 +121,10 @@ class Explainer:
     def without(self, bones: Tensor, hidden: Tensor) -> Tensor:
         """Bones (B, F, J, 3) with those that are `hidden`, (J,) or (B, 1, J) of bool, as in the still body."""
         return torch.where(hidden[..., None], self.still, bones)
+
+    def at_sides(self, joints: np.ndarray) -> np.ndarray:
+        """(N, J, ...) of joints as the clips have them, those of each clip that is looked at in a mirror with left and right exchanged; or back."""
+        return np.stack([values[list(self.skeleton.mirror)] if turned else values for values, turned in zip(joints, self.in_mirror)])
 
     def integrated_gradients(self, steps: int = STEPS) -> list[np.ndarray]:
         """N arrays (J, T_i): what each joint's bone adds to the target's log-odds, in nats, at each of the clip's frames.
@@ -183,7 +189,7 @@ def explain(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTa
     """Explain what a trained model says of clips, as `Explainer` takes them."""
     explainer = Explainer(trained, clips, skeleton, classes, config, targets, which, background)
     added = explainer.integrated_gradients(steps)
-    return Importance(explainer.indices, explainer.targets.cpu().numpy(), np.stack([_shares(cells.sum(1)) for cells in added]),
+    return Importance(explainer.indices, explainer.targets.cpu().numpy(), explainer.at_sides(np.stack([_shares(cells.sum(1)) for cells in added])),
                       [_shares(cells.sum(0)) for cells in added], explainer.occlusion(), tuple(dict.fromkeys(skeleton.parts)))
 
 
@@ -201,7 +207,7 @@ def deletion_curve(importance: Importance, trained: Trained, clips: Clips, skele
         return seen.softmax(2)[torch.arange(len(seen)), :, explainer.targets].double().mean(0).cpu().numpy()
 
     joints = np.tile(np.arange(len(skeleton)), (len(importance.joints), 1))
-    return pd.DataFrame({"share": counts / len(skeleton), "important": probabilities(np.argsort(-importance.joints, axis=1, kind="stable")),
+    return pd.DataFrame({"share": counts / len(skeleton), "important": probabilities(np.argsort(-explainer.at_sides(importance.joints), axis=1, kind="stable")),
                          "random": np.mean([probabilities(np.random.default_rng(seed).permuted(joints, axis=1)) for seed in range(seeds)], axis=0)})
 
 

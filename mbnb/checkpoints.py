@@ -14,9 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from mbnb.classes import ClassTable
+from mbnb.clips import Clips
 from mbnb.config import Config
 from mbnb.files import InputError, replacing
+from mbnb.handedness import Handedness
 from mbnb.model import ActionNet, DSTformer
+from mbnb.skeleton import Skeleton
 
 # Official files keep numpy numbers (`min_loss`), which are harmless but must be allowed by name.
 # numpy 1, with which they were written, had another name for the module.
@@ -88,13 +91,19 @@ def build_model(config: Config, classes: int, joints: int, mirrored: bool = Fals
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model with what it takes to use it; `temperature` calibrates it, 1 where nobody was held out to fit it on."""
+    """A trained model with what it takes to use it; `temperature` calibrates it, 1 where nobody was held out to fit it on; `handedness` tells
+    whose clips it shall see in a mirror, where that matters."""
 
     model: ActionNet
     config: Config
     classes: ClassTable | None
     epoch: int
     temperature: float = 1.0
+    handedness: Handedness | None = None
+
+    def in_mirror(self, clips: Clips, skeleton: Skeleton, config: Config) -> np.ndarray | None:
+        """(N,) bool, the clips of left-handed people among those of all `clips`; None where there is nothing to tell them by, or `config` does not want it."""
+        return self.handedness.find(clips, skeleton) if self.handedness and config.handedness else None
 
 
 def load_trained(path: str | Path, config: Config) -> Trained:
@@ -135,7 +144,8 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     classes = content.get("classes")
     ours = isinstance(classes, dict) and classes.keys() == {f.name for f in dataclasses.fields(ClassTable)}
     table = ClassTable(**{key: tuple(value) if value else None for key, value in classes.items()}) if ours else None
-    return Trained(model.eval(), config, table, int(content.get("epoch", 0)), float(content.get("temperature", 1.0)))
+    handedness = Handedness.of(content["handedness"]) if content.get("handedness") else None
+    return Trained(model.eval(), config, table, int(content.get("epoch", 0)), float(content.get("temperature", 1.0)), handedness)
 
 
 def save_checkpoint(path: Path, model: nn.Module, config: Config, classes: ClassTable, **state: Any) -> None:

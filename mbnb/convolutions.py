@@ -2,10 +2,8 @@
 
 Kernels that nobody trains slide over all channels of a clip, and what they find is pooled over time (ROCKET: Dempster, Petitjean and
 Webb, 2020; MultiRocket: Tan et al., 2022). Channels are the streams of the standardised skeleton and the distances between its outer
-joints. Half of the kernels see a clip stretched to one number of moments, the others at its own pace. Mirrored clips are classes of
-their own (Lee et al., ICML 2020). What differs between clips of one class is then taken off as far as it can be, which few clips with
-many features allow almost wholly (null-space discriminant analysis: Chen et al., 2000), and a clip goes to the class whose mean lies
-in the direction nearest to its own.
+joints. Half of the kernels see a clip stretched to one number of moments, the others at its own pace. `mbnb.discriminant` classifies
+what they find.
 """
 
 import itertools
@@ -15,13 +13,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.special import softmax
-from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 from mbnb.calibration import fit_temperature, person_shift
 from mbnb.clips import Clips, first_rows
 from mbnb.config import STREAMS
+from mbnb.discriminant import fit_discriminant
+from mbnb.handedness import learn_and_find, turn
 from mbnb.skeleton import Skeleton
 from mbnb.transforms import flip, gather_windows, smooth, standardise, to_streams
 
@@ -30,29 +29,35 @@ RATE, FEWEST, MOST = 10.0, 16, 192  # moments a second of a clip at its own pace
 KERNELS, TOGETHER, WIDTH = 4096, 64, 9  # kernels, of which 64 share a dilation; their length in moments
 MOST_CHANNELS = 30  # that a kernel sees
 SEEN = 100  # clips from which the thresholds of the kernels are taken
-SHRINKAGE = 1e-4  # added to the variance within classes, as a share of a clip's mean square distance from the mean of all
-SHARPNESS = 20.0  # of the fall of probability with the cosine, before the temperature is fitted
 BLOCK = 256  # clips at a time
 
 Kernel = tuple[Tensor, int, Tensor]  # weights (TOGETHER, C, WIDTH), dilation, thresholds (TOGETHER,)
 
 
-def rocket(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: int = 0, fps: float = 30.0, adapt: bool = True) -> np.ndarray:
-    """Calibrated probabilities (N, C) for `test`; the temperature is fitted on people of `train` that were left out.
+def rocket(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: int = 0, fps: float = 30.0, adapt: bool = True,
+           handedness: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Calibrated probabilities (N, C) for `test`, and (N,) bool, which of its clips were seen in a mirror; the temperature is fitted on
+    people of `train` that were left out.
 
-    With `adapt` what a person's clips have in common is taken off (`calibration.person_shift`), in train by the labels, in test by
-    what the person's clips look like before.
+    With `handedness` left-handed people are seen in a mirror (`mbnb.handedness`). With `adapt` what a person's clips have in common is
+    taken off (`calibration.person_shift`), in train by the labels, in test by what the person's clips look like before.
     """
     x, x_test = _features(train, test, skeleton, seed, fps)
-    people, people_test = np.array(train.subjects), np.array(test.subjects)
+    people = np.array(train.subjects)
     folds = min(5, len(set(people)))
     temperature = 1.0
+
+    def answer(known: Clips, x: np.ndarray, asked: Clips, x_asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        turned, in_mirror = learn_and_find(known, asked, skeleton, classes) if handedness else (np.zeros(len(clips), bool) for clips in (known, asked))
+        return _scores(turn(x, turned), known, turn(x_asked, in_mirror), asked, classes, adapt), in_mirror
+
     if folds > 1:
         scores = np.zeros((len(train), classes))
         for fit, held in GroupKFold(folds).split(train.labels, groups=people):
-            scores[held] = _scores(x[:, fit], train.labels[fit], people[fit], x[:, held], people[held], classes, adapt)
+            scores[held], _ = answer(train.take(fit), x[:, fit], train.take(held), x[:, held])
         temperature = fit_temperature(train.labels, softmax(scores, axis=1))
-    return softmax(_scores(x, train.labels, people, x_test, people_test, classes, adapt) / temperature, axis=1)
+    scores, in_mirror = answer(train, x, test, x_test)
+    return softmax(scores / temperature, axis=1), in_mirror
 
 
 def _features(train: Clips, test: Clips, skeleton: Skeleton, seed: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
@@ -124,38 +129,12 @@ def _pool(x: Tensor, kernels: list[Kernel]) -> np.ndarray:
     return torch.cat(found, dim=1).numpy()
 
 
-def _scores(x: np.ndarray, labels: np.ndarray, people: np.ndarray, x_test: np.ndarray, people_test: np.ndarray, classes: int, adapt: bool) -> np.ndarray:
+def _scores(x: np.ndarray, train: Clips, x_test: np.ndarray, test: Clips, classes: int, adapt: bool) -> np.ndarray:
     """(N, C) from the features of clips and of their mirror images, (2, N, D); what is not in train gets the lowest score."""
-    scores = _discriminate(x, labels, x_test, classes)
-    if not adapt:
-        return scores
-    centre, answers = x.mean((0, 1)), scores.argmax(1)
-    return _discriminate(np.stack([side - person_shift(side, people, labels, classes, centre) for side in x]), labels,
-                         np.stack([side - person_shift(side, people_test, answers, classes, centre) for side in x_test]), classes)
-
-
-def _discriminate(x: np.ndarray, labels: np.ndarray, x_test: np.ndarray, classes: int) -> np.ndarray:
-    """(N, C) cosines between clips (2, N, D) and the means of classes, and those of their mirror images, in the discriminant space.
-
-    With S the covariance within classes and M the means of all classes (K, D), a clip t has the discriminants t S⁻¹ Mᵀ; in the space
-    that they span, two vectors a and b of discriminants have the product a (M S⁻¹ Mᵀ)⁻¹ bᵀ. Ridge regression of M on the deviations
-    from the means gives S⁻¹ Mᵀ, whether there are fewer clips than features or more (Woodbury's identity).
-    """
-    present, own = np.unique(labels, return_inverse=True)
-    own = np.concatenate([own, own + len(present)])
-    x, x_test = x.reshape(-1, x.shape[-1]), x_test.reshape(-1, x.shape[-1])  # (2, N, D) -> (2·N, D)
-    mean, scale = x.mean(0), (x.std(0) + 1e-6) * np.sqrt(x.shape[1])
-    x, x_test = (x - mean) / scale, (x_test - mean) / scale
-    means = np.stack([x[own == label].mean(0) for label in range(2 * len(present))])  # (K, D)
-    within = x - means[own]
-    explained = Ridge(alpha=SHRINKAGE * len(x), fit_intercept=False).fit(within, within @ means.T).coef_  # (K, D)
-    inverse = (means - explained).T  # (D, K) SHRINKAGE · S⁻¹ Mᵀ
-    products = means @ inverse  # (K, K)
-    discriminants = x_test @ inverse  # (2·N, K)
-    lengths = np.sqrt(((discriminants @ np.linalg.pinv(products, rcond=1e-6, hermitian=True)) * discriminants).sum(1).clip(1e-12))
-    cosines = discriminants / lengths[:, None] / np.sqrt(products.diagonal().clip(1e-12))
-    as_is, mirrored = np.split(cosines, 2)
-    found = SHARPNESS * (as_is[:, :len(present)] + mirrored[:, len(present):]) / 2
-    scores = np.full((len(found), classes), found.min(initial=0.0))
-    scores[:, present] = found
+    scores, _ = fit_discriminant(x, train.labels, classes).scores(x_test)
+    if adapt:
+        centre, answers = x.mean((0, 1)), scores.argmax(1)
+        x = np.stack([side - person_shift(side, train.subjects, train.labels, classes, centre) for side in x])
+        x_test = np.stack([side - person_shift(side, test.subjects, answers, classes, centre) for side in x_test])
+        scores, _ = fit_discriminant(x, train.labels, classes).scores(x_test)
     return scores

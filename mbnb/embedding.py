@@ -25,7 +25,7 @@ def embed(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTabl
     has it taken off."""
     device = pick_device(config)
     model = trained.model.to(device)
-    recipe = make_recipe(clips, trained.config, skeleton, classes, device)
+    recipe = make_recipe(clips, trained.config, skeleton, classes, device, in_mirror=trained.in_mirror(clips, skeleton, config))
     embedded = embed_view(model, recipe, config, recipe.views(1)[0], clips.subjects if config.adapt else None)
     return normalize(model.head.bn(embedded.to(device)).relu().cpu().numpy())
 

@@ -29,13 +29,15 @@ from mbnb.transforms import motion_energy
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions for the N clips of one labelled split: probabilities (N, C); `regions` (N, R) where a head of its own tells them."""
+    """Predictions for the N clips of one labelled split: probabilities (N, C); `regions` (N, R) where a head of its own tells them; `in_mirror`
+    (N,) bool where left-handed people were looked for, whose clips were seen in a mirror."""
 
     split: str
     clips: Clips
     classes: ClassTable
     probabilities: np.ndarray
     regions: np.ndarray | None = None
+    in_mirror: np.ndarray | None = None
 
     @cached_property
     def predictions(self) -> np.ndarray:
@@ -117,11 +119,13 @@ class Evaluation:
                              "outcome": np.where(self.correct, "right", "confused")})
 
     def table(self) -> pd.DataFrame:
-        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, and the probability of every class."""
+        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, in_mirror where that was looked for, and the probability of every class."""
         table = prediction_table(self.clips, self.classes, self.probabilities, self.regions)
         table.insert(2, "true", [self.classes.codes[i] for i in self.clips.labels])
         table.insert(5, "correct", self.correct)
         table.insert(6, "in_top5", hits(self.clips.labels, self.probabilities, 5))
+        if self.in_mirror is not None:
+            table.insert(7, "in_mirror", self.in_mirror)
         return table
 
 
@@ -163,14 +167,15 @@ def find_checkpoint(config: Config, data: DataSet) -> Path:
     return path
 
 
-def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config) -> tuple[np.ndarray, np.ndarray | None]:
-    """Calibrated probabilities (N, C) of the classes, and (N, R) of the regions where the model has a head for them; for clips
-    prepared as the model's own configuration says, on `config`'s device."""
+def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Calibrated probabilities (N, C) of the classes, (N, R) of the regions where the model has a head for them, and (N,) bool, which clips
+    were seen in a mirror, where that was looked for; for clips prepared as the model's own configuration says, on `config`'s device."""
     device = pick_device(config)
-    recipe = make_recipe(clips, trained.config, skeleton, classes, device)
+    in_mirror = trained.in_mirror(clips, skeleton, config)
+    recipe = make_recipe(clips, trained.config, skeleton, classes, device, in_mirror=in_mirror)
     found = predict_batches(trained.model.to(device), recipe, config, "predicting", people=clips.subjects if config.adapt else None)
     probabilities, regions = found[:, :len(classes)], found[:, len(classes):]
-    return at_temperature(probabilities, trained.temperature), regions if regions.size else None
+    return at_temperature(probabilities, trained.temperature), regions if regions.size else None, in_mirror
 
 
 def check_fit(trained: Trained, data: DataSet, path: object) -> None:
@@ -201,10 +206,10 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         config.save(config.run_dir / "config.yaml")
         known = _known(data, split), clips, data.skeleton, len(data.classes)
         if config.method == "rocket":
-            probabilities = rocket(*known, config.seed, config.fps, config.adapt)
+            probabilities, in_mirror = rocket(*known, config.seed, config.fps, config.adapt, config.handedness and not data.classes.mirror)
         else:
-            probabilities = baselines.METHODS[config.method](*known)
-        evaluation = Evaluation(split, clips, data.classes, probabilities)
+            probabilities, in_mirror = baselines.METHODS[config.method](*known), None
+        evaluation = Evaluation(split, clips, data.classes, probabilities, in_mirror=in_mirror)
         write_evaluation(config, data, evaluation, {"members": {config.method: 1.0}})
         return evaluation
     path = find_checkpoint(config, data)
@@ -214,8 +219,7 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         print("scored on val, on which the best epoch was chosen, so the scores are a little too good")
     if split == "val":
         trained = dataclasses.replace(trained, temperature=1.0)  # it was fitted to these clips
-    probabilities, regions = predict(trained, clips, data.skeleton, data.classes, config)
-    evaluation = Evaluation(split, clips, data.classes, probabilities, regions)
+    evaluation = Evaluation(split, clips, data.classes, *predict(trained, clips, data.skeleton, data.classes, config))
     write_evaluation(config, data, evaluation, {
         "checkpoint": path.name, "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature})
     return evaluation
@@ -230,6 +234,7 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
     shared = int(people_overlap(data).at["train", evaluation.split]) if {"train", evaluation.split} <= data.splits.keys() else 0
     metrics = score(clips.labels, probabilities, data.classes) | {
         "n_test": len(clips), "people": people, "split": evaluation.split, "known_people": data.known_people, "people_also_in_train": shared,
+        "people_in_mirror": sorted({clips.subjects[i] for i in np.flatnonzero(evaluation.in_mirror)}) if evaluation.in_mirror is not None else [],
         "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
         "official": official(clips.labels, probabilities, data.classes, evaluation.regions),
         "calibration_error": calibration_error(clips.labels, probabilities), "log_loss": log_loss(clips.labels, probabilities),
@@ -250,14 +255,17 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
         return evaluate(config, data)
     metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
     if "members" in metrics:  # several runs as one, or a baseline: there is no checkpoint
-        return Evaluation(metrics["split"], find_clips(data, table["clip"]), data.classes, table[[f"p_{code}" for code in data.classes.codes]].to_numpy())
-    path = find_checkpoint(config, data)
-    if (metrics.get("fingerprint"), metrics.get("checkpoint_fingerprint")) != (data.fingerprint(), fingerprint(path.read_bytes())):
-        print(f"the predictions in {config.run_dir.name} belong to other data or another checkpoint: evaluating anew")
-        return evaluate(config, data)
+        clips = find_clips(data, table["clip"])
+    else:
+        path = find_checkpoint(config, data)
+        if (metrics.get("fingerprint"), metrics.get("checkpoint_fingerprint")) != (data.fingerprint(), fingerprint(path.read_bytes())):
+            print(f"the predictions in {config.run_dir.name} belong to other data or another checkpoint: evaluating anew")
+            return evaluate(config, data)
+        clips = data.splits[metrics["split"]]
     probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()
     regions = table[[f"r_{name}" for name in data.classes.region_names]].to_numpy() if "r_" + data.classes.region_names[0] in table else None
-    return Evaluation(metrics["split"], data.splits[metrics["split"]], data.classes, probabilities, regions)
+    in_mirror = table["in_mirror"].to_numpy(bool) if "in_mirror" in table else None
+    return Evaluation(metrics["split"], clips, data.classes, probabilities, regions, in_mirror)
 
 
 def load_other(config: Config, data: DataSet) -> tuple[str, Evaluation]:

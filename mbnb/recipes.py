@@ -41,12 +41,14 @@ class DefaultRecipe:
     """Clips near their own length at `config.rate` frames a second; a part is (B, 1, F, J, C), C three for each of `config.streams`.
 
     The prepared frames of all clips stay on the device where they fit (`resident`); else those of a batch are read ahead
-    of it from where the clips lie. `frames_of` (N,) tells how many frames of each clip the model sees.
+    of it from where the clips lie. `frames_of` (N,) tells how many frames of each clip the model sees. The clips `in_mirror`, (N,) bool,
+    are seen in a mirror.
     """
 
-    def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, classes: ClassTable, device: torch.device):
+    def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, classes: ClassTable, device: torch.device, in_mirror: np.ndarray | None = None):
         self.clips, self.config, self.skeleton, self.device = clips, config, skeleton, device
         self.frames_of = fitting_lengths(clips.lengths, config)
+        self.in_mirror = None if in_mirror is None or not in_mirror.any() else torch.as_tensor(in_mirror, device=device)
         self.lengths, self.labels = (torch.as_tensor(values, device=device) for values in (clips.lengths, clips.labels))
         # What a mirrored clip is called, (C,), or None where none may be mirrored.
         own = tuple(range(len(classes), 2 * len(classes))) if config.mirror_classes else None
@@ -197,6 +199,9 @@ class DefaultRecipe:
         """The raw frames of the clips at `index`, smoothed and standardised, and where in them each starts."""
         frames, lengths = torch.as_tensor(raw, dtype=torch.float32, device=self.device), self.lengths[index.to(self.device)]
         frames = transforms.smooth(frames, lengths, self.config.smooth) if self.config.smooth else frames
+        if self.in_mirror is not None:
+            rows = self.in_mirror[index.to(self.device)].repeat_interleave(lengths)
+            frames = torch.where(rows[:, None, None], transforms.flip(frames, self.skeleton.mirror), frames)
         return transforms.standardise(frames, lengths, self.skeleton), first_rows(lengths)
 
     def see(self, pose: Tensor, spans: Tensor, part: dict[str, Tensor] | None = None) -> Tensor:
@@ -278,8 +283,8 @@ class ParityRecipe:
 
 
 def make_recipe(clips: Clips, config: Config, skeleton: Skeleton, classes: ClassTable, device: torch.device,
-                training: bool = False) -> DefaultRecipe | ParityRecipe:
-    """The configured recipe over `clips`; `training` says what they are for."""
+                training: bool = False, in_mirror: np.ndarray | None = None) -> DefaultRecipe | ParityRecipe:
+    """The configured recipe over `clips`; `training` says what they are for, `in_mirror` (N,) which ones the default recipe sees in a mirror."""
     if config.parity:
         return ParityRecipe(clips, config, skeleton, classes, device, training)
-    return DefaultRecipe(clips, config, skeleton, classes, device)
+    return DefaultRecipe(clips, config, skeleton, classes, device, in_mirror)

@@ -35,6 +35,7 @@ from mbnb.config import Config
 from mbnb.dataset import DataSet, load
 from mbnb.devices import compile_mode, connect, free_memory, keep_freed_memory, launched, mixed_precision, whole_batch
 from mbnb.files import ROOT, InputError, replacing, write_text
+from mbnb.handedness import learn_handedness
 from mbnb.metrics import confusion, score
 from mbnb.model import ActionNet
 from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
@@ -148,7 +149,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     fabric = connect(config)
     device = fabric.device
     torch.manual_seed(config.seed)
-    model = build_model(config, len(data.classes), len(data.skeleton), mirrored=config.flip and config.mirror_classes and not data.classes.mirror,
+    mirrored = config.flip and config.mirror_classes and not data.classes.mirror
+    model = build_model(config, len(data.classes), len(data.skeleton), mirrored=mirrored,
                         regions=len(data.classes.region_names) if config.region_weight else 0).to(device)
     if config.init_from:
         print(f"{config.init_from}:", load_weights(model, weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)))
@@ -163,8 +165,15 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if not any(group["params"] for group in groups):
         raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
     optimizer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=config.weight_decay, fused=True)
-    recipe = make_recipe(train_clips, config, data.skeleton, data.classes, device, training=True)
-    val_recipe = make_recipe(val_clips, config, data.skeleton, data.classes, device) if val_clips and val_clips.labelled else None
+    in_mirror, handedness = learn_handedness(train_clips, data.skeleton, len(data.classes)) if mirrored and config.handedness else (None, None)
+    if in_mirror is not None and in_mirror.any() and fabric.is_global_zero:
+        left_handed = sorted({name for name, turned in zip(train_clips.subjects, in_mirror) if turned})
+        print("seen in a mirror, since they do with the left what others do with the right:", ", ".join(left_handed))
+    recipe = make_recipe(train_clips, config, data.skeleton, data.classes, device, training=True, in_mirror=in_mirror)
+    val_recipe = None
+    if val_clips and val_clips.labelled:
+        in_mirror = handedness.find(val_clips, data.skeleton) if handedness else None
+        val_recipe = make_recipe(val_clips, config, data.skeleton, data.classes, device, in_mirror=in_mirror)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, config))
 
     checkpoints, history, regions = config.run_dir / "checkpoints", [], {}
@@ -213,7 +222,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             if board is None:
                 continue
             state = dict(epoch=epoch + 1, history=history, regions=regions, fingerprint=fingerprint, best_epoch=best_epoch(pd.DataFrame(history)),
-                         skeleton=data.skeleton.name)
+                         skeleton=data.skeleton.name, handedness=handedness.state() if handedness else None)
             if val_recipe is not None:
                 state["temperature"] = fit_temperature(true, probabilities)
             if state["best_epoch"] == epoch + 1:

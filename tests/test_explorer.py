@@ -232,7 +232,8 @@ def test_a_click_shows_the_clips_of_a_cell_and_they_move(guessed, opened):
     page = opened(page_of(explore(config, data, evaluation)))
     true, predicted, clips = worst_cell(evaluation)
     page.click_cell(true, predicted)
-    until(lambda: page.one("section.detail h3").text == f"{data.classes.titles[true]} taken for {data.classes.titles[predicted]}: {len(clips)} clip{'s' * (len(clips) > 1)}")
+    counted = "1 clip" if len(clips) == 1 else f"{len(clips)} clips"
+    until(lambda: page.one("section.detail h3").text == f"{data.classes.titles[true]} taken for {data.classes.titles[predicted]}: {counted}")
     figures = page.all("section.detail figure")
     assert evaluation.clips.names[clips[0]] in figures[0].text and f"{evaluation.probabilities[clips[0], predicted]:.0%}".replace("%", " %") in figures[0].text
     until(lambda: page.coloured() > 100)

@@ -1,0 +1,126 @@
+"""Who does with the left what others do with the right.
+
+Where the class table says what a mirrored clip is, sides do not matter. Where it does not ("raise your arm", "raise the other"), a
+left-handed person shows in each class the mirror image of what the others show. Their clips are then seen in a mirror: of people
+in training by their labels, of new people where their unlabelled clips, all together, fit the mirrored classes better than the classes.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import logsumexp
+from sklearn.model_selection import GroupKFold
+
+from mbnb.clips import Clips
+from mbnb.discriminant import Discriminant, fit_discriminant
+from mbnb.skeleton import Skeleton
+from mbnb.transforms import at_moments, flip
+
+MOMENTS = 16  # of a clip, at which its poses are compared
+SURE = 1.0  # standard errors beyond which labelled clips speak for a mirror; to see in one who shows no sides does no harm
+LEFT_HANDED = 0.1  # share of people
+FEWEST = 4  # people from whom it can be learned
+FOLDS = 10
+
+
+@dataclass(frozen=True)
+class Handedness:
+    """Tells left-handed people by their unlabelled clips. A clip's evidence is by how much its classes are more likely than the mirrored
+    classes; right-handed people who were left out had a mean evidence of `mean` ± `between`, their single clips another ± `within`."""
+
+    model: Discriminant
+    mean: float
+    between: float
+    within: float
+
+    def find(self, clips: Clips, skeleton: Skeleton) -> np.ndarray:
+        """(N,) bool: the clips of people who are rather left-handed; those of `Clips.subjects` with one name count as one person."""
+        return self.judge(clips.subjects, _evidence(self.model, _features(clips, skeleton)))
+
+    def judge(self, people: Sequence[str], evidence: np.ndarray) -> np.ndarray:
+        """The same by the `evidence` (N,) of the clips of `people` (N,): left-handed ones would have -`mean` on average."""
+        by_person = pd.Series(evidence).groupby(np.asarray(people))
+        average, clips = by_person.transform("mean"), by_person.transform("size")
+        odds = 2 * self.mean * average / (self.between ** 2 + self.within ** 2 / clips) + np.log(1 / LEFT_HANDED - 1)
+        return (odds < 0).to_numpy()
+
+    def state(self) -> dict:
+        """Plain tensors and numbers, for a checkpoint."""
+        model = {key: torch.as_tensor(value) for key, value in dataclasses.asdict(self.model).items()}
+        return {"model": model, "mean": self.mean, "between": self.between, "within": self.within}
+
+    @staticmethod
+    def of(state: dict) -> "Handedness":
+        """What `state` gave."""
+        model = {key: value.numpy() if value.ndim else int(value) for key, value in state["model"].items()}
+        return Handedness(**state | {"model": Discriminant(**model)})
+
+
+def learn_handedness(clips: Clips, skeleton: Skeleton, classes: int) -> tuple[np.ndarray, Handedness | None]:
+    """(N,) bool, the labelled clips of left-handed people; and what tells others, None where there are too few people to learn it from,
+    or their right and left are too much alike."""
+    in_mirror = find_by_label(clips, skeleton, classes)
+    people = np.asarray(clips.subjects)
+    if len(set(people)) < FEWEST:
+        return in_mirror, None
+    x = turn(_features(clips, skeleton), in_mirror)
+    evidence = np.zeros(len(clips))
+    for fit, held in GroupKFold(min(FOLDS, len(set(people)))).split(people, groups=people):
+        evidence[held] = _evidence(fit_discriminant(x[:, fit], clips.labels[fit], classes), x[:, held])
+    by_person = pd.Series(evidence).groupby(people)
+    mean, between, within = by_person.mean().mean(), by_person.mean().std(), by_person.std().mean()
+    if not mean > between:
+        return in_mirror, None
+    return in_mirror, Handedness(fit_discriminant(x, clips.labels, classes), float(mean), float(between), float(np.nan_to_num(within, nan=between)))
+
+
+def learn_and_find(train: Clips, test: Clips, skeleton: Skeleton, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The clips of left-handed people among labelled ones (N,), and among those of others (M,), whose labels play no part."""
+    in_mirror, handedness = learn_handedness(train, skeleton, classes)
+    return in_mirror, handedness.find(test, skeleton) if handedness else np.zeros(len(test), bool)
+
+
+def find_by_label(clips: Clips, skeleton: Skeleton, classes: int) -> np.ndarray:
+    """(N,) bool: the labelled clips of people who show the mirror image of what most people show of the same classes.
+
+    What a body does on one side only is its poses less their mirror images; left-handed people have it with the opposite sign. The signs under
+    which all people agree best are those of the first eigenvector of their agreement with one another (Singer, Angular
+    Synchronization by Eigenvectors and Semidefinite Programming, 2011).
+    """
+    poses, mirrored = _features(clips, skeleton)
+    names, person = np.unique(clips.subjects, return_inverse=True)
+    cells, cell = np.unique(person * classes + clips.labels, return_inverse=True)  # a cell holds the clips of a person and a class
+    one_sided = np.zeros((len(names), classes, poses.shape[1]), np.float32)
+    np.add.at(one_sided, (person, clips.labels), poses - mirrored)
+    one_sided /= np.linalg.norm(one_sided, axis=2, keepdims=True).clip(1e-9)
+    agreement = np.einsum("pcd,qcd->pq", one_sided, one_sided)
+    np.fill_diagonal(agreement, 0)
+    sign = np.linalg.eigh(agreement)[1][:, -1]
+    sign *= -1 if sign.sum() < 0 else 1
+    others = np.einsum("p,pcd->cd", sign, one_sided) - sign[:, None, None] * one_sided  # (people, C, D)
+    by_person = pd.Series((one_sided * others).sum(2).ravel()[cells]).groupby(names[cells // classes])
+    return (by_person.transform("mean") < -SURE * by_person.transform("sem")).to_numpy()[cell]
+
+
+def turn(x: np.ndarray, in_mirror: np.ndarray) -> np.ndarray:
+    """Features of clips and of their mirror images (2, N, D) with the two exchanged where `in_mirror` (N,)."""
+    return np.where(in_mirror[:, None], x[::-1], x)
+
+
+def _features(clips: Clips, skeleton: Skeleton) -> np.ndarray:
+    """(2, N, MOMENTS·J·3) the poses of clips and of their mirror images, each less the person's mean: a crooked body is no handedness."""
+    poses = at_moments(torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, MOMENTS).flatten(1)  # (N, MOMENTS, J, 3) -> (N, D)
+    person = torch.as_tensor(np.unique(clips.subjects, return_inverse=True)[1])
+    count = torch.bincount(person)
+    poses = poses - (torch.zeros(len(count), poses.shape[1]).index_add(0, person, poses) / count[:, None])[person]
+    mirrored = flip(poses.unflatten(1, (MOMENTS, len(skeleton), 3)), skeleton.mirror).flatten(1)
+    return torch.stack([poses, mirrored]).numpy()
+
+
+def _evidence(model: Discriminant, x: np.ndarray) -> np.ndarray:
+    as_is, mirrored = model.scores(x)
+    return logsumexp(as_is, axis=1) - logsumexp(mirrored, axis=1)
