@@ -20,6 +20,7 @@ from mbnb.convolutions import rocket
 from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
+from mbnb.handedness import say_who
 from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, score
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
@@ -228,6 +229,7 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
 def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, about: dict[str, object]) -> None:
     """Write `metrics.json`, `predictions.csv` and `per_class.csv` to the run's folder; `about` says what made the predictions."""
     clips, probabilities = evaluation.clips, evaluation.probabilities
+    say_who(clips, evaluation.in_mirror)
     bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
     answered = probabilities.max(1) >= config.reject
     people = len(set(clips.subjects))

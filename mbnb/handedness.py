@@ -106,6 +106,13 @@ def find_by_label(clips: Clips, skeleton: Skeleton, classes: int) -> np.ndarray:
     return (by_person.transform("mean") < -SURE * by_person.transform("sem")).to_numpy()[cell]
 
 
+def say_who(clips: Clips, in_mirror: np.ndarray | None) -> None:
+    """Print whose clips are seen in a mirror, if anybody's are."""
+    names = sorted({clips.subjects[i] for i in np.flatnonzero(in_mirror)}) if in_mirror is not None else []
+    if names:
+        print("seen in a mirror, since they do with the left what others do with the right:", ", ".join(names))
+
+
 def turn(x: np.ndarray, in_mirror: np.ndarray) -> np.ndarray:
     """Features of clips and of their mirror images (2, N, D) with the two exchanged where `in_mirror` (N,)."""
     return np.where(in_mirror[:, None], x[::-1], x)

@@ -48,7 +48,7 @@ class DefaultRecipe:
     def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, classes: ClassTable, device: torch.device, in_mirror: np.ndarray | None = None):
         self.clips, self.config, self.skeleton, self.device = clips, config, skeleton, device
         self.frames_of = fitting_lengths(clips.lengths, config)
-        self.in_mirror = None if in_mirror is None or not in_mirror.any() else torch.as_tensor(in_mirror, device=device)
+        self.in_mirror = None if in_mirror is None or not in_mirror.any() else torch.tensor(in_mirror, device=device)
         self.lengths, self.labels = (torch.as_tensor(values, device=device) for values in (clips.lengths, clips.labels))
         # What a mirrored clip is called, (C,), or None where none may be mirrored.
         own = tuple(range(len(classes), 2 * len(classes))) if config.mirror_classes else None

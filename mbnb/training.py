@@ -35,7 +35,7 @@ from mbnb.config import Config
 from mbnb.dataset import DataSet, load
 from mbnb.devices import compile_mode, connect, free_memory, keep_freed_memory, launched, mixed_precision, whole_batch
 from mbnb.files import ROOT, InputError, replacing, write_text
-from mbnb.handedness import learn_handedness
+from mbnb.handedness import learn_handedness, say_who
 from mbnb.metrics import confusion, score
 from mbnb.model import ActionNet
 from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
@@ -166,9 +166,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
     optimizer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=config.weight_decay, fused=True)
     in_mirror, handedness = learn_handedness(train_clips, data.skeleton, len(data.classes)) if mirrored and config.handedness else (None, None)
-    if in_mirror is not None and in_mirror.any() and fabric.is_global_zero:
-        left_handed = sorted({name for name, turned in zip(train_clips.subjects, in_mirror) if turned})
-        print("seen in a mirror, since they do with the left what others do with the right:", ", ".join(left_handed))
+    if fabric.is_global_zero:
+        say_who(train_clips, in_mirror)
     recipe = make_recipe(train_clips, config, data.skeleton, data.classes, device, training=True, in_mirror=in_mirror)
     val_recipe = None
     if val_clips and val_clips.labelled:

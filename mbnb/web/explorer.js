@@ -161,6 +161,7 @@ async function mountExplorer(host, model) {
     }
     const about = [clips.name[i], `person ${people[clips.person[i]]}`, `${(clips.length[i] / data.scene.fps).toFixed(1)} s`], explained = data.importance?.[i]
     if (data.against && i < scored) about.push(`${data.against.name}: ${classes.codes[data.against.predicted[i]]}`)
+    if (clips.in_mirror[i]) about.push('left-handed: seen in a mirror')
     if (i < scored && !live && !explained && Object.keys(data.importance ?? {}).length) about.push('importance not computed')
     node.append(make('div', { className: 'about', textContent: about.join(' · ') }))
     if (i >= scored) return node
