@@ -16,7 +16,7 @@ from scipy.special import softmax
 from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
-from mbnb.calibration import fit_temperature, person_shift
+from mbnb.calibration import fit_temperature, log_loss, person_shift
 from mbnb.clips import Clips, first_rows
 from mbnb.config import STREAMS
 from mbnb.discriminant import fit_discriminant
@@ -40,24 +40,28 @@ def rocket(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: in
     people of `train` that were left out.
 
     With `handedness` left-handed people are seen in a mirror (`mbnb.handedness`). With `adapt` what a person's clips have in common is
-    taken off (`calibration.person_shift`), in train by the labels, in test by what the person's clips look like before.
+    taken off (`calibration.person_shift`), in train by the labels, in test by what the person's clips look like before; and classes have
+    means for each person where that served the people who were left out.
     """
     x, x_test = _features(train, test, skeleton, seed, fps)
     people = np.array(train.subjects)
     folds = min(5, len(set(people)))
-    temperature = 1.0
+    best, temperature = 0, 1.0
 
-    def answer(known: Clips, x: np.ndarray, asked: Clips, x_asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def answer(known: Clips, x: np.ndarray, asked: Clips, x_asked: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         turned, in_mirror = learn_and_find(known, asked, skeleton, classes) if handedness else (np.zeros(len(clips), bool) for clips in (known, asked))
         return _scores(turn(x, turned), known, turn(x_asked, in_mirror), asked, classes, adapt), in_mirror
 
     if folds > 1:
-        scores = np.zeros((len(train), classes))
+        ways = np.zeros((1 + adapt, len(train), classes))
         for fit, held in GroupKFold(folds).split(train.labels, groups=people):
-            scores[held], _ = answer(train.take(fit), x[:, fit], train.take(held), x[:, held])
-        temperature = fit_temperature(train.labels, softmax(scores, axis=1))
-    scores, in_mirror = answer(train, x, test, x_test)
-    return softmax(scores / temperature, axis=1), in_mirror
+            ways[:, held], _ = answer(train.take(fit), x[:, fit], train.take(held), x[:, held])
+        temperatures = [fit_temperature(train.labels, softmax(scores, axis=1)) for scores in ways]
+        losses = [log_loss(train.labels, softmax(scores / temperature, axis=1)) for scores, temperature in zip(ways, temperatures)]
+        best = int(np.argmin(losses))
+        temperature = temperatures[best]
+    ways, in_mirror = answer(train, x, test, x_test)
+    return softmax(ways[best] / temperature, axis=1), in_mirror
 
 
 def _features(train: Clips, test: Clips, skeleton: Skeleton, seed: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
@@ -129,12 +133,13 @@ def _pool(x: Tensor, kernels: list[Kernel]) -> np.ndarray:
     return torch.cat(found, dim=1).numpy()
 
 
-def _scores(x: np.ndarray, train: Clips, x_test: np.ndarray, test: Clips, classes: int, adapt: bool) -> np.ndarray:
-    """(N, C) from the features of clips and of their mirror images, (2, N, D); what is not in train gets the lowest score."""
+def _scores(x: np.ndarray, train: Clips, x_test: np.ndarray, test: Clips, classes: int, adapt: bool) -> list[np.ndarray]:
+    """(N, C) from the features of clips and of their mirror images, (2, N, D); with `adapt` a second time with the means of each person."""
     scores, _ = fit_discriminant(x, train.labels, classes).scores(x_test)
-    if adapt:
-        centre, answers = x.mean((0, 1)), scores.argmax(1)
-        x = np.stack([side - person_shift(side, train.subjects, train.labels, classes, centre) for side in x])
-        x_test = np.stack([side - person_shift(side, test.subjects, answers, classes, centre) for side in x_test])
-        scores, _ = fit_discriminant(x, train.labels, classes).scores(x_test)
-    return scores
+    if not adapt:
+        return [scores]
+    centre, answers = x.mean((0, 1)), scores.argmax(1)
+    x = np.stack([side - person_shift(side, train.subjects, train.labels, classes, centre) for side in x])
+    x_test = np.stack([side - person_shift(side, test.subjects, answers, classes, centre) for side in x_test])
+    model = fit_discriminant(x, train.labels, classes)
+    return [model.scores(x_test)[0], model.scores_by_person(x_test, test.subjects)]
