@@ -207,7 +207,8 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         config.save(config.run_dir / "config.yaml")
         known = _known(data, split), clips, data.skeleton, len(data.classes)
         if config.method == "rocket":
-            probabilities, in_mirror = rocket(*known, config.seed, config.fps, config.adapt, config.handedness and not data.classes.mirror)
+            handedness = config.handedness and data.known_people and not data.classes.mirror
+            probabilities, in_mirror = rocket(*known, config.seed, config.fps, config.adapt, handedness)
         else:
             probabilities, in_mirror = baselines.METHODS[config.method](*known), None
         evaluation = Evaluation(split, clips, data.classes, probabilities, in_mirror=in_mirror)

@@ -165,7 +165,9 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if not any(group["params"] for group in groups):
         raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
     optimizer = torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=config.weight_decay, fused=True)
-    in_mirror, handedness = learn_handedness(train_clips, data.skeleton, len(data.classes)) if mirrored and config.handedness else (None, None)
+    in_mirror, handedness = None, None
+    if mirrored and config.handedness and data.known_people:
+        in_mirror, handedness = learn_handedness(train_clips, data.skeleton, len(data.classes))
     if fabric.is_global_zero:
         say_who(train_clips, in_mirror)
     recipe = make_recipe(train_clips, config, data.skeleton, data.classes, device, training=True, in_mirror=in_mirror)

@@ -29,7 +29,7 @@ input[type=range] { flex: 1; min-width: 60px; accent-color: var(--left); }
 label { display: inline-flex; align-items: center; gap: 4px; }
 .hint { padding: 2px 8px; min-height: 24px; color: var(--faint); font-size: 12px; }
 .time { font-variant-numeric: tabular-nums; }
-.left { color: var(--left); } .right { color: var(--right); }
+.left { color: var(--left); } .right { color: var(--right); } .cold { color: var(--heat0); } .hot { color: var(--heat1); }
 `
 
 function make(tag, values = {}, ...children) {
@@ -132,8 +132,10 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
   const clock = make('div', { className: 'clock' }, play, slider, time, make('label', {}, 'speed', speed), make('label', {}, 'motion', gain),
     make('label', {}, loop, 'loop'), make('label', { title: 'where the joints were in the last half second' }, trails, 'trails'),
     make('label', { title: 'the first frame in grey' }, ghost, 'ghost'), heatLabel)
-  const hintLine = make('div', { className: 'hint' }, make('span', { className: 'left', textContent: '●' }), ' left ',
-    make('span', { className: 'right', textContent: '●' }), ' right \u00a0 ', where)
+  const colours = make('span'), hintLine = make('div', { className: 'hint' }, colours, ' \u00a0 ', where)
+  const legend = () => colours.replaceChildren(...(heat.checked ? [['cold', 'no importance'], ['hot', 'the greatest']] : [['left', 'left'], ['right', 'right']]).flatMap(
+    ([className, text]) => [make('span', { className, textContent: '●' }), ` ${text} `]))
+  legend()
   const element = make('div', {}, ...(bare ? [stage] : controlsFirst ? [clock, stage, hintLine] : [stage, clock, hintLine]))
   let clips = [], length = 1, wide = 0.05, tall = 0.05, reach = 0.05
   let position = 0, playing = autoplay, before = 0, pending = 0, yaw, pitch, zoom, hover = null
@@ -318,7 +320,8 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
 
   play.onclick = () => setPlaying(!playing)
   slider.oninput = () => { setPlaying(false); position = +slider.value }
-  for (const control of [gain, trails, ghost, heat]) control.onchange = touch
+  for (const control of [gain, trails, ghost]) control.onchange = touch
+  heat.onchange = () => { legend(); touch() }
   element.onkeydown = event => {
     const at = event.target
     if (event.key === ' ' && (at === slider || at.tagName === 'CANVAS')) setPlaying(!playing)
