@@ -1,23 +1,41 @@
 """The notebooks on recordings of real people and on videos of them."""
 
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
-import pytest
 from test_run import NOTEBOOKS, TINY, check_run, run
 
+from mbnb.config import Config
+from mbnb.dataset import load
+from mbnb.evaluation import evaluate
+from mbnb.training import train
 
-@pytest.mark.parametrize("name, classes, n_test", [("kinder_gator", 58, 579), ("ui_prmd", 10, 975)])
-def test_the_same_notebooks_run_on_recordings_of_real_people(shared, tmp_path, name, classes, n_test):
-    subprocess.run([sys.executable, shared / "real" / "unpack.py", name, tmp_path / name], check=True, capture_output=True)
-    shown = ("01", "03", "04", "05")
-    done = run(tmp_path, *shown, data_root=tmp_path / name, run=name, **TINY)
+
+def unpacked(shared, name, folder):
+    subprocess.run([sys.executable, shared / "real" / "unpack.py", name, folder], check=True, capture_output=True)
+    return folder
+
+
+def test_the_same_notebooks_run_on_recordings_of_real_people(shared, tmp_path):
+    shown = ("03", "04", "05")
+    done = run(tmp_path, *shown, data_root=unpacked(shared, "kinder_gator", tmp_path / "data"), run="kg", **TINY)
     assert done.returncode == 0, done.stderr
-    metrics = check_run(tmp_path / name, [path.name for path in NOTEBOOKS if path.name.startswith(shown)])
-    assert metrics["n_test"] == n_test and metrics["people_also_in_train"] == 0 and not metrics["simulated"]
-    assert len(pd.read_csv(tmp_path / name / "per_class.csv")) == classes
+    metrics = check_run(tmp_path / "kg", [path.name for path in NOTEBOOKS if path.name.startswith(shown)])
+    assert metrics["n_test"] == 579 and metrics["people_also_in_train"] == 0 and not metrics["simulated"]
+    assert len(pd.read_csv(tmp_path / "kg" / "per_class.csv")) == 58
+
+
+def test_left_handed_people_of_recordings_are_found_by_training_and_evaluation(shared, tmp_path):
+    data = load(Config.of({"data_root": str(unpacked(shared, "ui_prmd", tmp_path / "data")), "val_fraction": 0.0}))
+    settings = Config.of(TINY, {"data_root": str(data.root), "outputs": str(tmp_path), "run": "ui", "val_fraction": 0.0})
+    train(settings, data)
+    evaluation = evaluate(settings, data)
+    metrics = json.loads((tmp_path / "ui" / "metrics.json").read_text())
+    assert metrics["n_test"] == 975 and len(evaluation.per_class) == 10
+    assert metrics["people_in_mirror"] == ["10"] and set(np.array(evaluation.clips.subjects)[evaluation.in_mirror]) == {"10"}
 
 
 def test_videos_become_clips_that_01_shows(shared, tmp_path):
