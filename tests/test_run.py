@@ -280,7 +280,7 @@ def test_in_jupyterlab_a_click_plays_clips_and_a_note_reaches_the_run(simulated_
     page.pixels()
     assert page.frame() == 4 and page.pixels() != start
     page.one("input.note").send_keys("mislabelled? dd\t")  # in command mode, dd would delete the cell
-    until(lambda: page.one(".review .state, .review .saved").text == "saved in review.csv")
+    until(lambda: [one.text for one in page.all(".review .saved")] == ["saved in review.csv"], 60)
     kept = pd.read_csv(simulated_run / "review.csv", keep_default_na=False)
     assert kept.to_dict("records") == [{"clip": clip, "note": "mislabelled? dd", "label": ""}]
     until(lambda: json.loads((simulated_run / "explorer.json").read_text())["cell"] == [true, predicted])
@@ -298,11 +298,13 @@ def test_in_jupyterlab_a_clip_is_explained_when_asked(simulated_run, live_05):
         return [data.clips.label[i], data.clips.top[i][0]]""")
     page.click_cell(*asked)
     until(lambda: page.all("button.why"))
+    asking = len(page.all("button.why"))
     page.one("input.note").send_keys("half a")  # what is being written outlasts the answer
     page.run("root.querySelector('button.why').dispatchEvent(new MouseEvent('click'))")
-    until(lambda: page.all("canvas.strip"), 60)
+    until(lambda: len(page.all("button.why")) < asking, 60)
+    assert page.run("return root.querySelector('input.note').value") == "half a"
     ActionChains(live_05).send_keys(" note\t").perform()
-    until(lambda: page.one(".review .saved").text == "saved in review.csv")
+    until(lambda: [one.text for one in page.all(".review .saved")] == ["saved in review.csv"], 60)
     assert "half a note" in (simulated_run / "review.csv").read_text()
     plain = page.pixels()
     page.run("root.querySelector('section.detail input.heat').click()")
@@ -381,4 +383,5 @@ def test_the_report_explores_without_a_network(simulated_run, browser):
         assert page.pixels() != start
         browser.save_screenshot(SCREENSHOTS / "report.png")
     finally:
+        browser.get("about:blank")
         browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})

@@ -112,7 +112,7 @@ async function mountExplorer(host, model) {
   const problem = make('div', { className: 'problem', ariaLive: 'polite' })
   const detail = make('section', { className: 'detail', ariaLabel: 'chosen clips' })
   let page = 0, before = null // the cell and the page of it from which one came to a clip
-  const drafts = new Map() // notes that are being written, by clip
+  const drafts = new Map(), told = new Map() // notes that are being written, and what became of written ones, by clip
 
   const inCell = (all, i, j) => all.filter(k => clips.label[k] === i && store.predicted(k) === j).sort((a, b) => store.confidence(b) - store.confidence(a))
   const correctOf = id => inCell(everyClip, id, id).slice(0, 1)
@@ -182,18 +182,24 @@ async function mountExplorer(host, model) {
     note.setAttribute('list', 'presets')
     const label = make('select', { className: 'label', ariaLabel: 'better label for ' + clips.name[i] }, make('option', { value: '', textContent: 'label stays' }),
       ...classes.codes.map((code, id) => make('option', { value: code, textContent: store.title(id), selected: code === kept.label })))
-    const state_ = make('span', { className: 'state' })
-    const save = () => keep(i, { note: note.value.trim(), label: label.value }, state_)
+    const [className, textContent] = told.get(i) ?? ['state', ''], outcome = make('span', { className, textContent })
+    outcome.dataset.clip = i
+    const save = () => keep(i, { note: note.value.trim(), label: label.value })
     note.oninput = () => drafts.set(i, note.value)
     note.onchange = label.onchange = save
     note.onblur = () => { if (drafts.has(i)) save() }
-    node.append(make('div', { className: 'review' }, note, label, state_))
+    node.append(make('div', { className: 'review' }, note, label, outcome))
     return node
   }
 
   // ---- notes
-  const waiting = new Map()
-  function keep(i, value, shownIn) {
+  const waiting = new Map() // clips whose notes are on their way, by the number of the question
+  function tell(i, className, textContent) {
+    told.set(i, [className, textContent])
+    const outcome = detail.querySelector(`[data-clip="${i}"]`)
+    if (outcome) Object.assign(outcome, { className, textContent })
+  }
+  function keep(i, value) {
     const name = clips.name[i]
     drafts.delete(i)
     notes = { ...notes }
@@ -201,23 +207,19 @@ async function mountExplorer(host, model) {
     else delete notes[name]
     fillReview()
     const ask = ++saving
-    waiting.set(ask, shownIn)
-    shownIn.className = 'state'
-    shownIn.textContent = 'saving …'
+    waiting.set(ask, i)
+    tell(i, 'state', 'saving …')
     if (live) model.send({ kind: 'note', clip: i, ask, ...value })
     setTimeout(() => {
       if (!waiting.has(ask)) return
-      shownIn.className = 'unsaved'
-      shownIn.textContent = live ? 'no answer yet: the kernel is busy, or gone; the tab Review has review.csv' : 'not kept by this page: download review.csv in the tab Review'
+      tell(i, 'unsaved', live ? 'no answer yet: the kernel is busy, or gone; the tab Review has review.csv' : 'not kept by this page: download review.csv in the tab Review')
     }, live ? 4000 : 0)
   }
   model.on?.('msg:custom', answer => {
     if (answer.kind === 'note' && waiting.has(answer.ask)) {
-      const shownIn = waiting.get(answer.ask)
       waiting.delete(answer.ask)
-      shownIn.className = answer.problem ? 'unsaved' : 'saved'
-      shownIn.textContent = answer.problem ? 'not saved: ' + answer.problem : 'saved in review.csv'
-    } else if (answer.kind === 'relabel') told.textContent = answer.problem ?? answer.text
+      tell(answer.clip, ...answer.problem ? ['unsaved', 'not saved: ' + answer.problem] : ['saved', 'saved in review.csv'])
+    } else if (answer.kind === 'relabel') written.textContent = answer.problem ?? answer.text
     else if (answer.kind === 'explain' || answer.kind === 'video') {
       const key = answer.kind === 'explain' ? 'importance' : 'pictures'
       if (!answer.problem) data[key] = { ...data[key], [answer.clip]: answer[key] }
@@ -236,7 +238,7 @@ async function mountExplorer(host, model) {
     input?.focus({ preventScroll: true })
     input?.setSelectionRange(selectionStart, selectionEnd)
   }
-  const told = make('div', { className: 'status' }), reviewTab = make('div', {})
+  const written = make('div', { className: 'status' }), reviewTab = make('div', {})
   const quoted = text => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
   function fillReview() {
     const names = Object.keys(notes), byName = new Map(clips.name.slice(0, scored).map((name, i) => [name, i]))
@@ -254,7 +256,7 @@ async function mountExplorer(host, model) {
     if (live) buttons.unshift(make('button', { className: 'relabel', type: 'button', textContent: 'write label files with the better labels',
       disabled: !names.some(name => notes[name].label), onclick: () => model.send({ kind: 'relabel' }) }))
     reviewTab.replaceChildren(names.length ? make('div', { className: 'tall' }, table) : make('p', { textContent: 'No notes yet: write them below a clip.' }),
-      make('div', { className: 'bar' }, ...buttons), told)
+      make('div', { className: 'bar' }, ...buttons), written)
   }
 
   // ---- classes

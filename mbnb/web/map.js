@@ -9,7 +9,7 @@ function mapPanel(root, store, state, chosen) {
   const projection = make('select', { ariaLabel: 'projection' }, ...Object.keys(map).map(key => make('option', { value: key, textContent: key, selected: key === state.projection })))
   const canvas = make('canvas', { className: 'map', tabIndex: 0, role: 'application', ariaLabel: 'map of the clips' })
   const legend = make('div', { className: 'legend' }), status = make('div', { className: 'status', ariaLive: 'polite' })
-  const peek = make('div', { className: 'peek' }), stage = createStage(root, store.data.scene, { height: 150, autoplay: true, bare: true })
+  const peek = make('div', { className: 'peek' }), stage = createStage(root, store.data.scene, { height: 150, bare: true })
   peek.append(stage.element)
   const element = make('div', {}, make('div', { className: 'bar' }, make('label', {}, 'colour', color), make('label', {}, 'projection', projection)),
     make('div', { className: 'mapped' }, canvas, peek), legend, status)
@@ -55,6 +55,7 @@ function mapPanel(root, store, state, chosen) {
     hovered = i
     peek.style.visibility = i == null ? 'hidden' : 'visible'
     if (i != null) stage.show([store.clip(i, '')])
+    stage.play(i != null)
     status.textContent = i == null ? 'point at a clip to see it move, click to see its neighbours' : store.describe(i)
     draw()
   }

@@ -138,7 +138,7 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
   legend()
   const element = make('div', {}, ...(bare ? [stage] : controlsFirst ? [clock, stage, hintLine] : [stage, clock, hintLine]))
   let clips = [], length = 1, wide = 0.05, tall = 0.05, reach = 0.05
-  let position = 0, playing = autoplay, before = 0, pending = 0, yaw, pitch, zoom, hover = null
+  let visible = true, position = 0, playing = autoplay, before = 0, pending = 0, yaw, pitch, zoom, hover = null
 
   const frameNow = () => Math.min(Math.floor(position + 1e-6), length - 1)
 
@@ -224,6 +224,10 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
     if (!stage.clientWidth) { // not there, or hidden, as JupyterLab does for a moment when its theme changes
       before = 0
       if (element.isConnected) setTimeout(touch, 250)
+      return
+    }
+    if (playing && !visible) { // nobody looks: rest until it is scrolled to
+      before = 0
       return
     }
     if (playing) {
@@ -331,11 +335,11 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
     event.preventDefault()
   }
   new ResizeObserver(touch).observe(stage)
-  new IntersectionObserver(touch).observe(stage)
+  new IntersectionObserver(entries => { visible = entries.at(-1).isIntersecting; touch() }).observe(element)
   root.onTheme(touch)
   reset()
   setPlaying(playing)
-  return { element, show, now: frameNow, seek: frame => { position = Math.min(frame, length - 1); touch() } }
+  return { element, show, play: setPlaying, now: frameNow, seek: frame => { position = Math.min(frame, length - 1); touch() } }
 }
 
 async function mountPlayer(host, model) {
