@@ -144,7 +144,10 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     classes = content.get("classes")
     ours = isinstance(classes, dict) and classes.keys() == {f.name for f in dataclasses.fields(ClassTable)}
     table = ClassTable(**{key: tuple(value) if value else None for key, value in classes.items()}) if ours else None
-    handedness = Handedness.of(content["handedness"]) if content.get("handedness") else None
+    try:
+        handedness = Handedness.of(content["handedness"]) if content.get("handedness") else None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: carries another idea of handedness than this version's ({type(error).__name__}: {error})") from None
     return Trained(model.eval(), config, table, int(content.get("epoch", 0)), float(content.get("temperature", 1.0)), handedness)
 
 
