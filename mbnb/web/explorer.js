@@ -91,6 +91,7 @@ async function mountExplorer(host, model) {
   if (state.clip >= clips.name.length) state.clip = null
   if (data.map && !(state.projection in data.map)) state.projection = Object.keys(data.map)[0]
   if (!people.includes(state.person)) state.person = ''
+  if (!(state.region in classes.region_names)) state.region = ''
   const everyClip = Array.from({ length: scored }, (_, i) => i)
   store.shown = () => everyClip.filter(fits)
   const number = (key, title, max) => make('input', { className: 'number', type: 'number', min: 0, max, step: 'any', value: state[key] || (max ? 0 : ''),
