@@ -30,7 +30,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
     "parity": dict(preset="ma52", clip_len=243, patch=1, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
                    dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, segments=1, peaks=False,
-                   mirror_classes=False, mixup=0.0, region_weight=0.0, balance=0.0, ema=0.0, views=1, handedness=False, adapt=False),
+                   mirror_classes=False, mixup=0.0, region_weight=0.0, balance=0.0, ema=0.0, views=1, handedness=False, adapt=False, quota=False),
 }
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
 PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
@@ -135,6 +135,7 @@ class Config:
     views: int = 3  # crops of a test clip, each also mirrored where the class table allows it, whose probabilities are averaged
     handedness: bool = True  # people who do with the left what others do with the right are seen in a mirror, where the class table does not say what that is
     adapt: bool = True  # what all clips of a person, unlabelled, have in common counts as the person's way and is taken off
+    quota: bool = True  # where all people in training show the same classes equally often, a test person's clips share them out
     reject: float = 0.0  # predictions with less confidence than this say nothing
     bootstraps: int = 1000  # resamplings of people behind every interval
     explained: int = 200  # 05: clips of which it is computed in advance what the model looked at; others when asked

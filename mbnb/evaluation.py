@@ -22,6 +22,7 @@ from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
 from mbnb.handedness import say_who
 from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, score
+from mbnb.quota import learn_quota
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
 from mbnb.training import predict_batches, train
@@ -31,7 +32,8 @@ from mbnb.transforms import motion_energy
 @dataclass(frozen=True)
 class Evaluation:
     """Predictions for the N clips of one labelled split: probabilities (N, C); `regions` (N, R) where a head of its own tells them; `in_mirror`
-    (N,) bool where left-handed people were looked for, whose clips were seen in a mirror."""
+    (N,) bool where left-handed people were looked for, whose clips were seen in a mirror; `alone` (N,) class ids, what clips were taken for one
+    by one, where those of a person were judged together (`mbnb.quota`)."""
 
     split: str
     clips: Clips
@@ -39,6 +41,7 @@ class Evaluation:
     probabilities: np.ndarray
     regions: np.ndarray | None = None
     in_mirror: np.ndarray | None = None
+    alone: np.ndarray | None = None
 
     @cached_property
     def predictions(self) -> np.ndarray:
@@ -120,13 +123,15 @@ class Evaluation:
                              "outcome": np.where(self.correct, "right", "confused")})
 
     def table(self) -> pd.DataFrame:
-        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, in_mirror where that was looked for, and the probability of every class."""
+        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, in_mirror and alone where there are such, and the probability of every class."""
         table = prediction_table(self.clips, self.classes, self.probabilities, self.regions)
         table.insert(2, "true", [self.classes.codes[i] for i in self.clips.labels])
         table.insert(5, "correct", self.correct)
         table.insert(6, "in_top5", hits(self.clips.labels, self.probabilities, 5))
         if self.in_mirror is not None:
             table.insert(7, "in_mirror", self.in_mirror)
+        if self.alone is not None:
+            table.insert(7, "alone", [self.classes.codes[i] for i in self.alone])
         return table
 
 
@@ -211,7 +216,7 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
             probabilities, in_mirror = rocket(*known, config.seed, config.fps, config.adapt, handedness)
         else:
             probabilities, in_mirror = baselines.METHODS[config.method](*known), None
-        evaluation = Evaluation(split, clips, data.classes, probabilities, in_mirror=in_mirror)
+        evaluation = judge_together(Evaluation(split, clips, data.classes, probabilities, in_mirror=in_mirror), config, data)
         write_evaluation(config, data, evaluation, {"members": {config.method: 1.0}})
         return evaluation
     path = find_checkpoint(config, data)
@@ -221,16 +226,29 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         print("scored on val, on which the best epoch was chosen, so the scores are a little too good")
     if split == "val":
         trained = dataclasses.replace(trained, temperature=1.0)  # it was fitted to these clips
-    evaluation = Evaluation(split, clips, data.classes, *predict(trained, clips, data.skeleton, data.classes, config))
+    evaluation = judge_together(Evaluation(split, clips, data.classes, *predict(trained, clips, data.skeleton, data.classes, config)), config, data)
     write_evaluation(config, data, evaluation, {
         "checkpoint": path.name, "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature})
     return evaluation
+
+
+def judge_together(evaluation: Evaluation, config: Config, data: DataSet) -> Evaluation:
+    """The same with the clips of each person judged together, where `config` wants it and people known from training all show the same."""
+    known = _known(data, evaluation.split)
+    quota = learn_quota(known.labels, known.subjects, len(data.classes)) if config.quota and data.known_people else None
+    if quota is None:
+        return evaluation
+    together = quota.share_out(evaluation.probabilities, evaluation.clips.subjects)
+    return dataclasses.replace(evaluation, probabilities=together, alone=evaluation.predictions)
 
 
 def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, about: dict[str, object]) -> None:
     """Write `metrics.json`, `predictions.csv` and `per_class.csv` to the run's folder; `about` says what made the predictions."""
     clips, probabilities = evaluation.clips, evaluation.probabilities
     say_who(clips, evaluation.in_mirror)
+    alone = None if evaluation.alone is None else float((evaluation.alone == clips.labels).mean())
+    if alone is not None:
+        print(f"people in training all show the same classes equally often, so the clips of each person were judged together; one by one top-1 is {alone:.1%}")
     bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
     answered = probabilities.max(1) >= config.reject
     people = len(set(clips.subjects))
@@ -238,7 +256,7 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
     metrics = score(clips.labels, probabilities, data.classes) | {
         "n_test": len(clips), "people": people, "split": evaluation.split, "known_people": data.known_people, "people_also_in_train": shared,
         "people_in_mirror": sorted({clips.subjects[i] for i in np.flatnonzero(evaluation.in_mirror)}) if evaluation.in_mirror is not None else [],
-        "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
+        "top1_alone": alone, "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
         "official": official(clips.labels, probabilities, data.classes, evaluation.regions),
         "calibration_error": calibration_error(clips.labels, probabilities), "log_loss": log_loss(clips.labels, probabilities),
         "reject": {"below": config.reject, "answered": float(answered.mean()),
@@ -256,7 +274,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     table_path, metrics_path = config.run_dir / "predictions.csv", config.run_dir / "metrics.json"
     if not (table_path.exists() and metrics_path.exists()):
         return evaluate(config, data)
-    metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
+    metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str, "alone": str})
     if "members" in metrics:  # several runs as one, or a baseline: there is no checkpoint
         clips = find_clips(data, table["clip"])
     else:
@@ -268,7 +286,8 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()
     regions = table[[f"r_{name}" for name in data.classes.region_names]].to_numpy() if "r_" + data.classes.region_names[0] in table else None
     in_mirror = table["in_mirror"].to_numpy(bool) if "in_mirror" in table else None
-    return Evaluation(metrics["split"], clips, data.classes, probabilities, regions, in_mirror)
+    alone = table["alone"].map({code: i for i, code in enumerate(data.classes.codes)}).to_numpy() if "alone" in table else None
+    return Evaluation(metrics["split"], clips, data.classes, probabilities, regions, in_mirror, alone)
 
 
 def load_other(config: Config, data: DataSet) -> tuple[str, Evaluation]:

@@ -63,11 +63,11 @@ class Handedness:
 def learn_handedness(clips: Clips, skeleton: Skeleton, classes: int) -> tuple[np.ndarray, Handedness | None]:
     """(N,) bool, the labelled clips of left-handed people; and what tells others, None where there are too few people to learn it from,
     or their right and left are too much alike."""
-    in_mirror = find_by_label(clips, skeleton, classes)
-    people = np.asarray(clips.subjects)
+    x, people = _features(clips, skeleton), np.asarray(clips.subjects)
+    in_mirror = _find_by_label(x, people, clips.labels, classes)
     if len(set(people)) < FEWEST:
         return in_mirror, None
-    x = turn(_features(clips, skeleton), in_mirror)
+    x = turn(x, in_mirror)
     evidence = np.zeros(len(clips))
     for fit, held in GroupKFold(min(FOLDS, len(set(people)))).split(people, groups=people):
         evidence[held] = _evidence(fit_discriminant(x[:, fit], clips.labels[fit], classes), x[:, held])
@@ -82,28 +82,6 @@ def learn_and_find(train: Clips, test: Clips, skeleton: Skeleton, classes: int) 
     """The clips of left-handed people among labelled ones (N,), and among those of others (M,), whose labels play no part."""
     in_mirror, handedness = learn_handedness(train, skeleton, classes)
     return in_mirror, handedness.find(test, skeleton) if handedness else np.zeros(len(test), bool)
-
-
-def find_by_label(clips: Clips, skeleton: Skeleton, classes: int) -> np.ndarray:
-    """(N,) bool: the labelled clips of people who show the mirror image of what most people show of the same classes.
-
-    What a body does on one side only is its poses less their mirror images; left-handed people have it with the opposite sign. The signs under
-    which all people agree best are those of the first eigenvector of their agreement with one another (Singer, Angular
-    Synchronization by Eigenvectors and Semidefinite Programming, 2011).
-    """
-    poses, mirrored = _features(clips, skeleton)
-    names, person = np.unique(clips.subjects, return_inverse=True)
-    cells, cell = np.unique(person * classes + clips.labels, return_inverse=True)  # a cell holds the clips of a person and a class
-    one_sided = np.zeros((len(names), classes, poses.shape[1]), np.float32)
-    np.add.at(one_sided, (person, clips.labels), poses - mirrored)
-    one_sided /= np.linalg.norm(one_sided, axis=2, keepdims=True).clip(1e-9)
-    agreement = np.einsum("pcd,qcd->pq", one_sided, one_sided)
-    np.fill_diagonal(agreement, 0)
-    sign = np.linalg.eigh(agreement)[1][:, -1]
-    sign *= -1 if sign.sum() < 0 else 1
-    others = np.einsum("p,pcd->cd", sign, one_sided) - sign[:, None, None] * one_sided  # (people, C, D)
-    by_person = pd.Series((one_sided * others).sum(2).ravel()[cells]).groupby(names[cells // classes])
-    return (by_person.transform("mean") < -SURE * by_person.transform("sem")).to_numpy()[cell]
 
 
 def say_who(clips: Clips, in_mirror: np.ndarray | None) -> None:
@@ -126,6 +104,35 @@ def _features(clips: Clips, skeleton: Skeleton) -> np.ndarray:
     poses = poses - (torch.zeros(len(count), poses.shape[1]).index_add(0, person, poses) / count[:, None])[person]
     mirrored = flip(poses.unflatten(1, (MOMENTS, len(skeleton), 3)), skeleton.mirror).flatten(1)
     return torch.stack([poses, mirrored]).numpy()
+
+
+def _find_by_label(x: np.ndarray, people: Sequence[str], labels: np.ndarray, classes: int) -> np.ndarray:
+    """(N,) bool: the clips of people who show the mirror image of what most people show of the same classes, by features (2, N, D).
+
+    What a body does on one side only is its poses less their mirror images; left-handed people have it with the opposite sign. The signs under
+    which all people agree best are those of the first eigenvector of their agreement with one another (Singer, Angular
+    Synchronization by Eigenvectors and Semidefinite Programming, 2011).
+    """
+    names, person = np.unique(people, return_inverse=True)
+
+    def one_sided(label: int) -> np.ndarray:
+        """(people, D) what each shows on one side only in a class, of length 1, or 0 where they do not show it."""
+        rows = np.flatnonzero(labels == label)
+        own = np.zeros((len(names), x.shape[2]), np.float32)
+        np.add.at(own, person[rows], x[0, rows] - x[1, rows])
+        return own / np.linalg.norm(own, axis=1, keepdims=True).clip(1e-9)
+
+    agreement = sum(own @ own.T for own in map(one_sided, range(classes)))
+    np.fill_diagonal(agreement, 0)
+    sign = np.linalg.eigh(agreement)[1][:, -1]
+    sign *= -1 if sign.sum() < 0 else 1
+    for_others = np.full((len(names), classes), np.nan)  # how well a person's classes go with those of the others
+    for label in np.unique(labels):
+        own = one_sided(label)
+        shown = np.unique(person[labels == label])
+        for_others[shown, label] = (own * (sign @ own - sign[:, None] * own)).sum(1)[shown]
+    by_person = pd.DataFrame(for_others)
+    return (by_person.mean(axis=1) < -SURE * by_person.sem(axis=1)).to_numpy()[person]
 
 
 def _evidence(model: Discriminant, x: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from mbnb.config import Config
 from mbnb.dataset import DataSet, load
 from mbnb.evaluation import evaluate, find_checkpoint, load_evaluation
 from mbnb.explorer import explain_clips
-from mbnb.handedness import Handedness, find_by_label, learn_handedness
+from mbnb.handedness import Handedness, learn_handedness
 from mbnb.skeleton import load_skeleton
 from mbnb.transforms import flip
 
@@ -62,16 +62,16 @@ def config(folder, **changes):
 @pytest.mark.parametrize("left_handed", ["", "a", "cf", "abg"])
 def test_by_their_labelled_clips_left_handed_people_are_found(left_handed):
     clips = people("abcdefgh", left_handed, 3)
-    found = find_by_label(clips, SKELETON, 5)
+    found = learn_handedness(clips, SKELETON, 5)[0]
     assert {name for name, turned in zip(clips.subjects, found) if turned} == set(left_handed)
     assert all(len(set(found[np.array(clips.subjects) == name])) == 1 for name in "abcdefgh")
 
 
 def test_classes_need_not_all_be_there_and_those_without_sides_tell_nothing():
     both = people("abcdef", "b", 0, classes=(0, 3))
-    assert set(np.array(both.subjects)[find_by_label(both, SKELETON, 60)]) == {"b"}
+    assert set(np.array(both.subjects)[learn_handedness(both, SKELETON, 60)[0]]) == {"b"}
     for clips in (people("abcdef", "b", 0, classes=(4,)), people("a", "a", 0), people("ab", "", 0, classes=(0,), each=1)):
-        assert not find_by_label(clips, SKELETON, 5).any()
+        assert not learn_handedness(clips, SKELETON, 5)[0].any()
 
 
 def test_unseen_people_are_told_by_all_their_clips_together_and_only_where_that_is_clear():
@@ -134,5 +134,5 @@ def test_left_handed_people_in_recordings(shared, tmp_path, name, left_handed):
     subprocess.run([sys.executable, shared / "real" / "unpack.py", name, tmp_path / name], check=True, capture_output=True)
     data = load(Config.of({"data_root": str(tmp_path / name), "val_fraction": 0.0}))
     clips = data.splits["train"]
-    turned = find_by_label(clips, data.skeleton, len(data.classes))
+    turned = learn_handedness(clips, data.skeleton, len(data.classes))[0]
     assert set(np.array(clips.subjects)[turned]) == left_handed

@@ -162,6 +162,7 @@ async function mountExplorer(host, model) {
     }
     const about = [clips.name[i], `person ${people[clips.person[i]]}`, `${(clips.length[i] / data.scene.fps).toFixed(1)} s`], explained = data.importance?.[i]
     if (data.against && i < scored) about.push(`${data.against.name}: ${classes.codes[data.against.predicted[i]]}`)
+    if ((clips.alone[i] ?? clips.top[i][0]) !== clips.top[i][0]) about.push(`judged alone: ${classes.codes[clips.alone[i]]}`)
     if (clips.in_mirror[i]) about.push('left-handed: seen in a mirror')
     if (i < scored && !live && !explained && Object.keys(data.importance ?? {}).length) about.push('importance not computed')
     node.append(make('div', { className: 'about', textContent: about.join(' · ') }))

@@ -1,0 +1,74 @@
+"""How often a person shows each class: where a study asked everybody for the same movements, that tells clips apart which look alike.
+
+The clips of one person are judged together, so that no class is given to more of them than people in training showed of it: who already
+nodded slowly with great certainty, nodded fast in the other clip. Where people do as they please, as in interviews, there is no such rule.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import random_table
+
+from mbnb.calibration import FEWEST, at_temperature
+
+DRAWS = 200  # of tables of people who do as they please; a rule is what none of them keeps to as well
+SHARPER = 0.6  # temperature of what clips alone seem to be: calibrated for one, it makes too little of many together
+ROUNDS = 100
+
+
+@dataclass(frozen=True)
+class Quota:
+    """`clips` (C,) that a person shows of each class, and how strictly people keep to it, `strength` above 0, at most 1: always."""
+
+    clips: np.ndarray
+    strength: float
+
+    def share_out(self, probabilities: np.ndarray, people: Sequence[str]) -> np.ndarray:
+        """(N, C) of clips, each judged alone, -> (N, C) of the clips of each of `people` (N,) judged together.
+
+        Classes are scaled down until a person's clips have no more of any than the quota, which grows where the person has more clips
+        than people in training (Sinkhorn and Knopp, Pacific Journal of Mathematics 21, 1967, with bounds in place of sums). With
+        fewer clips it binds less: nobody needs to show everything.
+        """
+        shared = np.empty_like(probabilities)
+        for rows in pd.Series(range(len(people))).groupby(np.asarray(people)).indices.values():
+            full = len(rows) / self.clips.sum()
+            alone, room = at_temperature(probabilities[rows], SHARPER ** (self.strength * min(1, full))), self.clips * max(1, full)
+            factor = np.ones(len(room))
+            for _ in range(ROUNDS):
+                given = _normalised(alone * factor).sum(0)
+                factor = np.minimum(1, factor * room / given.clip(FEWEST))
+            shared[rows] = _normalised(alone * factor ** self.strength)
+        return shared
+
+
+def learn_quota(labels: np.ndarray, people: Sequence[str], classes: int) -> Quota | None:
+    """From the labelled clips (N,) of `people` (N,), None where there is no rule to be seen.
+
+    The quota is the median over people, so that what somebody left out does not lower it, but no less than the mean. Strength is one less
+    the share of clips beyond it, beside those of people who showed as much, but as they please: random tables with the same sums.
+    """
+    if not len(labels):
+        return None
+    names, person = np.unique(people, return_inverse=True)
+    counts = np.bincount(person * classes + labels, minlength=len(names) * classes).reshape(len(names), classes)
+    as_they_please = random_table(counts.sum(1), counts.sum(0), seed=0)
+    beyond, by_chance = _beyond(counts), [_beyond(as_they_please.rvs()) for _ in range(DRAWS)]
+    return Quota(_usual(counts), float(1 - beyond / np.mean(by_chance))) if beyond < min(by_chance) else None
+
+
+def _usual(counts: np.ndarray) -> np.ndarray:
+    """(people, C) clips -> (C,)."""
+    return np.maximum(np.median(counts, axis=0), counts.mean(0))
+
+
+def _beyond(counts: np.ndarray) -> float:
+    """How many clips of (people, C) are beyond the quota that people as these have."""
+    usual = _usual(counts)
+    return (counts - np.outer(np.maximum(1, counts.sum(1) / usual.sum()), usual)).clip(0).sum()
+
+
+def _normalised(shares: np.ndarray) -> np.ndarray:
+    return shares / shares.sum(1, keepdims=True)
