@@ -22,7 +22,7 @@ from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
 from mbnb.handedness import say_who
 from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, score
-from mbnb.quota import learn_quota
+from mbnb.quota import Quota, learn_quota
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
 from mbnb.training import predict_batches, train
@@ -234,8 +234,7 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
 
 def judge_together(evaluation: Evaluation, config: Config, data: DataSet) -> Evaluation:
     """The same with the clips of each person judged together, where `config` wants it and people known from training all show the same."""
-    known = _known(data, evaluation.split)
-    quota = learn_quota(known.labels, known.subjects, len(data.classes)) if config.quota and data.known_people else None
+    quota = _quota(config, data, evaluation.split)
     if quota is None:
         return evaluation
     together = quota.share_out(evaluation.probabilities, evaluation.clips.subjects)
@@ -253,7 +252,8 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
     answered = probabilities.max(1) >= config.reject
     people = len(set(clips.subjects))
     shared = int(people_overlap(data).at["train", evaluation.split]) if {"train", evaluation.split} <= data.splits.keys() else 0
-    metrics = score(clips.labels, probabilities, data.classes) | {
+    model = " + ".join(about["members"]) if "members" in about else f"DSTformer ({config.preset}, recipe {config.recipe}, epoch {about['epoch']})"
+    metrics = {"model": model} | score(clips.labels, probabilities, data.classes) | {
         "n_test": len(clips), "people": people, "split": evaluation.split, "known_people": data.known_people, "people_also_in_train": shared,
         "people_in_mirror": sorted({clips.subjects[i] for i in np.flatnonzero(evaluation.in_mirror)}) if evaluation.in_mirror is not None else [],
         "top1_alone": alone, "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
@@ -302,9 +302,9 @@ def load_other(config: Config, data: DataSet) -> tuple[str, Evaluation]:
 
 
 def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation) -> pd.DataFrame:
-    """A row a method on the evaluated split: the scores of the model with its intervals, of a linear model, and of
-    always answering the largest class. The baselines choose nothing, so they learn from held-out people too; they are
-    added to the run's `metrics.json`."""
+    """A row a method on the evaluated split: the scores of the model with its intervals, of a linear model, and of always answering
+    the largest class. Where the model judges a person's clips together, so does the linear model. The baselines choose nothing,
+    so they learn from held-out people too; they are added to the run's `metrics.json`."""
     clips = evaluation.clips
     known = _known(data, evaluation.split)
     if not len(known):
@@ -312,16 +312,23 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
         return pd.DataFrame(columns=["method", *SCORES])
     found = {name: baselines.METHODS[method](known, clips, data.skeleton, len(data.classes))
              for method, name in (("largest", "always the largest class"), ("linear", "linear model"))}
+    if quota := _quota(config, data, evaluation.split):
+        found["linear model"] = quota.share_out(found["linear model"], clips.subjects)
     scores = {name: score(clips.labels, probabilities, data.classes) for name, probabilities in found.items()}
     bounds = {name: intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
               for name, probabilities in found.items()}
     path = config.run_dir / "metrics.json"
     metrics = json.loads(path.read_text()) | {"baselines": dict(scores)}
     write_text(path, json.dumps(metrics, indent=2) + "\n")
-    model = f"DSTformer ({config.preset}, {config.recipe})"
+    model = metrics["model"]
     scores[model], bounds[model] = metrics, {key: bound or (np.nan, np.nan) for key, bound in metrics["intervals"].items()}
     return pd.DataFrame([{"method": name} | {key: f"{scores[name][key]:.1%} ({bounds[name][key][0]:.1%} – {bounds[name][key][1]:.1%})" for key in SCORES}
                          for name in scores])
+
+
+def _quota(config: Config, data: DataSet, scored: str) -> Quota | None:
+    known = _known(data, scored)
+    return learn_quota(known.labels, known.subjects, len(data.classes)) if config.quota and data.known_people else None
 
 
 def _known(data: DataSet, scored: str) -> Clips:

@@ -131,8 +131,9 @@ class Captions:
     def _score(self, key: str, title: str) -> str:
         low, high = self._intervals[key]
         over = "people" if self.data.known_people else "clips, too narrow where people recur"
+        together = "" if self.evaluation.alone is None else ", each person's clips judged together"
         interval = "one person only, so no interval" if math.isnan(low) else f"95 % interval over {over}: {100 * low:.1f} to {100 * high:.1f} %"
-        return f"{title} {100 * self._scores[key]:.1f} % ({interval})"
+        return f"{title} {100 * self._scores[key]:.1f} % ({interval}{together})"
 
     @cached_property
     def _scores(self) -> dict[str, float]:
@@ -652,15 +653,9 @@ def attribution_matrix(table: pd.DataFrame) -> Figure:
 def deletion(table: pd.DataFrame, measure: str = "score") -> Figure:
     """What is left of a score when a growing `share` of clips is taken away: the `important` parts first, or parts drawn at `random`."""
     figure, axis = _subplots(figsize=(COLUMN, 2.3))
-    lines = {key: axis.plot(table["share"], table[key], **line)[0] for key, line in zip(("important", "random"), LINES)}
-    ends = table.iloc[-1][["important", "random"]].astype(float)
-    values = table[["important", "random"]].to_numpy(float)
-    gap = 0.1 * max(np.nanmax(values) - np.nanmin(values), 1e-9)  # of names beside ends that meet
-    middle, apart = ends.mean(), max(abs(ends["random"] - ends["important"]), gap) / 2
-    above = "random" if ends["random"] >= ends["important"] else "important"
-    for key, label in (("important", "most important first"), ("random", "at random")):
-        axis.annotate(label, (table["share"].iloc[-1], middle + (apart if key == above else -apart)), xytext=(5, 0), textcoords="offset points",
-                      va="center", fontsize=SMALL, color=lines[key].get_color() if key == "important" else "black", annotation_clip=False)
+    for (key, label), line in zip((("important", "most important first"), ("random", "at random")), LINES):
+        axis.plot(table["share"], table[key], **line, label=label)
+    figure.legend(loc="outside upper center", ncols=2, handlelength=2.4)
     axis.set(xlabel="share taken away", ylabel=measure)
     return figure
 
