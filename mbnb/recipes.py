@@ -32,6 +32,7 @@ TILT = 0.25  # turns about the two horizontal axes, as a share of those about th
 LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)  # frames that the model sees of a clip; few, so that clips share them
 BLOCK = 1024  # clips that are prepared together
 AHEAD = 32  # batches for which chance is drawn together
+TOGETHER = 8192  # frames of one batch or several that are augmented together: more cost less each, but must fit the caches
 NOISE = 1 << 12  # rows of sensor noise that are drawn for an epoch; every clip takes its own from a random row on
 
 Parts = list[Tensor]
@@ -102,21 +103,25 @@ class DefaultRecipe:
         the whole batch in the order of the clips' `frames_of`, of which the parts hold every `world`-th from `rank` on."""
         indices = [index[self.frames_of[index].argsort(stable=True)] for index in indices]
         noise = torch.randn(NOISE, len(self.skeleton) * 3, device=self.device)
-        chances = deque()
+        chunks = deque()
 
         def wanted() -> Iterator[Tensor]:
-            for index, chance in zip(indices, self._chances(indices)):
-                chance = {key: value if key == "labels" else value[rank::world] for key, value in chance.items()}
-                chances.append(chance)
-                partners = chance["partner"][chance["exchanged"]].cpu() if self.config.exchange else index[:0]
-                yield torch.cat([index[rank::world], partners])
+            """The clips of some batches that are this process's, by length, behind them their partners."""
+            for batches, drawn in self._chances(indices):
+                index, sizes = torch.cat(batches), [len(batch) for batch in batches]
+                batch, place = torch.arange(len(batches)).repeat_interleave(torch.tensor(sizes)), torch.cat([torch.arange(size) for size in sizes])
+                mine = (place % world == rank).nonzero()[:, 0]
+                mine = mine[self.frames_of[index[mine]].argsort(stable=True)]
+                labels = drawn.pop("labels").split(sizes)
+                chance = {key: value[mine.to(self.device)] for key, value in drawn.items()}
+                chunks.append((index[mine], batch[mine], labels, chance))
+                yield torch.cat([index[mine], chance["partner"][chance["exchanged"]].cpu()]) if self.config.exchange else index[mine]
 
-        for both, frames, starts in self._read_ahead(wanted()):
-            chance = chances.popleft()
-            labels, own = chance.pop("labels"), both[:len(chance["row"])]
+        for _, frames, starts in self._read_ahead(wanted()):
+            own, batch, labels, chance = chunks.popleft()
             counts, sizes = self.frames_of[own].unique_consecutive(return_counts=True)
             partner_starts = starts[len(own):]
-            parts, place = [], 0
+            parts, place = [[] for _ in labels], 0
             for count, size in zip(counts.tolist(), sizes.tolist()):
                 mine = slice(place, place + size)
                 part = {key: value[mine] for key, value in chance.items()}
@@ -126,24 +131,29 @@ class DefaultRecipe:
                     given, partner_starts = partner_starts[:len(exchanged)], partner_starts[len(exchanged):]
                     pose.index_add_(0, exchanged, self._body(frames, given, {key: value[exchanged] for key, value in part.items()}, "partner_", count))
                 if self.config.noise:
-                    rows = (part["row"][:, None] + torch.arange(count, device=self.device)) % NOISE
+                    rows = part["row"][:, None] + torch.arange(count, device=self.device)
                     pose.flatten(2).addcmul_(F.embedding(rows, noise), part["strength"][:, None, None])
-                parts.append(self.see(pose, part["seconds"], part))
+                seen, (whose, shares) = self.see(pose, part["seconds"], part), batch[mine].unique_consecutive(return_counts=True)
+                for own_batch, share in zip(whose.tolist(), seen.split(shares.tolist())):
+                    parts[own_batch].append(share)
                 place += size
-            yield parts, labels
+            yield from zip(parts, labels)
 
     def _body(self, frames: Tensor, starts: Tensor, part: dict[str, Tensor], whose: str, count: int) -> Tensor:
         """The windows of clips, or of their partners, turned, and with the bones that they give to the training clip: (B, count, J, 3)."""
         pose = transforms.gather_windows(frames, starts + part[whose + "start"], part[whose + "window"], count, part["warp"] if self.config.warp else None)
         return transforms.reshape_bodies(pose, part[whose + "mix"], part["turn"])
 
-    def _chances(self, indices: list[Tensor]) -> Iterator[dict[str, Tensor]]:
-        """What happens to the clips of each batch; drawn for many batches at once, which costs each of them little."""
-        for first in range(0, len(indices), AHEAD):
-            together = indices[first:first + AHEAD]
-            drawn = self._draw(torch.cat(together).to(self.device))
-            batches = zip(*(value.split([len(index) for index in together]) for value in drawn.values()))
-            yield from (dict(zip(drawn, batch)) for batch in batches)
+    def _chances(self, indices: list[Tensor]) -> Iterator[tuple[list[Tensor], dict[str, Tensor]]]:
+        """Some batches at a time, and what happens to their clips, one batch after the other; that is drawn for more of them at once."""
+        some = max(1, TOGETHER // max(int(self.frames_of[index].sum()) for index in indices))
+        chunks = [indices[first:first + some] for first in range(0, len(indices), some)]
+        many = max(1, AHEAD // some)
+        for first in range(0, len(chunks), many):
+            ahead = chunks[first:first + many]
+            drawn = self._draw(torch.cat([index for batches in ahead for index in batches]).to(self.device))
+            split = zip(*(value.split([sum(map(len, batches)) for batches in ahead]) for value in drawn.values()))
+            yield from ((batches, dict(zip(drawn, values))) for batches, values in zip(ahead, split))
 
     def _draw(self, index: Tensor) -> dict[str, Tensor]:
         """What happens to each clip at `index` (B,), in the order in which it is used, and the clips' labels."""
@@ -158,7 +168,7 @@ class DefaultRecipe:
         labels = self.labels[index]
         drawn = dict(start=spans * (1 - share) * uniform[1], window=spans * share, warp=config.warp * (2 * uniform[8] - 1),
                      seconds=spans * share * (1 + config.stretch * (2 * uniform[2] - 1)),  # the same movement, faster or slower
-                     strength=config.noise * torch.randn(len(index), device=device), row=(NOISE * uniform[7]).long())
+                     strength=config.noise * torch.randn(len(index), device=device), row=((NOISE - config.clip_len) * uniform[7]).long())
         if config.hide_joints:
             drawn["joints"] = torch.rand(len(index), len(self.skeleton), device=device) >= config.hide_joints
         if config.hide_frames:
