@@ -145,8 +145,9 @@ def evaluate(checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--split", default="test", show_default=True, help="Which split of FOLDER, as it is stored there.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; else the table goes to standard output.")
+@click.option("--together", is_flag=True, help="These people were asked for the same movements as those in training: judge each person's clips together.")
 @_settings
-def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, together: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Write a CSV with the probability of every class for each clip of FOLDER, labelled or not."""
     from mbnb import dataset, evaluation
     from mbnb.checkpoints import load_trained
@@ -158,6 +159,10 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, files:
     classes = trained.classes or data.classes
     evaluation.check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
     probabilities, regions, _ = evaluation.predict(trained, data.splits[split], data.skeleton, classes, config)
+    if together:
+        if trained.quota is None:
+            raise InputError(f"{checkpoint}: the people it was trained on did not all show the same classes equally often, so --together has no rule to go by")
+        probabilities = trained.quota.share_out(probabilities, data.splits[split].subjects)
     table = evaluation.prediction_table(data.splits[split], classes, probabilities, regions, config.reject)
     if out:
         evaluation.write_csv(table, out)

@@ -19,6 +19,7 @@ from mbnb.config import Config
 from mbnb.files import InputError, replacing
 from mbnb.handedness import Handedness
 from mbnb.model import ActionNet, DSTformer
+from mbnb.quota import Quota
 from mbnb.skeleton import Skeleton
 
 # Official files keep numpy numbers (`min_loss`), which are harmless but must be allowed by name.
@@ -92,7 +93,7 @@ def build_model(config: Config, classes: int, joints: int, mirrored: bool = Fals
 @dataclass(frozen=True)
 class Trained:
     """A trained model with what it takes to use it; `temperature` calibrates it, 1 where nobody was held out to fit it on; `handedness` tells
-    whose clips it shall see in a mirror, where that matters."""
+    whose clips it shall see in a mirror, and `quota` how often its people showed each class, where that matters."""
 
     model: ActionNet
     config: Config
@@ -100,6 +101,7 @@ class Trained:
     epoch: int
     temperature: float = 1.0
     handedness: Handedness | None = None
+    quota: Quota | None = None
 
     def in_mirror(self, clips: Clips, skeleton: Skeleton, config: Config) -> np.ndarray | None:
         """(N,) bool, the clips of left-handed people among those of all `clips`; None where there is nothing to tell them by, or `config` does not want it."""
@@ -145,10 +147,10 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     ours = isinstance(classes, dict) and classes.keys() == {f.name for f in dataclasses.fields(ClassTable)}
     table = ClassTable(**{key: tuple(value) if value else None for key, value in classes.items()}) if ours else None
     try:
-        handedness = Handedness.of(content["handedness"]) if content.get("handedness") else None
+        handedness, quota = (kind.of(content[key]) if content.get(key) else None for key, kind in (("handedness", Handedness), ("quota", Quota)))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: carries another idea of handedness than this version's ({type(error).__name__}: {error})") from None
-    return Trained(model.eval(), config, table, int(content.get("epoch", 0)), float(content.get("temperature", 1.0)), handedness)
+        raise InputError(f"{path}: carries another idea of handedness or quota than this version's ({type(error).__name__}: {error})") from None
+    return Trained(model.eval(), config, table, int(content.get("epoch", 0)), float(content.get("temperature", 1.0)), handedness, quota)
 
 
 def save_checkpoint(path: Path, model: nn.Module, config: Config, classes: ClassTable, **state: Any) -> None:

@@ -78,7 +78,7 @@ def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[flo
     evaluation = Evaluation(splits.pop() if len(splits) == 1 else "several", clips, data.classes, total.to_numpy())
     dataclasses.replace(config, data_root=str(data.root)).save(config.run_dir / "config.yaml")
     write_evaluation(config, data, evaluation, {
-        "members": {str(source): weight for source, weight in zip(sources, weights)},
+        "model": " + ".join(map(str, sources)), "members": {str(source): weight for source, weight in zip(sources, weights)},
         "people_also_in_train": max(metrics["people_also_in_train"] for metrics in about if metrics)})
     return evaluation
 

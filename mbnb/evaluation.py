@@ -217,7 +217,7 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         else:
             probabilities, in_mirror = baselines.METHODS[config.method](*known), None
         evaluation = judge_together(Evaluation(split, clips, data.classes, probabilities, in_mirror=in_mirror), config, data)
-        write_evaluation(config, data, evaluation, {"members": {config.method: 1.0}})
+        write_evaluation(config, data, evaluation, {"model": config.method, "members": {config.method: 1.0}})
         return evaluation
     path = find_checkpoint(config, data)
     trained = load_trained(path, config)
@@ -228,7 +228,8 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         trained = dataclasses.replace(trained, temperature=1.0)  # it was fitted to these clips
     evaluation = judge_together(Evaluation(split, clips, data.classes, *predict(trained, clips, data.skeleton, data.classes, config)), config, data)
     write_evaluation(config, data, evaluation, {
-        "checkpoint": path.name, "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature})
+        "model": f"DSTformer ({trained.config.preset}, recipe {trained.config.recipe}, epoch {trained.epoch})", "checkpoint": path.name,
+        "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature})
     return evaluation
 
 
@@ -252,8 +253,7 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
     answered = probabilities.max(1) >= config.reject
     people = len(set(clips.subjects))
     shared = int(people_overlap(data).at["train", evaluation.split]) if {"train", evaluation.split} <= data.splits.keys() else 0
-    model = " + ".join(about["members"]) if "members" in about else f"DSTformer ({config.preset}, recipe {config.recipe}, epoch {about['epoch']})"
-    metrics = {"model": model} | score(clips.labels, probabilities, data.classes) | {
+    metrics = score(clips.labels, probabilities, data.classes) | {
         "n_test": len(clips), "people": people, "split": evaluation.split, "known_people": data.known_people, "people_also_in_train": shared,
         "people_in_mirror": sorted({clips.subjects[i] for i in np.flatnonzero(evaluation.in_mirror)}) if evaluation.in_mirror is not None else [],
         "top1_alone": alone, "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.stats import random_table
 
-from mbnb.calibration import FEWEST, at_temperature
-
 DRAWS = 200  # of tables of people who do as they please; a rule is what none of them keeps to as well
+LEAST = 0.5  # strength of a rule; one that is broken more often is none
 SHARPER = 0.6  # temperature of what clips alone seem to be: calibrated for one, it makes too little of many together
 ROUNDS = 100
 
@@ -35,13 +35,22 @@ class Quota:
         shared = np.empty_like(probabilities)
         for rows in pd.Series(range(len(people))).groupby(np.asarray(people)).indices.values():
             full = len(rows) / self.clips.sum()
-            alone, room = at_temperature(probabilities[rows], SHARPER ** (self.strength * min(1, full))), self.clips * max(1, full)
+            alone, room = probabilities[rows] ** (1 / SHARPER ** (self.strength * min(1, full))), self.clips * max(1, full)
             factor = np.ones(len(room))
             for _ in range(ROUNDS):
                 given = _normalised(alone * factor).sum(0)
-                factor = np.minimum(1, factor * room / given.clip(FEWEST))
+                factor = np.minimum(1, factor * room / given.clip(1e-12))
             shared[rows] = _normalised(alone * factor ** self.strength)
         return shared
+
+    def state(self) -> dict:
+        """A tensor and a number, for a checkpoint."""
+        return {"clips": torch.as_tensor(self.clips), "strength": self.strength}
+
+    @staticmethod
+    def of(state: dict) -> "Quota":
+        """What `state` gave."""
+        return Quota(state["clips"].numpy(), state["strength"])
 
 
 def learn_quota(labels: np.ndarray, people: Sequence[str], classes: int) -> Quota | None:
@@ -56,7 +65,8 @@ def learn_quota(labels: np.ndarray, people: Sequence[str], classes: int) -> Quot
     counts = np.bincount(person * classes + labels, minlength=len(names) * classes).reshape(len(names), classes)
     as_they_please = random_table(counts.sum(1), counts.sum(0), seed=0)
     beyond, by_chance = _beyond(counts), [_beyond(as_they_please.rvs()) for _ in range(DRAWS)]
-    return Quota(_usual(counts), float(1 - beyond / np.mean(by_chance))) if beyond < min(by_chance) else None
+    strength = 1 - beyond / max(np.mean(by_chance), 1e-12)
+    return Quota(_usual(counts), float(strength)) if beyond < min(by_chance) and strength > LEAST else None
 
 
 def _usual(counts: np.ndarray) -> np.ndarray:

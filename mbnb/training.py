@@ -38,6 +38,7 @@ from mbnb.files import ROOT, InputError, replacing, write_text
 from mbnb.handedness import learn_handedness, say_who
 from mbnb.metrics import confusion, score
 from mbnb.model import ActionNet
+from mbnb.quota import learn_quota
 from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 
 # Settings that may differ between a training and its continuation.
@@ -170,6 +171,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         in_mirror, handedness = learn_handedness(train_clips, data.skeleton, len(data.classes))
     if fabric.is_global_zero:
         say_who(train_clips, in_mirror)
+    quota = learn_quota(train_clips.labels, train_clips.subjects, len(data.classes)) if data.known_people else None
     recipe = make_recipe(train_clips, config, data.skeleton, data.classes, device, training=True, in_mirror=in_mirror)
     val_recipe = None
     if val_clips and val_clips.labelled:
@@ -223,7 +225,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             if board is None:
                 continue
             state = dict(epoch=epoch + 1, history=history, regions=regions, fingerprint=fingerprint, best_epoch=best_epoch(pd.DataFrame(history)),
-                         skeleton=data.skeleton.name, handedness=handedness.state() if handedness else None)
+                         skeleton=data.skeleton.name, handedness=handedness.state() if handedness else None, quota=quota.state() if quota else None)
             if val_recipe is not None:
                 state["temperature"] = fit_temperature(true, probabilities)
             if state["best_epoch"] == epoch + 1:

@@ -1,8 +1,18 @@
 """Clips of one person judged together: who keeps to a rule, and what it says about clips that look alike."""
 
-import numpy as np
-import pytest
+import json
 
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+
+from mbnb.__main__ import main
+from mbnb.config import Config
+from mbnb.dataset import load
+from mbnb.evaluation import compare_with_baselines, evaluate, load_evaluation
+from mbnb.figures import Captions
 from mbnb.metrics import hits
 from mbnb.quota import Quota, learn_quota
 
@@ -41,6 +51,11 @@ def test_people_who_do_as_they_please_keep_to_none(concentration):
     rng = np.random.default_rng(1)
     counts = [rng.multinomial(40, rng.dirichlet(np.full(CLASSES, concentration))) for _ in range(20)]
     assert learn_quota(*recorded(counts), CLASSES) is None
+
+
+def test_people_who_were_asked_for_different_things_keep_to_none():
+    half = np.arange(CLASSES) < CLASSES // 2
+    assert learn_quota(*recorded(np.where([half, ~half, half, ~half], 2, 0)), CLASSES) is None
 
 
 @pytest.mark.parametrize("counts", [[[3, 2, 1]], [[1, 1, 0], [1, 1, 0]], [[4, 0, 0], [4, 0, 0]], np.zeros((1, 3), int)])
@@ -87,3 +102,41 @@ def test_a_class_that_nobody_showed_is_given_to_nobody():
     labels, people = recorded(np.r_[np.ones(CLASSES - 1, int), 0][None])
     shared = Quota(np.r_[np.ones(CLASSES - 1), 0.0], 0.5).share_out(seen(labels, 0.0), people)
     assert np.isfinite(shared).all() and (shared[:, -1] == 0).all()
+
+
+def test_people_of_a_planned_study_are_judged_together_in_evaluation_and_in_what_is_kept_of_it(tmp_path):
+    settings = {"outputs": str(tmp_path), "simulated_people": 8, "simulated_test_people": 3, "simulated_clips": 52, "method": "linear", "bootstraps": 20}
+    config, alone = (Config.of(settings, {"run": run, "quota": quota}) for run, quota in (("together", True), ("alone", False)))
+    data = load(config)
+    together, one_by_one = evaluate(config, data), evaluate(alone, data)
+    assert (together.alone == one_by_one.predictions).all() and one_by_one.alone is None
+    assert together.correct.mean() > one_by_one.correct.mean() + 0.02
+    metrics = json.loads((config.run_dir / "metrics.json").read_text())
+    assert metrics["top1_alone"] == pytest.approx(one_by_one.correct.mean()) and metrics["model"] == "linear"
+    assert json.loads((alone.run_dir / "metrics.json").read_text())["top1_alone"] is None
+    again = load_evaluation(config, data)
+    assert (again.alone == together.alone).all() and (again.predictions == together.predictions).all()
+    assert "judged together" in Captions(config, data, again)("confusion_matrix") and "judged" not in Captions(alone, data, one_by_one)("confusion_matrix")
+    table = compare_with_baselines(config, data, again).set_index("method")["top1"]
+    assert table["linear model"] == table["linear"], "the same method on the same people"
+
+
+def test_predict_judges_people_together_when_told_that_they_were_asked_for_the_same(tmp_path):
+    config = Config.of({"outputs": str(tmp_path), "run": "planned", "simulated_people": 6, "simulated_test_people": 2, "simulated_clips": 52, "val_fraction": 0.0,
+                        "epochs": 4, "dim_feat": 16, "dim_rep": 16, "num_heads": 2, "hidden_dim": 32, "clip_len": 16, "bootstraps": 5, "views": 1, "device": "cpu"})
+    data = load(config)
+    evaluation = evaluate(config, data)
+    assert (evaluation.alone != evaluation.predictions).any()
+    checkpoint, tables = config.run_dir / "checkpoints" / "latest.pt", {}
+    for flags in ((), ("--together",)):
+        done = CliRunner().invoke(main, ["predict", str(checkpoint), str(data.root), *flags, "--out", str(tmp_path / "p.csv")])
+        assert done.exit_code == 0, done.stderr
+        tables[flags] = pd.read_csv(tmp_path / "p.csv").set_index("clip")["predicted"][list(evaluation.clips.names)].map(data.classes.codes.index)
+    assert (tables[()] == evaluation.alone).all() and (tables["--together",] == evaluation.predictions).all()
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save(content | {"quota": None}, checkpoint)
+    done = CliRunner().invoke(main, ["predict", str(checkpoint), str(data.root), "--together"])
+    assert done.exit_code == 2 and "has no rule to go by" in done.stderr
+    torch.save(content | {"quota": {"clips": 3}}, checkpoint)
+    done = CliRunner().invoke(main, ["predict", str(checkpoint), str(data.root)])
+    assert done.exit_code == 2 and "another idea of handedness or quota" in done.stderr
