@@ -117,7 +117,7 @@ def test_unseen_left_handed_people_are_recognised_as_well(data, tmp_path, method
 
 
 def test_what_a_left_handed_person_does_is_explained_at_the_side_that_does_it(data, tmp_path):
-    settings = config(tmp_path)
+    settings = config(tmp_path, quota=False)
     training.train(settings, data)
     evaluation = evaluate(settings, data)
     found = explain_clips(settings, data, evaluation)
