@@ -64,9 +64,13 @@ def learn_quota(labels: np.ndarray, people: Sequence[str], classes: int) -> Quot
     names, person = np.unique(people, return_inverse=True)
     counts = np.bincount(person * classes + labels, minlength=len(names) * classes).reshape(len(names), classes)
     as_they_please = random_table(counts.sum(1), counts.sum(0), seed=0)
-    beyond, by_chance = _beyond(counts), [_beyond(as_they_please.rvs()) for _ in range(DRAWS)]
-    strength = 1 - beyond / max(np.mean(by_chance), 1e-12)
-    return Quota(_usual(counts), float(strength)) if beyond < min(by_chance) and strength > LEAST else None
+    beyond, by_chance = _beyond(counts), []
+    while len(by_chance) < DRAWS:
+        by_chance.append(_beyond(as_they_please.rvs()))
+        if by_chance[-1] <= beyond:
+            return None
+    strength = float(1 - beyond / np.mean(by_chance))
+    return Quota(_usual(counts), strength) if strength > LEAST else None
 
 
 def _usual(counts: np.ndarray) -> np.ndarray:
