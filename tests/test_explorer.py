@@ -229,6 +229,7 @@ def test_without_another_run_it_is_the_linear_model(trained):
 
 def test_a_click_shows_the_clips_of_a_cell_and_they_move(guessed, opened):
     config, data, evaluation = guessed
+    evaluation = dataclasses.replace(evaluation, alone=evaluation.clips.labels)  # as if the others' clips had led astray
     page = opened(page_of(explore(config, data, evaluation)))
     true, predicted, clips = worst_cell(evaluation)
     page.click_cell(true, predicted)
@@ -236,6 +237,7 @@ def test_a_click_shows_the_clips_of_a_cell_and_they_move(guessed, opened):
     until(lambda: page.one("section.detail h3").text == f"{data.classes.titles[true]} taken for {data.classes.titles[predicted]}: {counted}")
     figures = page.all("section.detail figure")
     assert evaluation.clips.names[clips[0]] in figures[0].text and f"{evaluation.probabilities[clips[0], predicted]:.0%}".replace("%", " %") in figures[0].text
+    assert f"judged alone: {data.classes.codes[true]}" in figures[0].text
     until(lambda: page.coloured() > 100)
     start = page.pixels()
     page.one("section.detail button.play").click()
