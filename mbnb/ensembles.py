@@ -84,8 +84,8 @@ def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[flo
 
 
 def leaderboard(outputs: Path) -> pd.DataFrame:
-    """A row for each evaluated run below `outputs`, the best first: run, data, split, clips, people, every score, the interval of
-    top-1, F1_mean, calibration error, seconds of training, people also in train."""
+    """A row for each evaluated run below `outputs`, the best first: run, data, split, clips, people, every score, top-1 clip by clip where
+    people were judged together, the interval of top-1, F1_mean, calibration error, seconds of training, people also in train."""
     rows = []
     for path in sorted(outputs.glob("*/metrics.json")):
         metrics = json.loads(path.read_text())
@@ -93,11 +93,12 @@ def leaderboard(outputs: Path) -> pd.DataFrame:
         low, high = (metrics["intervals"].get("top1") or (np.nan, np.nan))
         epochs = pd.read_csv(history) if history.exists() else None
         settings = read_yaml(settings) if settings.exists() else {}
+        alone = np.nan if metrics.get("top1_alone") is None else metrics["top1_alone"]
         rows.append({"run": path.parent.name, "data": Path(settings.get("data_root") or "simulated").name, "split": metrics["split"],
-                     "clips": metrics["n_test"], "people": metrics["people"], **{key: metrics[key] for key in SCORES}, "low": low, "high": high,
+                     "clips": metrics["n_test"], "people": metrics["people"], **{key: metrics[key] for key in SCORES}, "top1_alone": alone, "low": low, "high": high,
                      "F1_mean": metrics.get("official", {}).get("F1_mean", np.nan), "calibration_error": metrics.get("calibration_error", np.nan),
                      "epochs": len(epochs) if epochs is not None else 0, "people_also_in_train": metrics["people_also_in_train"]})
-    columns = ["run", "data", "split", "clips", "people", *SCORES, "low", "high", "F1_mean", "calibration_error", "epochs", "people_also_in_train"]
+    columns = ["run", "data", "split", "clips", "people", *SCORES, "top1_alone", "low", "high", "F1_mean", "calibration_error", "epochs", "people_also_in_train"]
     return pd.DataFrame(rows, columns=columns).sort_values(["data", "split", "top1"], ascending=[True, True, False], ignore_index=True)
 
 

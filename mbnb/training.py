@@ -43,7 +43,7 @@ from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 
 # Settings that may differ between a training and its continuation.
 FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps", "devices",
-                  "precision", "compile", "clips_on", "views", "adapt", "scored", "reject", "recipes", "explained", "against")
+                  "precision", "compile", "clips_on", "views", "adapt", "quota", "scored", "reject", "recipes", "explained", "against")
 STEPS, EPOCHS = 3600, 24  # where `epochs` is 0: as many epochs as make these steps, but at least these
 REGION_COLUMNS = ["epoch", "split", "true", "predicted", "clips"]  # of region_confusion.csv
 KEEP_SHARE = {"cpu": 0.125, "cuda": 0.5}  # of the free memory, for what a step keeps for its gradients; the rest is computed again
