@@ -32,7 +32,7 @@ TILT = 0.25  # turns about the two horizontal axes, as a share of those about th
 LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)  # frames that the model sees of a clip; few, so that clips share them
 BLOCK = 1024  # clips that are prepared together
 AHEAD = 32  # batches for which chance is drawn together
-TOGETHER = 8192  # frames of one batch or several that are augmented together: more cost less each, but must fit the caches
+TOGETHER = 16384  # frames of one batch or several that are augmented together: more cost less each, but must fit the caches
 NOISE = 1 << 12  # rows of sensor noise that are drawn for an epoch; every clip takes its own from a random row on
 
 Parts = list[Tensor]
