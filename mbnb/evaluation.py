@@ -248,7 +248,7 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
     say_who(clips, evaluation.in_mirror)
     alone = None if evaluation.alone is None else float((evaluation.alone == clips.labels).mean())
     if alone is not None:
-        print(f"{config.run}: people in training all show the same classes equally often, so each person's clips were judged together; one by one top-1 is {alone:.1%}")
+        print(f"{config.run}: people in training all show the same classes equally often, so each person's clips were judged together; without quota: top-1 {alone:.1%}")
     bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
     answered = probabilities.max(1) >= config.reject
     people = len(set(clips.subjects))

@@ -30,7 +30,7 @@ class Quota:
 
         Classes are scaled down until a person's clips have no more of any than the quota, which grows where the person has more clips
         than people in training (Sinkhorn and Knopp, Pacific Journal of Mathematics 21, 1967, with bounds in place of sums). With
-        fewer clips it binds less: nobody needs to show everything.
+        fewer clips nobody needs to show everything, but the bounds stay.
         """
         shared = np.empty_like(probabilities)
         for rows in pd.Series(range(len(people))).groupby(np.asarray(people)).indices.values():
