@@ -84,7 +84,7 @@ def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[flo
 
 
 def leaderboard(outputs: Path) -> pd.DataFrame:
-    """A row for each evaluated run below `outputs`, the best first: run, data, split, clips, people, every score, top-1 clip by clip where
+    """A row for each evaluated run below `outputs`, the best first: run, data, split, clips, people, every score, top-1 without quota where
     people were judged together, the interval of top-1, F1_mean, calibration error, seconds of training, people also in train."""
     rows = []
     for path in sorted(outputs.glob("*/metrics.json")):
