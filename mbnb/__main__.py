@@ -162,7 +162,10 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, togeth
     if together:
         if trained.quota is None:
             raise InputError(f"{checkpoint}: the people it was trained on did not all show the same classes equally often, so --together has no rule to go by")
-        probabilities = trained.quota.share_out(probabilities, data.splits[split].subjects)
+        alone, probabilities = probabilities, trained.quota.share_out(probabilities, data.splits[split].subjects)
+        beside = {name for name, same in zip(data.splits[split].subjects, (alone == probabilities).all(1)) if same}
+        if beside:
+            click.echo(f"judged alone, since what people in training showed does not fit them: {', '.join(sorted(beside))}", err=True)
     table = evaluation.prediction_table(data.splits[split], classes, probabilities, regions, config.reject)
     if out:
         evaluation.write_csv(table, out)

@@ -106,7 +106,7 @@ class Config:
     scale_range_test: list[float] = field(default_factory=lambda: [2.0, 2.0])
     # Training.
     seed: int = 0
-    epochs: int = 0  # 0: as many as few clips need, 24 for many
+    epochs: int = 0  # 0: as many as the run was begun with, or as few clips need, 24 for many
     batch_size: int = 32
     lr_backbone: float = 3e-3
     lr_head: float = 3e-3

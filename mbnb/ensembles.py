@@ -15,20 +15,22 @@ from mbnb.dataset import DataSet, load
 from mbnb.evaluation import Evaluation, find_clips, write_evaluation
 from mbnb.files import InputError
 from mbnb.metrics import SCORES, compare, intervals, score
+from mbnb.quota import Quota
 
 
-def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
+def read_scores(path: Path, classes: ClassTable, alone: bool = False) -> pd.DataFrame:
     """The probabilities (N, C) in a CSV file, a row a clip: our own `predictions.csv`, or another model's with the clip's name first
     (clip, vid or the like) and a column for each class, called by its code, with or without p_, or by its id.
 
-    Rows that are no probabilities are taken for logits. Raises InputError that lists every fault.
+    Rows that are no probabilities are taken for logits. With `alone`, of clips that were judged together what they were before. Raises InputError that lists every fault.
     """
     try:
         table = pd.read_csv(path, dtype=str, index_col=0)  # names such as 0001 are no numbers
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a CSV file with a row a clip ({error})") from None
     table.index = table.index.astype(str).str.removesuffix(".mp4")
-    kinds = ([f"p_{code}" for code in classes.codes], list(classes.codes), [str(i) for i in range(len(classes))])
+    kinds = [[f"a_{code}" for code in classes.codes]] if alone else []
+    kinds += ([f"p_{code}" for code in classes.codes], list(classes.codes), [str(i) for i in range(len(classes))])
     columns = max(kinds, key=lambda kind: sum(name in table for name in kind))
     faults = [f"{path}: no column {name} for class {title}" for name, title in zip(columns, classes.titles) if name not in table]
     faults += [f"{path}: the clip {name} stands there more than once" for name in table.index[table.index.duplicated()].unique()]
@@ -56,8 +58,9 @@ def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[flo
     """One evaluation of several, written to `config`'s run: runs by name, or CSV files that `read_scores` takes.
 
     A clip's probabilities are the weighted mean over the sources that have it. Sources with the same clips so become an
-    ensemble; folds, which have clips of different people, are pooled. The first source must be a run. Raises InputError
-    where sources do not fit one another.
+    ensemble; folds, which have clips of different people, are pooled. Means are of clips judged alone; then those of a person are judged
+    together by the quota of the first source that had them and one. The first source must be a run. Raises InputError where sources do
+    not fit one another.
     """
     weights = list(weights or [1.0] * len(sources))
     if len(weights) != len(sources) or min(weights, default=0) <= 0:
@@ -69,17 +72,24 @@ def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[flo
     if missing or about[0] is None:
         raise InputError("\n".join(missing) or f"{sources[0]}: expected a run first, since it says which data were scored")
     data = load(Config.of(read_yaml(folders[0] / "config.yaml"), {"val_fraction": 0.0, "fold": 0, "pool": False}))
-    tables = [read_scores(folder / "predictions.csv" if metrics else Path(source), data.classes) for folder, source, metrics in zip(folders, sources, about)]
+    tables = [read_scores(folder / "predictions.csv" if metrics else Path(source), data.classes, alone=True) for folder, source, metrics in zip(folders, sources, about)]
     parts = [table.mul(weight).assign(weight=weight) for table, weight in zip(tables, weights)]
     total = pd.concat(parts).groupby(level=0, sort=False).sum()
     total = total.div(total.pop("weight"), axis=0)
     clips = find_clips(data, total.index)
     splits = {metrics["split"] for metrics in about if metrics}
-    evaluation = Evaluation(splits.pop() if len(splits) == 1 else "several", clips, data.classes, total.to_numpy())
+    alone, people, left = total.to_numpy(), np.array(clips.subjects), np.ones(len(clips), bool)
+    together, quotas = alone.copy(), [metrics.get("quota") if config.quota and metrics else None for metrics in about]
+    for table, quota in zip(tables, quotas):
+        own = left & total.index.isin(table.index)
+        if quota and own.any():
+            together[own], left[own] = Quota.of(quota).share_out(alone[own], people[own]), False
+    evaluation = Evaluation(splits.pop() if len(splits) == 1 else "several", clips, data.classes, together, alone=alone if any(quotas) else None)
     dataclasses.replace(config, data_root=str(data.root)).save(config.run_dir / "config.yaml")
     write_evaluation(config, data, evaluation, {
         "model": " + ".join(map(str, sources)), "members": {str(source): weight for source, weight in zip(sources, weights)},
-        "people_also_in_train": max(metrics["people_also_in_train"] for metrics in about if metrics)})
+        "people_also_in_train": max(metrics["people_also_in_train"] for metrics in about if metrics),
+        "quota": next(filter(None, quotas), None)})
     return evaluation
 
 

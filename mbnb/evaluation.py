@@ -32,8 +32,8 @@ from mbnb.transforms import motion_energy
 @dataclass(frozen=True)
 class Evaluation:
     """Predictions for the N clips of one labelled split: probabilities (N, C); `regions` (N, R) where a head of its own tells them; `in_mirror`
-    (N,) bool where left-handed people were looked for, whose clips were seen in a mirror; `alone` (N,) class ids, what clips were taken for one
-    by one, where those of a person were judged together (`mbnb.quota`)."""
+    (N,) bool where left-handed people were looked for, whose clips were seen in a mirror; `alone` (N, C), what the probabilities were before
+    the clips of each person were judged together (`mbnb.quota`), where they were."""
 
     split: str
     clips: Clips
@@ -123,16 +123,18 @@ class Evaluation:
                              "outcome": np.where(self.correct, "right", "confused")})
 
     def table(self) -> pd.DataFrame:
-        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, in_mirror and alone where there are such, and the probability of every class."""
+        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, in_mirror and alone where there are such, `p_<code>` for every
+        class, and where clips were judged together also `a_<code>`, what it was before."""
         table = prediction_table(self.clips, self.classes, self.probabilities, self.regions)
         table.insert(2, "true", [self.classes.codes[i] for i in self.clips.labels])
         table.insert(5, "correct", self.correct)
         table.insert(6, "in_top5", hits(self.clips.labels, self.probabilities, 5))
         if self.in_mirror is not None:
             table.insert(7, "in_mirror", self.in_mirror)
-        if self.alone is not None:
-            table.insert(7, "alone", [self.classes.codes[i] for i in self.alone])
-        return table
+        if self.alone is None:
+            return table
+        table.insert(7, "alone", [self.classes.codes[i] for i in self.alone.argmax(1)])
+        return pd.concat([table, pd.DataFrame(self.alone, columns=[f"a_{code}" for code in self.classes.codes])], axis=1)
 
 
 def prediction_table(clips: Clips, classes: ClassTable, probabilities: np.ndarray, regions: np.ndarray | None = None, reject: float = 0.0) -> pd.DataFrame:
@@ -216,9 +218,8 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
             probabilities, in_mirror = rocket(*known, config.seed, config.fps, config.adapt, handedness)
         else:
             probabilities, in_mirror = baselines.METHODS[config.method](*known), None
-        evaluation = judge_together(Evaluation(split, clips, data.classes, probabilities, in_mirror=in_mirror), config, data)
-        write_evaluation(config, data, evaluation, {"model": config.method, "members": {config.method: 1.0}})
-        return evaluation
+        about = {"model": config.method, "members": {config.method: 1.0}}
+        return _judge_together(config, data, Evaluation(split, clips, data.classes, probabilities, in_mirror=in_mirror), about)
     path = find_checkpoint(config, data)
     trained = load_trained(path, config)
     check_fit(trained, data, path)
@@ -226,29 +227,36 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         print("scored on val, on which the best epoch was chosen, so the scores are a little too good")
     if split == "val":
         trained = dataclasses.replace(trained, temperature=1.0)  # it was fitted to these clips
-    evaluation = judge_together(Evaluation(split, clips, data.classes, *predict(trained, clips, data.skeleton, data.classes, config)), config, data)
-    write_evaluation(config, data, evaluation, {
+    evaluation = Evaluation(split, clips, data.classes, *predict(trained, clips, data.skeleton, data.classes, config))
+    return _judge_together(config, data, evaluation, {
         "model": f"DSTformer ({trained.config.preset}, recipe {trained.config.recipe}, epoch {trained.epoch})", "checkpoint": path.name,
         "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature})
+
+
+def _judge_together(config: Config, data: DataSet, evaluation: Evaluation, about: dict[str, object]) -> Evaluation:
+    """Write the evaluation with the clips of each person judged together, where `config` wants it and people known from training all show the same."""
+    known = _known(data, evaluation.split)
+    quota = learn_quota(known.labels, known.subjects, len(data.classes)) if config.quota and data.known_people else None
+    if quota:
+        together = quota.share_out(evaluation.probabilities, evaluation.clips.subjects)
+        evaluation = dataclasses.replace(evaluation, probabilities=together, alone=evaluation.probabilities)
+    write_evaluation(config, data, evaluation, about | {"quota": quota.state() if quota else None})
     return evaluation
 
 
-def judge_together(evaluation: Evaluation, config: Config, data: DataSet) -> Evaluation:
-    """The same with the clips of each person judged together, where `config` wants it and people known from training all show the same."""
-    quota = _quota(config, data, evaluation.split)
-    if quota is None:
-        return evaluation
-    together = quota.share_out(evaluation.probabilities, evaluation.clips.subjects)
-    return dataclasses.replace(evaluation, probabilities=together, alone=evaluation.predictions)
-
-
 def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, about: dict[str, object]) -> None:
-    """Write `metrics.json`, `predictions.csv` and `per_class.csv` to the run's folder; `about` says what made the predictions."""
+    """Write `metrics.json`, `predictions.csv` and `per_class.csv` to the run's folder; `about` says what made the predictions, and by
+    which `quota` clips were judged together, if they were."""
     clips, probabilities = evaluation.clips, evaluation.probabilities
     say_who(clips, evaluation.in_mirror)
-    alone = None if evaluation.alone is None else float((evaluation.alone == clips.labels).mean())
-    if alone is not None:
-        print(f"{config.run}: people in training all show the same classes equally often, so each person's clips were judged together; without quota: top-1 {alone:.1%}")
+    alone, beside = None, []
+    if evaluation.alone is not None:
+        alone = float((evaluation.alone.argmax(1) == clips.labels).mean())
+        beside = sorted({clips.subjects[i] for i in np.flatnonzero((probabilities == evaluation.alone).all(1))})
+        print(f"{config.run}: people in training show each class about as often as one another (a rule of strength {about['quota']['strength']:.2f}, 1 the strictest), "
+              f"so each person's clips were judged together; without quota: top-1 {alone:.1%}")
+        if beside:
+            print(f"the rule does not fit {', '.join(beside)}, whose clips were judged alone")
     bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
     answered = probabilities.max(1) >= config.reject
     people = len(set(clips.subjects))
@@ -256,7 +264,7 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
     metrics = score(clips.labels, probabilities, data.classes) | {
         "n_test": len(clips), "people": people, "split": evaluation.split, "known_people": data.known_people, "people_also_in_train": shared,
         "people_in_mirror": sorted({clips.subjects[i] for i in np.flatnonzero(evaluation.in_mirror)}) if evaluation.in_mirror is not None else [],
-        "top1_alone": alone, "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
+        "top1_alone": alone, "people_beside_quota": beside, "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
         "official": official(clips.labels, probabilities, data.classes, evaluation.regions),
         "calibration_error": calibration_error(clips.labels, probabilities), "log_loss": log_loss(clips.labels, probabilities),
         "reject": {"below": config.reject, "answered": float(answered.mean()),
@@ -274,7 +282,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     table_path, metrics_path = config.run_dir / "predictions.csv", config.run_dir / "metrics.json"
     if not (table_path.exists() and metrics_path.exists()):
         return evaluate(config, data)
-    metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str, "alone": str})
+    metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
     if "members" in metrics:  # several runs as one, or a baseline: there is no checkpoint
         clips = find_clips(data, table["clip"])
     else:
@@ -286,7 +294,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()
     regions = table[[f"r_{name}" for name in data.classes.region_names]].to_numpy() if "r_" + data.classes.region_names[0] in table else None
     in_mirror = table["in_mirror"].to_numpy(bool) if "in_mirror" in table else None
-    alone = table["alone"].map({code: i for i, code in enumerate(data.classes.codes)}).to_numpy() if "alone" in table else None
+    alone = table[[f"a_{code}" for code in data.classes.codes]].to_numpy() if "a_" + data.classes.codes[0] in table else None
     return Evaluation(metrics["split"], clips, data.classes, probabilities, regions, in_mirror, alone)
 
 
@@ -312,23 +320,19 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
         return pd.DataFrame(columns=["method", *SCORES])
     found = {name: baselines.METHODS[method](known, clips, data.skeleton, len(data.classes))
              for method, name in (("largest", "always the largest class"), ("linear", "linear model"))}
-    if quota := _quota(config, data, evaluation.split):
-        found["linear model"] = quota.share_out(found["linear model"], clips.subjects)
+    path = config.run_dir / "metrics.json"
+    metrics = json.loads(path.read_text())
+    if metrics.get("quota"):
+        found["linear model"] = Quota.of(metrics["quota"]).share_out(found["linear model"], clips.subjects)
     scores = {name: score(clips.labels, probabilities, data.classes) for name, probabilities in found.items()}
     bounds = {name: intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)
               for name, probabilities in found.items()}
-    path = config.run_dir / "metrics.json"
-    metrics = json.loads(path.read_text()) | {"baselines": dict(scores)}
+    metrics |= {"baselines": dict(scores)}
     write_text(path, json.dumps(metrics, indent=2) + "\n")
     model = metrics["model"]
     scores[model], bounds[model] = metrics, {key: bound or (np.nan, np.nan) for key, bound in metrics["intervals"].items()}
     return pd.DataFrame([{"method": name} | {key: f"{scores[name][key]:.1%} ({bounds[name][key][0]:.1%} – {bounds[name][key][1]:.1%})" for key in SCORES}
                          for name in scores])
-
-
-def _quota(config: Config, data: DataSet, scored: str) -> Quota | None:
-    known = _known(data, scored)
-    return learn_quota(known.labels, known.subjects, len(data.classes)) if config.quota and data.known_people else None
 
 
 def _known(data: DataSet, scored: str) -> Clips:

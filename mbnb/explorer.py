@@ -239,7 +239,7 @@ def _store(evaluation: Evaluation, data: DataSet, config: Config, which: np.ndar
               "label": clips.labels[which].tolist() + (extra.labels.tolist() if extra else []), "top": likeliest.tolist() + none, "p": sure.round(4).tolist() + none,
               "p_true": evaluation.probabilities[which, clips.labels[which]].round(4).tolist(),
               "in_mirror": [] if evaluation.in_mirror is None else evaluation.in_mirror[which].tolist(),
-              "alone": [] if evaluation.alone is None else evaluation.alone[which].tolist()}
+              "alone": [] if evaluation.alone is None else evaluation.alone[which].argmax(1).tolist()}
     return {"scene": scene_of(data.skeleton, config.fps / every), "every": every, "clips": about, "scored": len(which), "people": people,
             "classes": {"codes": classes.codes, "names": classes.names, "regions": classes.region_ids, "region_names": classes.region_names}}, poses
 

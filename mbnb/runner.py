@@ -5,6 +5,7 @@ import itertools
 import logging
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +20,9 @@ from traitlets.config import Config as TraitletsConfig
 from mbnb.config import Config, read_yaml, saved_config
 from mbnb.dataset import load
 from mbnb.evaluation import evaluate
-from mbnb.files import ROOT, InputError
+from mbnb.files import ROOT, InputError, replacing
 from mbnb.report import write_report
-from mbnb.training import train
+from mbnb.training import AFTER_TRAINING, train
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -91,9 +92,11 @@ def plan_grid(settings: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
 
 def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] = (1, 1), notebooks: Sequence[str] = ()) -> None:
     """Train and evaluate each planned run that is not finished, one at a time, by `notebooks` or, without any, here and now; of
-    `share` (i, n) every n-th from the i-th on, so that n machines or GPUs divide a grid among them. Raises what they do."""
+    `share` (i, n) every n-th from the i-th on, so that n machines or GPUs divide a grid among them. A run that differs from a finished
+    one in its evaluation only takes that one's checkpoints over. Raises what they do."""
     first, every = share
-    mine = [settings for runs in plan.values() for settings in runs.values()][first - 1::every]
+    planned = [settings for runs in plan.values() for settings in runs.values()]
+    mine = planned[first - 1::every]
     left = [settings for settings in mine if not _finished(Config.of(settings))]
     if len(left) < len(mine):
         print(f"{len(mine) - len(left)} of {len(mine)} runs were finished already")
@@ -101,6 +104,11 @@ def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] 
         for settings in bar:
             bar.set_postfix_str(settings["run"])
             config = Config.of(settings)
+            twin = next((other for other in map(Config.of, planned) if _finished(other) and _trained_alike(config, other)), None)
+            if twin and config.method == "dstformer" and not (config.run_dir / "checkpoints").exists():
+                for name in ("checkpoints", "history.csv", "region_confusion.csv", "environment.json"):
+                    with replacing(config.run_dir / name) as part:
+                        (shutil.copytree if name == "checkpoints" else shutil.copy)(twin.run_dir / name, part)
             if notebooks:
                 run_notebooks(choose_notebooks(notebooks if config.method == "dstformer" else notebooks[1:]), settings)
                 continue
@@ -116,6 +124,10 @@ def _finished(config: Config) -> bool:
         return False
     then = Config.of(read_yaml(kept))
     return then == (config if config.epochs else dataclasses.replace(config, epochs=then.epochs))
+
+
+def _trained_alike(one: Config, other: Config) -> bool:
+    return one == dataclasses.replace(other, **{name: getattr(one, name) for name in (*AFTER_TRAINING, "run")})
 
 
 def explain(error: PapermillExecutionError, folder: Path) -> str:

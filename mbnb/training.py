@@ -41,9 +41,10 @@ from mbnb.model import ActionNet
 from mbnb.quota import learn_quota
 from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 
+AFTER_TRAINING = ("checkpoint_choice", "bootstraps", "views", "adapt", "quota", "scored", "reject", "explained", "against")  # settings that it does not depend on
 # Settings that may differ between a training and its continuation.
-FREE_TO_CHANGE = ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "checkpoint_choice", "bootstraps", "devices",
-                  "precision", "compile", "clips_on", "views", "adapt", "quota", "scored", "reject", "recipes", "explained", "against")
+FREE_TO_CHANGE = AFTER_TRAINING + ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "devices",
+                                   "precision", "compile", "clips_on", "recipes")
 STEPS, EPOCHS = 3600, 24  # where `epochs` is 0: as many epochs as make these steps, but at least these
 REGION_COLUMNS = ["epoch", "split", "true", "predicted", "clips"]  # of region_confusion.csv
 KEEP_SHARE = {"cpu": 0.125, "cuda": 0.5}  # of the free memory, for what a step keeps for its gradients; the rest is computed again
@@ -141,7 +142,10 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if train_clips is None or len(train_clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}")
     steps = math.ceil(len(train_clips) / config.batch_size)
-    config = config if config.epochs else dataclasses.replace(config, epochs=max(EPOCHS, round(STEPS / steps)))
+    latest = config.run_dir / "checkpoints" / "latest.pt"
+    begun = read_checkpoint(latest) if config.resume and latest.exists() else {}
+    if not config.epochs:
+        config = dataclasses.replace(config, epochs=begun.get("config", {}).get("epochs") or max(EPOCHS, round(STEPS / steps)))
     processes = int(os.environ["WORLD_SIZE"]) if launched() else config.devices
     if len(train_clips) // steps < processes:
         raise InputError(f"setting 'devices': {processes} processes cannot share batches of {len(train_clips) // steps} clips")
@@ -179,21 +183,19 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
         val_recipe = make_recipe(val_clips, config, data.skeleton, data.classes, device, in_mirror=in_mirror)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, config))
 
-    checkpoints, history, regions = config.run_dir / "checkpoints", [], {}
+    history, regions = [], {}
     fingerprint = data.fingerprint()
-    latest = checkpoints / "latest.pt"
-    if config.resume and latest.exists():
-        content = read_checkpoint(latest)
-        _check_same_training(latest, content, config, fingerprint)
-        model.load_state_dict(content.get("raw", content["model"]))
-        optimizer.load_state_dict(content["optimizer"])
-        schedule.load_state_dict(content["schedule"])
-        history, regions = content["history"], content.get("regions", {})
+    if begun:
+        _check_same_training(latest, begun, config, fingerprint)
+        model.load_state_dict(begun.get("raw", begun["model"]))
+        optimizer.load_state_dict(begun["optimizer"])
+        schedule.load_state_dict(begun["schedule"])
+        history, regions = begun["history"], begun.get("regions", {})
     average = None
     if config.ema:
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
         if history:
-            average.module.load_state_dict(content["model"])
+            average.module.load_state_dict(begun["model"])
             average.n_averaged += 1
     evaluated = average.module if average else model
     make_fast(model, config, device)
@@ -229,7 +231,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             if val_recipe is not None:
                 state["temperature"] = fit_temperature(true, probabilities)
             if state["best_epoch"] == epoch + 1:
-                save_checkpoint(checkpoints / "best.pt", evaluated, config, data.classes, **state)
+                save_checkpoint(latest.with_name("best.pt"), evaluated, config, data.classes, **state)
             state |= {"raw": model.state_dict()} if average else {}
             save_checkpoint(latest, evaluated, config, data.classes, optimizer=optimizer.state_dict(), schedule=schedule.state_dict(), **state)
             table = pd.DataFrame(history)

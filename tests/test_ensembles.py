@@ -15,7 +15,7 @@ from mbnb.dataset import load
 from mbnb.ensembles import combine, compare_variants, leaderboard, read_scores
 from mbnb.evaluation import Evaluation, load_evaluation, write_evaluation
 from mbnb.files import InputError
-from mbnb.runner import plan_grid
+from mbnb.runner import plan_grid, run_grid
 
 CLASSES = ClassTable(("A1", "A2", "B1"), ("swaying", "leaning", "nodding"), ("body", "body", "head"))
 
@@ -120,6 +120,20 @@ def test_a_grid_is_every_variant_with_every_combination():
         plan_grid({"variants": {"a": {"mixpu": 1}}, "grid": {"seed": [0, 1]}})
     with pytest.raises(InputError, match="a list of values"):
         plan_grid({"grid": {"seed": 3}})
+
+
+def test_variants_that_differ_in_their_evaluation_share_a_training(outputs):
+    outputs("data", np.eye(3)[np.arange(18) % 3])
+    small = dict(dim_feat=8, dim_rep=8, num_heads=2, hidden_dim=16, clip_len=8, patch=1, epochs=2, val_fraction=0.4, scored="val", bootstraps=5, device="cpu",
+                 data_root=str(outputs.folder / "data"), outputs=str(outputs.folder / "grid"), run="")
+    plan = plan_grid(small | {"variants": {"default": {}, "one view": {"views": 1}, "no mixup": {"mixup": 0.0}, "largest": {"method": "largest"}}})
+    run_grid(plan)
+    default, one_view, no_mixup = (outputs.folder / "grid" / name / "checkpoints" / "latest.pt" for name in ("default", "one_view", "no_mixup"))
+    assert default.read_bytes() == one_view.read_bytes() != no_mixup.read_bytes()
+    assert one_view.parents[1].joinpath("history.csv").exists() and len(leaderboard(outputs.folder / "grid")) == 4
+    written = {path: path.stat().st_mtime_ns for path in outputs.folder.rglob("*") if path.is_file()}
+    run_grid(plan)
+    assert written == {path: path.stat().st_mtime_ns for path in outputs.folder.rglob("*") if path.is_file()}, "nothing is done twice"
 
 
 def test_a_submission_follows_the_sample_to_the_letter(tmp_path):

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from mbnb.__main__ import main
 from mbnb.config import Config
 from mbnb.dataset import load
+from mbnb.ensembles import combine, leaderboard
 from mbnb.evaluation import compare_with_baselines, evaluate, load_evaluation
 from mbnb.figures import Captions
 from mbnb.metrics import hits
@@ -74,7 +75,7 @@ def test_a_clip_gets_the_class_that_a_surer_one_leaves():
 
 def test_nobody_gets_more_of_a_class_than_the_quota():
     labels, people = recorded(np.full((3, CLASSES), 2))
-    probabilities = seen(labels, 2.0, bias=1.5)
+    probabilities = seen(labels, 3.0, bias=0.8)
     shared = Quota(np.full(CLASSES, 2.0), 1.0).share_out(probabilities, people)
     np.testing.assert_allclose(shared.sum(1), 1)
     for person in set(people):
@@ -89,6 +90,16 @@ def test_few_clips_of_a_person_are_left_as_they_are():
     labels, people = recorded(np.eye(CLASSES, dtype=int)[:1])
     probabilities = seen(labels, 2.0)
     np.testing.assert_allclose(Quota(np.ones(CLASSES), 1.0).share_out(probabilities, people), probabilities, atol=0.02)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(3, int), np.zeros(CLASSES, int), np.arange(3).repeat(8), np.arange(6).repeat(4)])
+def test_who_shows_something_else_than_people_in_training_is_left_as_they_are(labels):
+    planned, people = recorded(np.ones((4, CLASSES), int))
+    probabilities = seen(np.r_[planned, labels], 6.0)
+    shared = Quota(np.ones(CLASSES), 1.0).share_out(probabilities, [*people, *["another"] * len(labels)])
+    other = np.arange(len(shared)) >= len(planned)
+    assert (shared[other] == probabilities[other]).all()
+    assert (shared[~other] != probabilities[~other]).any(1).all(), "the others are judged together none the less"
 
 
 def test_a_person_with_more_clips_has_a_larger_quota():
@@ -109,16 +120,39 @@ def test_people_of_a_planned_study_are_judged_together_in_evaluation_and_in_what
     config, alone = (Config.of(settings, {"run": run, "quota": quota}) for run, quota in (("together", True), ("alone", False)))
     data = load(config)
     together, one_by_one = evaluate(config, data), evaluate(alone, data)
-    assert (together.alone == one_by_one.predictions).all() and one_by_one.alone is None
+    np.testing.assert_array_equal(together.alone, one_by_one.probabilities)
+    assert one_by_one.alone is None
     assert together.correct.mean() > one_by_one.correct.mean() + 0.02
     metrics = json.loads((config.run_dir / "metrics.json").read_text())
     assert metrics["top1_alone"] == pytest.approx(one_by_one.correct.mean()) and metrics["model"] == "linear"
     assert json.loads((alone.run_dir / "metrics.json").read_text())["top1_alone"] is None
     again = load_evaluation(config, data)
-    assert (again.alone == together.alone).all() and (again.predictions == together.predictions).all()
+    np.testing.assert_allclose(again.alone, together.alone, atol=1e-6)
+    assert (again.predictions == together.predictions).all() and metrics["people_beside_quota"] == []
     assert "judged together" in Captions(config, data, again)("confusion_matrix") and "judged" not in Captions(alone, data, one_by_one)("confusion_matrix")
     table = compare_with_baselines(config, data, again).set_index("method")["top1"]
     assert table["linear model"] == table["linear"], "the same method on the same people"
+
+
+def test_runs_are_combined_clip_by_clip_and_then_judged_together(tmp_path):
+    settings = {"outputs": str(tmp_path), "simulated_people": 8, "simulated_test_people": 3, "simulated_clips": 52, "bootstraps": 20}
+    runs = {name: Config.of(settings, {"run": name, "method": method, "quota": quota})
+            for name, method, quota in (("linear", "linear", True), ("nearest", "nearest", True), ("free", "nearest", False))}
+    data = load(runs["linear"])
+    found = {name: evaluate(config, data) for name, config in runs.items()}
+    both = combine(Config.of(settings, {"run": "both"}), ["linear", "free"], [3, 1])
+    mean = 0.75 * found["linear"].alone + 0.25 * found["free"].probabilities
+    np.testing.assert_allclose(both.alone, mean, atol=1e-5)
+    quota = learn_quota(data.splits["train"].labels, data.splits["train"].subjects, len(data.classes))
+    np.testing.assert_allclose(both.probabilities, quota.share_out(mean, both.clips.subjects), atol=1e-4)
+    np.testing.assert_allclose(combine(Config.of(settings, {"run": "same"}), ["nearest", "free"]).probabilities, found["nearest"].probabilities, atol=1e-4)
+    again = combine(Config.of(settings, {"run": "again"}), ["both"])
+    np.testing.assert_allclose(again.alone, both.alone, atol=1e-5)
+    np.testing.assert_allclose(again.probabilities, both.probabilities, atol=1e-4)
+    board = leaderboard(tmp_path).set_index("run")["top1_alone"]
+    assert set(board.index[board.isna()]) == {"free"} and board["both"] == pytest.approx((mean.argmax(1) == both.clips.labels).mean())
+    alone = combine(Config.of(settings, {"run": "alone", "quota": False}), ["linear", "free"], [3, 1])
+    np.testing.assert_allclose(alone.probabilities, both.alone, atol=1e-6)
 
 
 def test_predict_judges_people_together_when_told_that_they_were_asked_for_the_same(tmp_path):
@@ -126,13 +160,14 @@ def test_predict_judges_people_together_when_told_that_they_were_asked_for_the_s
                         "epochs": 4, "dim_feat": 16, "dim_rep": 16, "num_heads": 2, "hidden_dim": 32, "clip_len": 16, "bootstraps": 5, "views": 1, "device": "cpu"})
     data = load(config)
     evaluation = evaluate(config, data)
-    assert (evaluation.alone != evaluation.predictions).any()
+    alone = evaluation.alone.argmax(1)
+    assert (alone != evaluation.predictions).any()
     checkpoint, tables = config.run_dir / "checkpoints" / "latest.pt", {}
     for flags in ((), ("--together",)):
         done = CliRunner().invoke(main, ["predict", str(checkpoint), str(data.root), *flags, "--out", str(tmp_path / "p.csv")])
         assert done.exit_code == 0, done.stderr
         tables[flags] = pd.read_csv(tmp_path / "p.csv").set_index("clip")["predicted"][list(evaluation.clips.names)].map(data.classes.codes.index)
-    assert (tables[()] == evaluation.alone).all() and (tables["--together",] == evaluation.predictions).all()
+    assert (tables[()] == alone).all() and (tables["--together",] == evaluation.predictions).all()
     content = torch.load(checkpoint, weights_only=True)
     torch.save(content | {"quota": None}, checkpoint)
     done = CliRunner().invoke(main, ["predict", str(checkpoint), str(data.root), "--together"])

@@ -183,6 +183,7 @@ def test_a_finished_training_is_not_done_again_and_other_settings_are_refused(da
     training.train(settings, data)
     before = (settings.run_dir / "checkpoints" / "latest.pt").stat().st_mtime_ns
     assert len(training.train(settings, data)) == 3
+    assert len(training.train(dataclasses.replace(settings, epochs=0), data)) == 3, "as many as it was begun with"
     assert (settings.run_dir / "checkpoints" / "latest.pt").stat().st_mtime_ns == before
     with pytest.raises(InputError, match="lr_head 0.005 there, 0.5 now"):
         training.train(dataclasses.replace(settings, lr_head=0.5), data)
