@@ -16,11 +16,14 @@ from torch import Tensor, nn
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
 from mbnb.config import Config
+from mbnb.convolutions import Convolutions
 from mbnb.files import InputError, replacing
 from mbnb.handedness import Handedness
 from mbnb.model import ActionNet, DSTformer
 from mbnb.quota import Quota
 from mbnb.skeleton import Skeleton
+
+CONVOLUTIONS = "convolutions.pt"  # the file's name
 
 # Official files keep numpy numbers (`min_loss`), which are harmless but must be allowed by name.
 # numpy 1, with which they were written, had another name for the module.
@@ -93,7 +96,7 @@ def build_model(config: Config, classes: int, joints: int, mirrored: bool = Fals
 @dataclass(frozen=True)
 class Trained:
     """A trained model with what it takes to use it; `temperature` calibrates it, 1 where nobody was held out to fit it on; `handedness` tells
-    whose clips it shall see in a mirror, and `quota` how often its people showed each class, where that matters."""
+    whose clips it shall see in a mirror, and `quota` how often its people showed each class, where that matters; `convolutions` answer beside it."""
 
     model: ActionNet
     config: Config
@@ -102,6 +105,7 @@ class Trained:
     temperature: float = 1.0
     handedness: Handedness | None = None
     quota: Quota | None = None
+    convolutions: Convolutions | None = None
 
     def in_mirror(self, clips: Clips, skeleton: Skeleton, config: Config) -> np.ndarray | None:
         """(N,) bool, the clips of left-handed people among those of all `clips`; None where there is nothing to tell them by, or `config` does not want it."""
@@ -111,8 +115,8 @@ class Trained:
 def load_trained(path: str | Path, config: Config) -> Trained:
     """A model of the size that the file's weights have, and the configuration it was trained with.
 
-    Our own files carry their configuration and class table; for others `config` gives what weights do not tell (the
-    number of heads, the recipe, the length of clips), and classes is None. Raises InputError.
+    Our own files carry their configuration and class table, and random convolutions may lie beside them in a file of their own; for others
+    `config` gives what weights do not tell (the number of heads, the recipe, the length of clips), and classes is None. Raises InputError.
     """
     content = read_checkpoint(path)
     weights = weights_of(content, path)
@@ -147,10 +151,21 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     ours = isinstance(classes, dict) and classes.keys() == {f.name for f in dataclasses.fields(ClassTable)}
     table = ClassTable(**{key: tuple(value) if value else None for key, value in classes.items()}) if ours else None
     try:
-        handedness, quota = (kind.of(content[key]) if content.get(key) else None for key, kind in (("handedness", Handedness), ("quota", Quota)))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: carries another idea of handedness or quota than this version's ({type(error).__name__}: {error})") from None
-    return Trained(model.eval(), config, table, int(content.get("epoch", 0)), float(content.get("temperature", 1.0)), handedness, quota)
+        beside = _read_beside(Path(path), content) if ours else {}
+        handedness, quota, convolutions = (kind.of(source[key]) if source.get(key) else None for source, key, kind in (
+            (content, "handedness", Handedness), (content, "quota", Quota), (beside, "convolutions", Convolutions)))
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: carries another idea of handedness, quota or convolutions than this version's ({type(error).__name__}: {error})") from None
+    return Trained(model.eval(), config, table, int(content.get("epoch", 0)), float(content.get("temperature", 1.0)), handedness, quota, convolutions)
+
+
+def _read_beside(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """What lies in CONVOLUTIONS beside a checkpoint of ours. Raises InputError where that learned from other data."""
+    path = path.with_name(CONVOLUTIONS)
+    beside = read_checkpoint(path) if path.exists() else {}
+    if beside and beside.get("fingerprint") != content.get("fingerprint"):
+        raise InputError(f"{path}: learned from other data than the checkpoint beside it")
+    return beside
 
 
 def save_checkpoint(path: Path, model: nn.Module, config: Config, classes: ClassTable, **state: Any) -> None:

@@ -30,7 +30,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
     "parity": dict(preset="ma52", clip_len=243, patch=1, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
                    dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, segments=1, peaks=False,
-                   mirror_classes=False, mixup=0.0, region_weight=0.0, balance=0.0, ema=0.0, views=1, handedness=False, adapt=False, quota=False),
+                   mirror_classes=False, mixup=0.0, region_weight=0.0, balance=0.0, ema=0.0, views=1, convolutions=0, handedness=False, adapt=False, quota=False),
 }
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
 PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
@@ -118,6 +118,7 @@ class Config:
     mixup: float = 0.2  # clips are blended two by two behind the backbone, by shares from Beta(mixup, mixup); 0: none
     region_weight: float = 0.3  # of the loss of a head that tells the body region; 0: no such head
     balance: float = 0.0  # strength of logit adjustment for rare classes; 0: none, 1: as if all were equally frequent
+    convolutions: int = 5000  # of at most so many clips in train, random convolutions learn beside the model, and the mean of both counts; 0: never
     ema: float = 0.0  # evaluated weights are running means with this decay a step; 0: the last ones
     clip_gradients: float = 1.0  # largest norm; 0: no limit
     init_from: str = ""  # start from the weights of this checkpoint file, as far as they fit
@@ -181,7 +182,7 @@ class Config:
     def _faults(self) -> list[str]:
         at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "simulated_people", "simulated_clips",
                         "simulated_test_people", "bootstraps", "fps", "devices", "segments", "views", "patch"),
-                    2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed",
+                    2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed", "convolutions",
                                             "simulated_seed", "fold", "epochs", "explained", "clip_gradients", "rate", "mixup", "region_weight", "balance")}
         faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
                   for key in keys if not getattr(self, key) >= least]

@@ -6,8 +6,10 @@ joints. Half of the kernels see a clip stretched to one number of moments, the o
 what they find.
 """
 
+import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,12 +17,13 @@ import torch.nn.functional as F
 from scipy.special import softmax
 from sklearn.model_selection import GroupKFold
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from mbnb.calibration import fit_temperature, log_loss, person_shift
 from mbnb.clips import Clips, first_rows
 from mbnb.config import STREAMS
-from mbnb.discriminant import fit_discriminant
-from mbnb.handedness import learn_and_find, turn
+from mbnb.discriminant import Discriminant, fit_discriminant
+from mbnb.handedness import learn_and_find, learn_handedness, turn
 from mbnb.skeleton import Skeleton
 from mbnb.transforms import flip, gather_windows, smooth, standardise, to_streams
 
@@ -34,52 +37,118 @@ BLOCK = 256  # clips at a time
 Kernel = tuple[Tensor, int, Tensor]  # weights (TOGETHER, C, WIDTH), dilation, thresholds (TOGETHER,)
 
 
-def rocket(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: int = 0, fps: float = 30.0, adapt: bool = True,
-           handedness: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Calibrated probabilities (N, C) for `test`, and (N,) bool, which of its clips were seen in a mirror; the temperature is fitted on
-    people of `train` that were left out.
+@dataclass(frozen=True)
+class Half:
+    """Half of the kernels, and the scales (C, 1) of the channels that they see, of clips stretched to MOMENTS or at their `own_pace`."""
 
-    With `handedness` left-handed people are seen in a mirror (`mbnb.handedness`). With `adapt` what a person's clips have in common is
-    taken off (`calibration.person_shift`), in train by the labels, in test by what the person's clips look like before; and classes have
-    means for each person where that served the people who were left out.
+    own_pace: bool
+    mean: Tensor
+    deviation: Tensor
+    kernels: list[Kernel]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Discriminants of what the kernels find, and of the same less what each person's clips have in common, whose `centre` is (D,)."""
+
+    plain: Discriminant
+    centre: np.ndarray
+    centred: Discriminant
+
+    def scores(self, x: np.ndarray, people: Sequence[str]) -> np.ndarray:
+        """Of clips and their mirror images (2, N, D) of `people` (N,): (3, N, C), clip by clip, centred, and with the means of each person."""
+        plain, _ = self.plain.scores(x)
+        x = _less_person(x, people, plain.argmax(1), plain.shape[1], self.centre)
+        return np.stack([plain, self.centred.scores(x)[0], self.centred.scores_by_person(x, people)])
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """Fitted random convolutions. `temperatures` are those of the three scores of `Classifier`, fitted on people who were left out; `by_person` tells
+    whether the last of them served those people better than the second."""
+
+    halves: tuple[Half, Half]
+    classifier: Classifier
+    temperatures: tuple[float, float, float]
+    by_person: bool
+    fps: float
+
+    def answer(self, clips: Clips, skeleton: Skeleton, in_mirror: np.ndarray | None = None, adapt: bool = True) -> np.ndarray:
+        """Calibrated probabilities (N, C), those `in_mirror` (N,) seen in a mirror. With `adapt` what a person's clips have in common is taken off
+        (`calibration.person_shift`), by what they look like before; and classes have means for each person where that served others."""
+        x = _features(self.halves, clips, skeleton, self.fps)
+        scores = self.classifier.scores(x if in_mirror is None else turn(x, in_mirror), clips.subjects)
+        way = (1 + self.by_person) if adapt else 0
+        return softmax(scores[way] / self.temperatures[way], axis=1)
+
+    def state(self) -> dict:
+        """Plain tensors and numbers, for a file; of the kernels, which see few channels, only what is not 0."""
+        halves = [dataclasses.asdict(half) | {"kernels": [(weights.to_sparse(), dilation, thresholds) for weights, dilation, thresholds in half.kernels]}
+                  for half in self.halves]
+        classifier = {"plain": self.classifier.plain.state(), "centre": torch.as_tensor(self.classifier.centre), "centred": self.classifier.centred.state()}
+        return {"halves": halves, "classifier": classifier, "temperatures": list(self.temperatures), "by_person": self.by_person, "fps": self.fps}
+
+    @staticmethod
+    def of(state: dict) -> "Convolutions":
+        """What `state` gave."""
+        halves = tuple(Half(**half | {"kernels": [(weights.to_dense(), dilation, thresholds) for weights, dilation, thresholds in half["kernels"]]})
+                       for half in state["halves"])
+        plain, centre, centred = (state["classifier"][key] for key in ("plain", "centre", "centred"))
+        return Convolutions(halves, Classifier(Discriminant.of(plain), centre.numpy(), Discriminant.of(centred)), tuple(state["temperatures"]),
+                            bool(state["by_person"]), float(state["fps"]))
+
+
+def fit_convolutions(clips: Clips, skeleton: Skeleton, classes: int, seed: int = 0, fps: float = 30.0, handedness: bool = True) -> Convolutions:
+    """From labelled clips; temperatures are fitted on their people, a fifth left out at a time, 1 where there is one person only.
+
+    With `handedness` left-handed people are seen in a mirror (`mbnb.handedness`). Scales and thresholds of kernels are those of some of the clips.
     """
-    x, x_test = _features(train, test, skeleton, seed, fps)
-    people = np.array(train.subjects)
-    folds = min(5, len(set(people)))
-    best, temperature = 0, 1.0
-
-    def answer(known: Clips, x: np.ndarray, asked: Clips, x_asked: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-        turned, in_mirror = learn_and_find(known, asked, skeleton, classes) if handedness else (np.zeros(len(clips), bool) for clips in (known, asked))
-        return _scores(turn(x, turned), known, turn(x_asked, in_mirror), asked, classes, adapt), in_mirror
-
-    if folds > 1:
-        ways = np.zeros((1 + adapt, len(train), classes))
-        for fit, held in GroupKFold(folds).split(train.labels, groups=people):
-            ways[:, held], _ = answer(train.take(fit), x[:, fit], train.take(held), x[:, held])
-        temperatures = [fit_temperature(train.labels, softmax(scores, axis=1)) for scores in ways]
-        losses = [log_loss(train.labels, softmax(scores / temperature, axis=1)) for scores, temperature in zip(ways, temperatures)]
-        best = int(np.argmin(losses))
-        temperature = temperatures[best]
-    ways, in_mirror = answer(train, x, test, x_test)
-    return softmax(ways[best] / temperature, axis=1), in_mirror
-
-
-def _features(train: Clips, test: Clips, skeleton: Skeleton, seed: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """(2, N, 4·KERNELS) of the clips of `train` and of `test`, as they are and mirrored; scales and thresholds are those of `train`."""
     draw = np.random.default_rng(seed)
-    seen = draw.choice(len(train), min(SEEN, len(train)), replace=False)
-    found = []
-    for own_pace in (False, True):
-        part = [x for _, x in _channels(train.take(seen), skeleton, fps, own_pace)]
-        flat = torch.cat([x.transpose(0, 1).flatten(1) for x in part], dim=1)  # n of (b, C, F) -> (C, moments of all)
-        mean, deviation = flat.mean(1)[:, None], flat.std(1)[:, None] + 1e-6
-        kernels = _draw_kernels(draw, [(x - mean) / deviation for x in part])
-        for clips, mirrored in itertools.product((train, test), (False, True)):
-            pooled = np.empty((len(clips), 2 * KERNELS), np.float32)
-            for index, x in _channels(clips, skeleton, fps, own_pace, mirrored):
-                pooled[index] = _pool((x - mean) / deviation, kernels)
-            found.append(pooled)
-    return tuple(np.stack([np.concatenate([found[i], found[i + 4]], axis=1) for i in pair]) for pair in ((0, 1), (2, 3)))
+    some = clips.take(draw.choice(len(clips), min(SEEN, len(clips)), replace=False))
+    halves = tuple(_draw_half(draw, some, skeleton, fps, own_pace) for own_pace in (False, True))
+    x, people, none = _features(halves, clips, skeleton, fps), np.array(clips.subjects), np.zeros(len(clips), bool)
+    by_person, temperatures = False, (1.0, 1.0, 1.0)
+    if len(set(people)) > 1:
+        scores = np.zeros((3, len(clips), classes))
+        for fit, held in GroupKFold(min(5, len(set(people)))).split(x[0], groups=people):
+            known, asked = clips.take(fit), clips.take(held)
+            turned, in_mirror = learn_and_find(known, asked, skeleton, classes) if handedness else (none[fit], none[held])
+            scores[:, held] = _fit_classifier(turn(x[:, fit], turned), known, classes).scores(turn(x[:, held], in_mirror), asked.subjects)
+        temperatures = tuple(fit_temperature(clips.labels, softmax(found, axis=1)) for found in scores)
+        losses = [log_loss(clips.labels, softmax(found / temperature, axis=1)) for found, temperature in zip(scores, temperatures)]
+        by_person = losses[2] < losses[1]
+    turned = learn_handedness(clips, skeleton, classes)[0] if handedness else none
+    return Convolutions(halves, _fit_classifier(turn(x, turned), clips, classes), temperatures, by_person, fps)
+
+
+def _fit_classifier(x: np.ndarray, clips: Clips, classes: int) -> Classifier:
+    centre = x.mean((0, 1))
+    centred = _less_person(x, clips.subjects, clips.labels, classes, centre)
+    return Classifier(fit_discriminant(x, clips.labels, classes), centre, fit_discriminant(centred, clips.labels, classes))
+
+
+def _less_person(x: np.ndarray, people: Sequence[str], answers: np.ndarray, classes: int, centre: np.ndarray) -> np.ndarray:
+    """Features of clips and of their mirror images (2, N, D) less what each person's have in common."""
+    return np.stack([side - person_shift(side, people, answers, classes, centre) for side in x])
+
+
+def _draw_half(draw: np.random.Generator, some: Clips, skeleton: Skeleton, fps: float, own_pace: bool) -> Half:
+    found = [x for _, x in _channels(some, skeleton, fps, own_pace)]
+    flat = torch.cat([x.transpose(0, 1).flatten(1) for x in found], dim=1)  # n of (b, C, F) -> (C, moments of all)
+    mean, deviation = flat.mean(1)[:, None], flat.std(1)[:, None] + 1e-6
+    return Half(own_pace, mean, deviation, _draw_kernels(draw, [(x - mean) / deviation for x in found]))
+
+
+def _features(halves: tuple[Half, Half], clips: Clips, skeleton: Skeleton, fps: float) -> np.ndarray:
+    """(2, N, D) of clips as they are and mirrored, four numbers a kernel."""
+    width = 4 * sum(len(weights) for weights, _, _ in halves[0].kernels)
+    found = np.empty((2, len(clips), len(halves) * width), np.float32)
+    with tqdm(total=4 * len(clips), desc="random convolutions", unit="clip", mininterval=1.0, leave=False) as bar:
+        for (place, half), mirrored in itertools.product(enumerate(halves), (False, True)):
+            for index, x in _channels(clips, skeleton, fps, half.own_pace, mirrored):
+                found[int(mirrored), index, width * place:width * (place + 1)] = _pool((x - half.mean) / half.deviation, half.kernels)
+                bar.update(len(index))
+    return found
 
 
 def _channels(clips: Clips, skeleton: Skeleton, fps: float, own_pace: bool, mirrored: bool = False) -> Iterator[tuple[np.ndarray, Tensor]]:
@@ -125,21 +194,10 @@ def _slide(x: Tensor, weights: Tensor, dilation: int) -> Tensor:
 
 
 def _pool(x: Tensor, kernels: list[Kernel]) -> np.ndarray:
-    """(b, C, F) -> (b, 2·KERNELS): of what each kernel finds the share above its threshold, the greatest and least value, the deviation."""
+    """(b, C, F) -> (b, four times the kernels): of what each kernel finds the share above its threshold, the greatest and least value, the deviation."""
     found = []
     for weights, dilation, thresholds in kernels:
         values = _slide(x, weights, dilation)
         found += [(values > thresholds[:, None]).float().mean(-1), values.amax(-1), values.amin(-1), values.std(-1)]
     return torch.cat(found, dim=1).numpy()
 
-
-def _scores(x: np.ndarray, train: Clips, x_test: np.ndarray, test: Clips, classes: int, adapt: bool) -> list[np.ndarray]:
-    """(N, C) from the features of clips and of their mirror images, (2, N, D); with `adapt` a second time with the means of each person."""
-    scores, _ = fit_discriminant(x, train.labels, classes).scores(x_test)
-    if not adapt:
-        return [scores]
-    centre, answers = x.mean((0, 1)), scores.argmax(1)
-    x = np.stack([side - person_shift(side, train.subjects, train.labels, classes, centre) for side in x])
-    x_test = np.stack([side - person_shift(side, test.subjects, answers, classes, centre) for side in x_test])
-    model = fit_discriminant(x, train.labels, classes)
-    return [model.scores(x_test)[0], model.scores_by_person(x_test, test.subjects)]

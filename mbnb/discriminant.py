@@ -4,10 +4,12 @@ What differs between clips of one class is taken off as far as it can be, which 
 (null-space discriminant analysis: Chen et al., Pattern Recognition 33, 2000). Mirrored clips are classes of their own (Lee et al., ICML 2020).
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.special import softmax
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import normalize
@@ -46,6 +48,15 @@ class Discriminant:
                 means = PRIOR * self.directions + np.einsum("nk,snr->skr", shares, own)
                 scores[names == name] = _cosines(own, means / np.linalg.norm(means, axis=2, keepdims=True))
         return self._all(scores)
+
+    def state(self) -> dict:
+        """Plain tensors, for a file."""
+        return {key: torch.as_tensor(value) for key, value in dataclasses.asdict(self).items()}
+
+    @staticmethod
+    def of(state: dict) -> "Discriminant":
+        """What `state` gave."""
+        return Discriminant(**{key: value.numpy() if value.ndim else int(value) for key, value in state.items()})
 
     def _look(self, x: np.ndarray) -> np.ndarray:
         """Features (2, N, D) -> unit vectors (2, N, R)."""

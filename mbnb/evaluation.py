@@ -16,11 +16,11 @@ from mbnb.checkpoints import Trained, load_trained
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
 from mbnb.config import Config, saved_config
-from mbnb.convolutions import rocket
+from mbnb.convolutions import fit_convolutions
 from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
-from mbnb.handedness import say_who
+from mbnb.handedness import learn_and_find, say_who
 from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, score
 from mbnb.quota import Quota, learn_quota
 from mbnb.recipes import make_recipe
@@ -176,14 +176,17 @@ def find_checkpoint(config: Config, data: DataSet) -> Path:
 
 
 def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Calibrated probabilities (N, C) of the classes, (N, R) of the regions where the model has a head for them, and (N,) bool, which clips
-    were seen in a mirror, where that was looked for; for clips prepared as the model's own configuration says, on `config`'s device."""
+    """Calibrated probabilities (N, C) of the classes, the mean of the model's and of those of random convolutions where there are such; (N, R) of
+    the regions where the model has a head for them; and (N,) bool, which clips were seen in a mirror, where that was looked for. For clips
+    prepared as the model's own configuration says, on `config`'s device."""
     device = pick_device(config)
     in_mirror = trained.in_mirror(clips, skeleton, config)
     recipe = make_recipe(clips, trained.config, skeleton, classes, device, in_mirror=in_mirror)
     found = predict_batches(trained.model.to(device), recipe, config, "predicting", people=clips.subjects if config.adapt else None)
-    probabilities, regions = found[:, :len(classes)], found[:, len(classes):]
-    return at_temperature(probabilities, trained.temperature), regions if regions.size else None, in_mirror
+    probabilities, regions = at_temperature(found[:, :len(classes)], trained.temperature), found[:, len(classes):]
+    if trained.convolutions and config.convolutions:
+        probabilities = (probabilities + trained.convolutions.answer(clips, skeleton, in_mirror, config.adapt)) / 2
+    return probabilities, regions if regions.size else None, in_mirror
 
 
 def check_fit(trained: Trained, data: DataSet, path: object) -> None:
@@ -212,12 +215,15 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
     clips = data.splits[split]
     if config.method != "dstformer":
         config.save(config.run_dir / "config.yaml")
-        known = _known(data, split), clips, data.skeleton, len(data.classes)
+        known, in_mirror = _known(data, split), None
         if config.method == "rocket":
             handedness = config.handedness and data.known_people and not data.classes.mirror
-            probabilities, in_mirror = rocket(*known, config.seed, config.fps, config.adapt, handedness)
+            if handedness:
+                _, in_mirror = learn_and_find(known, clips, data.skeleton, len(data.classes))
+            fitted = fit_convolutions(known, data.skeleton, len(data.classes), config.seed, config.fps, handedness)
+            probabilities = fitted.answer(clips, data.skeleton, in_mirror, config.adapt)
         else:
-            probabilities, in_mirror = baselines.METHODS[config.method](*known), None
+            probabilities = baselines.METHODS[config.method](known, clips, data.skeleton, len(data.classes))
         about = {"model": config.method, "members": {config.method: 1.0}}
         return _judge_together(config, data, Evaluation(split, clips, data.classes, probabilities, in_mirror=in_mirror), about)
     path = find_checkpoint(config, data)
@@ -228,8 +234,9 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
     if split == "val":
         trained = dataclasses.replace(trained, temperature=1.0)  # it was fitted to these clips
     evaluation = Evaluation(split, clips, data.classes, *predict(trained, clips, data.skeleton, data.classes, config))
+    beside = " and random convolutions" if trained.convolutions and config.convolutions else ""
     return _judge_together(config, data, evaluation, {
-        "model": f"DSTformer ({trained.config.preset}, recipe {trained.config.recipe}, epoch {trained.epoch})", "checkpoint": path.name,
+        "model": f"DSTformer ({trained.config.preset}, recipe {trained.config.recipe}, epoch {trained.epoch})" + beside, "checkpoint": path.name,
         "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature})
 
 

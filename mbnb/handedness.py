@@ -5,7 +5,6 @@ left-handed person shows in each class the mirror image of what the others show.
 in training by their labels, of new people where their unlabelled clips, all together, fit the mirrored classes better than the classes.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,14 +49,12 @@ class Handedness:
 
     def state(self) -> dict:
         """Plain tensors and numbers, for a checkpoint."""
-        model = {key: torch.as_tensor(value) for key, value in dataclasses.asdict(self.model).items()}
-        return {"model": model, "mean": self.mean, "between": self.between, "within": self.within}
+        return {"model": self.model.state(), "mean": self.mean, "between": self.between, "within": self.within}
 
     @staticmethod
     def of(state: dict) -> "Handedness":
         """What `state` gave."""
-        model = {key: value.numpy() if value.ndim else int(value) for key, value in state["model"].items()}
-        return Handedness(**state | {"model": Discriminant(**model)})
+        return Handedness(**state | {"model": Discriminant.of(state["model"])})
 
 
 def learn_handedness(clips: Clips, skeleton: Skeleton, classes: int) -> tuple[np.ndarray, Handedness | None]:

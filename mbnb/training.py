@@ -30,8 +30,9 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm.auto import tqdm
 
 from mbnb.calibration import fit_temperature, log_loss, person_shift
-from mbnb.checkpoints import build_model, load_weights, read_checkpoint, save_checkpoint, weights_of
+from mbnb.checkpoints import CONVOLUTIONS, build_model, load_weights, read_checkpoint, save_checkpoint, weights_of
 from mbnb.config import Config
+from mbnb.convolutions import fit_convolutions
 from mbnb.dataset import DataSet, load
 from mbnb.devices import compile_mode, connect, free_memory, keep_freed_memory, launched, mixed_precision, whole_batch
 from mbnb.files import ROOT, InputError, replacing, write_text
@@ -41,7 +42,8 @@ from mbnb.model import ActionNet
 from mbnb.quota import learn_quota
 from mbnb.recipes import DefaultRecipe, ParityRecipe, make_recipe
 
-AFTER_TRAINING = ("checkpoint_choice", "bootstraps", "views", "adapt", "quota", "scored", "reject", "explained", "against")  # settings that it does not depend on
+# Settings that the weights do not depend on.
+AFTER_TRAINING = ("checkpoint_choice", "bootstraps", "views", "convolutions", "adapt", "quota", "scored", "reject", "explained", "against")
 # Settings that may differ between a training and its continuation.
 FREE_TO_CHANGE = AFTER_TRAINING + ("run", "outputs", "data_root", "checkpoint", "videos", "video_labels", "epochs", "resume", "device", "devices",
                                    "precision", "compile", "clips_on", "recipes")
@@ -203,6 +205,11 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     start = len(history)
     if start < config.epochs and fabric.is_global_zero:
         record_environment(config, data)
+    beside = latest.with_name(CONVOLUTIONS)
+    if fabric.is_global_zero and len(train_clips) <= config.convolutions and not (begun and beside.exists()):
+        fitted = fit_convolutions(train_clips, data.skeleton, len(data.classes), config.seed, config.fps, config.handedness and mirrored and data.known_people)
+        with replacing(beside) as part:
+            torch.save({"convolutions": fitted.state(), "fingerprint": fingerprint}, part)
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(SummaryWriter(config.run_dir / "tensorboard", purge_step=start)) if fabric.is_global_zero else None
         bar = stack.enter_context(tqdm(total=config.epochs * steps, initial=start * steps, desc="training", unit="step", mininterval=1.0,

@@ -125,7 +125,7 @@ def test_a_grid_is_every_variant_with_every_combination():
 def test_variants_that_differ_in_their_evaluation_share_a_training(outputs):
     outputs("data", np.eye(3)[np.arange(18) % 3])
     small = dict(dim_feat=8, dim_rep=8, num_heads=2, hidden_dim=16, clip_len=8, patch=1, epochs=2, val_fraction=0.4, scored="val", bootstraps=5, device="cpu",
-                 data_root=str(outputs.folder / "data"), outputs=str(outputs.folder / "grid"), run="")
+                 convolutions=0, data_root=str(outputs.folder / "data"), outputs=str(outputs.folder / "grid"), run="")
     plan = plan_grid(small | {"variants": {"default": {}, "one view": {"views": 1}, "no mixup": {"mixup": 0.0}, "largest": {"method": "largest"}}})
     run_grid(plan)
     default, one_view, no_mixup = (outputs.folder / "grid" / name / "checkpoints" / "latest.pt" for name in ("default", "one_view", "no_mixup"))

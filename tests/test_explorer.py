@@ -26,7 +26,7 @@ from mbnb.training import train
 from mbnb.views import page_script
 
 TINY = dict(epochs=2, dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, batch_size=64, bootstraps=50, explained=12,
-            simulated_people=7, simulated_test_people=3, simulated_clips=26)
+            simulated_people=7, simulated_test_people=3, simulated_clips=26, convolutions=0)
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,8 @@ def data(tmp_path_factory):
 
 def config(folder, **changes):
     return Config.of({"outputs": str(folder), "val_fraction": 0.0, "dim_feat": 16, "dim_rep": 16, "num_heads": 2, "hidden_dim": 32, "clip_len": 16, "patch": 2,
-                      "batch_size": 16, "epochs": 25, "lr_backbone": 5e-3, "lr_head": 5e-3, "device": "cpu", "bootstraps": 20, "explained": 20, "views": 2}, changes)
+                      "batch_size": 16, "epochs": 25, "lr_backbone": 5e-3, "lr_head": 5e-3, "device": "cpu", "bootstraps": 20, "explained": 20, "views": 2,
+                      "convolutions": 0}, changes)
 
 
 @pytest.mark.parametrize("left_handed", ["", "a", "cf", "abg"])

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # The order in which data flows; a module imports only from those before it.
 FLOW = ("files", "config", "devices", "skeleton", "classes", "clips", "choreography", "simulator", "video", "conversion", "portrait", "cache", "dataset",
-        "transforms", "discriminant", "handedness", "quota", "audit", "recipes", "model", "checkpoints", "metrics", "calibration", "baselines", "convolutions",
+        "transforms", "calibration", "discriminant", "handedness", "convolutions", "quota", "audit", "recipes", "model", "checkpoints", "metrics", "baselines",
         "training", "progress", "evaluation", "attribution", "embedding", "review", "ensembles", "challenge", "views", "animation", "figures", "explorer",
         "report", "runner", "plain", "benchmark", "__main__")
 

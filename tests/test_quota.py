@@ -157,7 +157,8 @@ def test_runs_are_combined_clip_by_clip_and_then_judged_together(tmp_path):
 
 def test_predict_judges_people_together_when_told_that_they_were_asked_for_the_same(tmp_path):
     config = Config.of({"outputs": str(tmp_path), "run": "planned", "simulated_people": 6, "simulated_test_people": 2, "simulated_clips": 52, "val_fraction": 0.0,
-                        "epochs": 4, "dim_feat": 16, "dim_rep": 16, "num_heads": 2, "hidden_dim": 32, "clip_len": 16, "bootstraps": 5, "views": 1, "device": "cpu"})
+                        "epochs": 4, "dim_feat": 16, "dim_rep": 16, "num_heads": 2, "hidden_dim": 32, "clip_len": 16, "bootstraps": 5, "views": 1, "device": "cpu",
+                        "convolutions": 0})
     data = load(config)
     evaluation = evaluate(config, data)
     alone = evaluation.alone.argmax(1)
@@ -174,4 +175,4 @@ def test_predict_judges_people_together_when_told_that_they_were_asked_for_the_s
     assert done.exit_code == 2 and "has no rule to go by" in done.stderr
     torch.save(content | {"quota": {"clips": 3}}, checkpoint)
     done = CliRunner().invoke(main, ["predict", str(checkpoint), str(data.root)])
-    assert done.exit_code == 2 and "another idea of handedness or quota" in done.stderr
+    assert done.exit_code == 2 and "another idea of handedness, quota or convolutions" in done.stderr

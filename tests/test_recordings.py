@@ -21,7 +21,7 @@ def unpacked(shared, name, folder):
 
 def test_the_same_notebooks_run_on_recordings_of_real_people(shared, tmp_path):
     shown = ("03", "04", "05")
-    done = run(tmp_path, *shown, data_root=unpacked(shared, "kinder_gator", tmp_path / "data"), run="kg", **TINY)
+    done = run(tmp_path, *shown, data_root=unpacked(shared, "kinder_gator", tmp_path / "data"), run="kg", convolutions=0, **TINY)
     assert done.returncode == 0, done.stderr
     metrics = check_run(tmp_path / "kg", [path.name for path in NOTEBOOKS if path.name.startswith(shown)])
     assert metrics["n_test"] == 579 and metrics["people_also_in_train"] == 0 and not metrics["simulated"]
@@ -30,7 +30,7 @@ def test_the_same_notebooks_run_on_recordings_of_real_people(shared, tmp_path):
 
 def test_left_handed_people_of_recordings_are_found_by_training_and_evaluation(shared, tmp_path):
     data = load(Config.of({"data_root": str(unpacked(shared, "ui_prmd", tmp_path / "data")), "val_fraction": 0.0}))
-    settings = Config.of(TINY, {"data_root": str(data.root), "outputs": str(tmp_path), "run": "ui", "val_fraction": 0.0})
+    settings = Config.of(TINY, {"data_root": str(data.root), "outputs": str(tmp_path), "run": "ui", "val_fraction": 0.0, "convolutions": 0})
     train(settings, data)
     evaluation = evaluate(settings, data)
     metrics = json.loads((tmp_path / "ui" / "metrics.json").read_text())

@@ -169,7 +169,7 @@ def test_an_unknown_parameter_is_refused(tmp_path, command):
 
 
 def test_plain_papermill_passes_parameters_on(tmp_path):
-    given = [part for key, value in {"outputs": tmp_path, "run": "plain", **TINY, **SIMULATED, "epochs": 1}.items() for part in ("-p", key, value)]
+    given = [part for key, value in {"outputs": tmp_path, "run": "plain", **TINY, **SIMULATED, "epochs": 1, "convolutions": 0}.items() for part in ("-p", key, value)]
     done = call("papermill", NOTEBOOKS[2], tmp_path / "out.ipynb", *given, "-k", "python3")
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "plain" / "history.csv")) == 1

@@ -28,7 +28,7 @@ from mbnb.files import ROOT, InputError
 from mbnb.skeleton import load_skeleton
 
 SMALL = dict(dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, clip_len=8, patch=1, maxlen=8, batch_size=8, epochs=3, lr_backbone=5e-3, lr_head=5e-3,
-             warmup=0.0, device="cpu", seed=3)
+             warmup=0.0, device="cpu", seed=3, convolutions=0)
 CLOCKED = ["clips_per_second", "seconds"]  # columns of the history that differ from run to run
 CLASSES = ClassTable(codes=("A1", "B1"), names=("swaying", "still"), regions=("body", "head"), mirror=(0, 1))
 
