@@ -229,7 +229,7 @@ def test_without_another_run_it_is_the_linear_model(trained):
 
 def test_a_click_shows_the_clips_of_a_cell_and_they_move(guessed, opened):
     config, data, evaluation = guessed
-    evaluation = dataclasses.replace(evaluation, alone=evaluation.clips.labels)  # as if the others' clips had led astray
+    evaluation = dataclasses.replace(evaluation, alone=np.eye(len(data.classes))[evaluation.clips.labels])  # as if the others' clips had led astray
     page = opened(page_of(explore(config, data, evaluation)))
     true, predicted, clips = worst_cell(evaluation)
     page.click_cell(true, predicted)
