@@ -63,9 +63,9 @@ def learn_quota(labels: np.ndarray, people: Sequence[str], classes: int) -> Quot
     The quota is the median over people, so that what somebody left out does not lower it, but no less than the mean. Strength is one less
     the share of clips beyond it, beside those of people who showed as much, but as they please: random tables with the same sums.
     """
-    if not len(labels):
-        return None
     names, person = np.unique(people, return_inverse=True)
+    if len(names) < 2 or classes < 2:
+        return None  # there is only one table with such sums
     counts = np.bincount(person * classes + labels, minlength=len(names) * classes).reshape(len(names), classes)
     as_they_please = random_table(counts.sum(1), counts.sum(0), seed=0)
     beyond, by_chance = _beyond(counts), []

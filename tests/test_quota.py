@@ -59,7 +59,7 @@ def test_people_who_were_asked_for_different_things_keep_to_none():
     assert learn_quota(*recorded(np.where([half, ~half, half, ~half], 2, 0)), CLASSES) is None
 
 
-@pytest.mark.parametrize("counts", [[[3, 2, 1]], [[1, 1, 0], [1, 1, 0]], [[4, 0, 0], [4, 0, 0]], np.zeros((1, 3), int)])
+@pytest.mark.parametrize("counts", [[[3, 2, 1]], [[1, 1, 0], [1, 1, 0]], [[4, 0, 0], [4, 0, 0]], [[0, 6, 0]], np.zeros((1, 3), int)])
 def test_too_few_clips_show_no_rule(counts):
     assert learn_quota(*recorded(counts), 3) is None
 
