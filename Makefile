@@ -14,7 +14,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	touch $@
 
 run: setup
-	$(BIN)/python -m mbnb run -p epochs 16
+	$(BIN)/python -m mbnb run -p epochs 12
 
 test: setup
 	$(BIN)/python -m pytest
