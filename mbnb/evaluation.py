@@ -177,7 +177,7 @@ def find_checkpoint(config: Config, data: DataSet) -> Path:
 
 def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Calibrated probabilities (N, C) of the classes, the mean of the model's and of those of random convolutions where there are such; (N, R) of
-    the regions where the model has a head for them; and (N,) bool, which clips were seen in a mirror, where that was looked for. For clips
+    the regions likewise, where the model has a head for them; and (N,) bool, which clips were seen in a mirror, where that was looked for. For clips
     prepared as the model's own configuration says, on `config`'s device."""
     device = pick_device(config)
     in_mirror = trained.in_mirror(clips, skeleton, config)
@@ -185,7 +185,9 @@ def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTa
     found = predict_batches(trained.model.to(device), recipe, config, "predicting", people=clips.subjects if config.adapt else None)
     probabilities, regions = at_temperature(found[:, :len(classes)], trained.temperature), found[:, len(classes):]
     if trained.convolutions and config.convolutions:
-        probabilities = (probabilities + trained.convolutions.answer(clips, skeleton, in_mirror, config.adapt)) / 2
+        others = trained.convolutions.answer(clips, skeleton, in_mirror, config.adapt)
+        in_region = np.eye(len(classes.region_names))[list(classes.region_ids)]  # (C, R)
+        probabilities, regions = (probabilities + others) / 2, (regions + others @ in_region) / 2 if regions.size else regions
     return probabilities, regions if regions.size else None, in_mirror
 
 
@@ -260,8 +262,8 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
     if evaluation.alone is not None:
         alone = float((evaluation.alone.argmax(1) == clips.labels).mean())
         beside = sorted({clips.subjects[i] for i in np.flatnonzero((probabilities == evaluation.alone).all(1))})
-        print(f"{config.run}: people in training show each class about as often as one another (a rule of strength {about['quota']['strength']:.2f}, 1 the strictest), "
-              f"so each person's clips were judged together; without quota: top-1 {alone:.1%}")
+        print(f"people in training show each class about as often as one another (a rule of strength {about['quota']['strength']:.2f}, 1 the strictest),\n"
+              f"so the clips of each person in {config.run} were judged together; without quota: top-1 {alone:.1%}")
         if beside:
             print(f"the rule does not fit {', '.join(beside)}, whose clips were judged alone")
     bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, config.bootstraps, config.seed)

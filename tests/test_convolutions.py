@@ -66,6 +66,9 @@ def test_a_trained_model_and_convolutions_answer_together(settings, data, traine
     both, network = evaluate(settings, data), evaluate(without, data)
     convolutions = load_trained(trained, settings).convolutions.answer(data.splits["test"], SKELETON, both.in_mirror)
     np.testing.assert_allclose(both.probabilities, (network.probabilities + convolutions) / 2, atol=1e-6)
+    legs = data.classes.region_names.index("lower limb")
+    of_legs = convolutions[:, [i for i, region in enumerate(data.classes.regions) if region == "lower limb"]].sum(1)
+    np.testing.assert_allclose(both.regions[:, legs], (network.regions[:, legs] + of_legs) / 2, atol=1e-6)
     assert both.correct.mean() > network.correct.mean()
     about = {one.run: json.loads((one.run_dir / "metrics.json").read_text())["model"] for one in (settings, without)}
     assert about["both"].endswith("and random convolutions") and "convolutions" not in about["without"]
