@@ -206,7 +206,9 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if start < config.epochs and fabric.is_global_zero:
         record_environment(config, data)
     beside = latest.with_name(CONVOLUTIONS)
-    if fabric.is_global_zero and len(train_clips) <= config.convolutions and not (begun and beside.exists()):
+    if fabric.is_global_zero and not begun:
+        beside.unlink(missing_ok=True)  # of a training that this one takes the place of
+    if fabric.is_global_zero and len(train_clips) <= config.convolutions and not beside.exists():
         fitted = fit_convolutions(train_clips, data.skeleton, len(data.classes), config.seed, config.fps, config.handedness and mirrored and data.known_people)
         with replacing(beside) as part:
             torch.save({"convolutions": fitted.state(), "fingerprint": fingerprint}, part)

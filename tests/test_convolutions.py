@@ -83,7 +83,7 @@ def test_they_are_fitted_once_added_to_a_finished_training_and_belong_to_its_dat
     before = beside.stat().st_mtime_ns
     training.train(settings, data)
     assert beside.stat().st_mtime_ns == before
-    content, first = beside.read_bytes(), torch.load(beside, weights_only=True)["convolutions"]["temperatures"]
+    first = torch.load(beside, weights_only=True)["convolutions"]["temperatures"]
     beside.unlink()
     training.train(dataclasses.replace(settings, convolutions=10), data)
     assert not beside.exists(), "for few clips only"
@@ -95,5 +95,6 @@ def test_they_are_fitted_once_added_to_a_finished_training_and_belong_to_its_dat
     torch.save({"convolutions": {"halves": 3}, "fingerprint": data.fingerprint()}, beside)
     with pytest.raises(InputError, match="another idea of handedness, quota or convolutions"):
         load_trained(trained, settings)
-    beside.write_bytes(content)
+    training.train(dataclasses.replace(settings, resume=False, epochs=1, convolutions=0), data)
+    assert not beside.exists(), "a training afresh leaves nothing of the former"
 
