@@ -151,6 +151,7 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, togeth
     """Write a CSV with the probability of every class for each clip of FOLDER, labelled or not."""
     from mbnb import dataset, evaluation
     from mbnb.checkpoints import load_trained
+    from mbnb.quota import people_beside
     config = _with_checkpoint(checkpoint, files, (*parameters, ("data_root", str(folder)), ("val_fraction", "0")))
     data = dataset.load(config)
     if split not in data.splits:
@@ -163,9 +164,8 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, togeth
         if trained.quota is None:
             raise InputError(f"{checkpoint}: the people it was trained on did not all show the same classes equally often, so --together has no rule to go by")
         alone, probabilities = probabilities, trained.quota.share_out(probabilities, data.splits[split].subjects)
-        beside = {name for name, same in zip(data.splits[split].subjects, (alone == probabilities).all(1)) if same}
-        if beside:
-            click.echo(f"judged alone, since what people in training showed does not fit them: {', '.join(sorted(beside))}", err=True)
+        if beside := people_beside(alone, probabilities, data.splits[split].subjects):
+            click.echo(f"judged alone, since what people in training showed does not fit them: {', '.join(beside)}", err=True)
     table = evaluation.prediction_table(data.splits[split], classes, probabilities, regions, config.reject)
     if out:
         evaluation.write_csv(table, out)

@@ -23,7 +23,7 @@ from mbnb.calibration import fit_temperature, log_loss, person_shift
 from mbnb.clips import Clips, first_rows
 from mbnb.config import STREAMS
 from mbnb.discriminant import Discriminant, fit_discriminant
-from mbnb.handedness import learn_and_find, learn_handedness, turn
+from mbnb.handedness import learn_and_find, turn
 from mbnb.skeleton import Skeleton
 from mbnb.transforms import flip, gather_windows, smooth, standardise, to_streams
 
@@ -98,27 +98,28 @@ class Convolutions:
                             bool(state["by_person"]), float(state["fps"]))
 
 
-def fit_convolutions(clips: Clips, skeleton: Skeleton, classes: int, seed: int = 0, fps: float = 30.0, handedness: bool = True) -> Convolutions:
+def fit_convolutions(clips: Clips, skeleton: Skeleton, classes: int, seed: int = 0, fps: float = 30.0, in_mirror: np.ndarray | None = None) -> Convolutions:
     """From labelled clips; temperatures are fitted on their people, a fifth left out at a time, 1 where there is one person only.
 
-    With `handedness` left-handed people are seen in a mirror (`mbnb.handedness`). Scales and thresholds of kernels are those of some of the clips.
+    Clips `in_mirror` (N,), of left-handed people as `mbnb.handedness` found them, are seen in one; of people left out they are found anew.
+    Scales and thresholds of kernels are those of some of the clips.
     """
     draw = np.random.default_rng(seed)
     some = clips.take(draw.choice(len(clips), min(SEEN, len(clips)), replace=False))
     halves = tuple(_draw_half(draw, some, skeleton, fps, own_pace) for own_pace in (False, True))
-    x, people, none = _features(halves, clips, skeleton, fps), np.array(clips.subjects), np.zeros(len(clips), bool)
+    x, people, nobody = _features(halves, clips, skeleton, fps), np.array(clips.subjects), np.zeros(len(clips), bool)
     by_person, temperatures = False, (1.0, 1.0, 1.0)
     if len(set(people)) > 1:
         scores = np.zeros((3, len(clips), classes))
         for fit, held in GroupKFold(min(5, len(set(people)))).split(x[0], groups=people):
             known, asked = clips.take(fit), clips.take(held)
-            turned, in_mirror = learn_and_find(known, asked, skeleton, classes) if handedness else (none[fit], none[held])
-            scores[:, held] = _fit_classifier(turn(x[:, fit], turned), known, classes).scores(turn(x[:, held], in_mirror), asked.subjects)
+            turned, found = (nobody[fit], nobody[held]) if in_mirror is None else learn_and_find(known, asked, skeleton, classes)
+            scores[:, held] = _fit_classifier(turn(x[:, fit], turned), known, classes).scores(turn(x[:, held], found), asked.subjects)
         temperatures = tuple(fit_temperature(clips.labels, softmax(found, axis=1)) for found in scores)
         losses = [log_loss(clips.labels, softmax(found / temperature, axis=1)) for found, temperature in zip(scores, temperatures)]
         by_person = losses[2] < losses[1]
-    turned = learn_handedness(clips, skeleton, classes)[0] if handedness else none
-    return Convolutions(halves, _fit_classifier(turn(x, turned), clips, classes), temperatures, by_person, fps)
+    x = turn(x, nobody if in_mirror is None else in_mirror)
+    return Convolutions(halves, _fit_classifier(x, clips, classes), temperatures, by_person, fps)
 
 
 def _fit_classifier(x: np.ndarray, clips: Clips, classes: int) -> Classifier:

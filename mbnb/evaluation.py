@@ -21,8 +21,8 @@ from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
 from mbnb.handedness import learn_and_find, say_who
-from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, score
-from mbnb.quota import Quota, learn_quota
+from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, region_probabilities, score
+from mbnb.quota import Quota, learn_quota, people_beside
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
 from mbnb.training import predict_batches, train
@@ -186,8 +186,7 @@ def predict(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTa
     probabilities, regions = at_temperature(found[:, :len(classes)], trained.temperature), found[:, len(classes):]
     if trained.convolutions and config.convolutions:
         others = trained.convolutions.answer(clips, skeleton, in_mirror, config.adapt)
-        in_region = np.eye(len(classes.region_names))[list(classes.region_ids)]  # (C, R)
-        probabilities, regions = (probabilities + others) / 2, (regions + others @ in_region) / 2 if regions.size else regions
+        probabilities, regions = (probabilities + others) / 2, (regions + region_probabilities(others, classes)) / 2 if regions.size else regions
     return probabilities, regions if regions.size else None, in_mirror
 
 
@@ -219,10 +218,10 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         config.save(config.run_dir / "config.yaml")
         known, in_mirror = _known(data, split), None
         if config.method == "rocket":
-            handedness = config.handedness and data.known_people and not data.classes.mirror
-            if handedness:
-                _, in_mirror = learn_and_find(known, clips, data.skeleton, len(data.classes))
-            fitted = fit_convolutions(known, data.skeleton, len(data.classes), config.seed, config.fps, handedness)
+            turned = None
+            if config.handedness and data.known_people and not data.classes.mirror:
+                turned, in_mirror = learn_and_find(known, clips, data.skeleton, len(data.classes))
+            fitted = fit_convolutions(known, data.skeleton, len(data.classes), config.seed, config.fps, turned)
             probabilities = fitted.answer(clips, data.skeleton, in_mirror, config.adapt)
         else:
             probabilities = baselines.METHODS[config.method](known, clips, data.skeleton, len(data.classes))
@@ -261,7 +260,7 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
     alone, beside = None, []
     if evaluation.alone is not None:
         alone = float((evaluation.alone.argmax(1) == clips.labels).mean())
-        beside = sorted({clips.subjects[i] for i in np.flatnonzero((probabilities == evaluation.alone).all(1))})
+        beside = people_beside(evaluation.alone, probabilities, clips.subjects)
         print(f"people in training show each class about as often as one another (a rule of strength {about['quota']['strength']:.2f}, 1 the strictest),\n"
               f"so the clips of each person in {config.run} were judged together; without quota: top-1 {alone:.1%}")
         if beside:

@@ -77,6 +77,11 @@ def learn_quota(labels: np.ndarray, people: Sequence[str], classes: int) -> Quot
     return Quota(_usual(counts), strength) if strength > LEAST else None
 
 
+def people_beside(alone: np.ndarray, together: np.ndarray, people: Sequence[str]) -> list[str]:
+    """Names of the `people` (N,) whom `Quota.share_out` left as they were, by what it took and gave (N, C)."""
+    return sorted({people[i] for i in np.flatnonzero((alone == together).all(1))})
+
+
 def _usual(counts: np.ndarray) -> np.ndarray:
     """(people, C) clips -> (C,)."""
     return np.maximum(np.median(counts, axis=0), counts.mean(0))

@@ -96,7 +96,7 @@ def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] 
     one in its evaluation only takes that one's checkpoints over. Raises what they do."""
     first, every = share
     planned = [settings for runs in plan.values() for settings in runs.values()]
-    mine = planned[first - 1::every]
+    configs, mine = [Config.of(settings) for settings in planned], planned[first - 1::every]
     left = [settings for settings in mine if not _finished(Config.of(settings))]
     if len(left) < len(mine):
         print(f"{len(mine) - len(left)} of {len(mine)} runs were finished already")
@@ -104,9 +104,10 @@ def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] 
         for settings in bar:
             bar.set_postfix_str(settings["run"])
             config = Config.of(settings)
-            twin = next((other for other in map(Config.of, planned) if _finished(other) and _trained_alike(config, other)), None)
-            if twin and config.method == "dstformer" and not (config.run_dir / "checkpoints").exists():
-                for name in ("checkpoints", "history.csv", "region_confusion.csv", "environment.json"):
+            begun = (config.run_dir / "checkpoints").exists()
+            twin = next((other for other in configs if config.method == "dstformer" and not begun and _trained_alike(config, other) and _finished(other)), None)
+            if twin:
+                for name in ("history.csv", "region_confusion.csv", "environment.json", "checkpoints"):  # the last one tells that all are there
                     with replacing(config.run_dir / name) as part:
                         (shutil.copytree if name == "checkpoints" else shutil.copy)(twin.run_dir / name, part)
             if notebooks:

@@ -181,8 +181,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     recipe = make_recipe(train_clips, config, data.skeleton, data.classes, device, training=True, in_mirror=in_mirror)
     val_recipe = None
     if val_clips and val_clips.labelled:
-        in_mirror = handedness.find(val_clips, data.skeleton) if handedness else None
-        val_recipe = make_recipe(val_clips, config, data.skeleton, data.classes, device, in_mirror=in_mirror)
+        val_in_mirror = handedness.find(val_clips, data.skeleton) if handedness else None
+        val_recipe = make_recipe(val_clips, config, data.skeleton, data.classes, device, in_mirror=val_in_mirror)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, config))
 
     history, regions = [], {}
@@ -209,7 +209,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if fabric.is_global_zero and not begun:
         beside.unlink(missing_ok=True)  # of a training that this one takes the place of
     if fabric.is_global_zero and len(train_clips) <= config.convolutions and not beside.exists():
-        fitted = fit_convolutions(train_clips, data.skeleton, len(data.classes), config.seed, config.fps, config.handedness and mirrored and data.known_people)
+        fitted = fit_convolutions(train_clips, data.skeleton, len(data.classes), config.seed, config.fps, in_mirror)
         with replacing(beside) as part:
             torch.save({"convolutions": fitted.state(), "fingerprint": fingerprint}, part)
     with contextlib.ExitStack() as stack:
