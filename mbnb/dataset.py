@@ -106,6 +106,9 @@ def load(config: Config) -> DataSet:
         splits = {"train": join([splits[split] for split in known])} | {split: clips for split, clips in splits.items() if split not in known}
         data = dataclasses.replace(data, splits=splits)
         notes.append(f"{' and '.join(known)} were pooled: people are held out from all of them")
+    if config.fold and "val" in splits:
+        raise InputError(f"setting 'fold': {config.fold}, but {root} has a val split of its own, so nobody is held out and all folds would be the same; "
+                         "take fold 0 only, or hold people out from all labelled splits with pool: true")
     if "train" in splits and "val" not in splits and config.val_fraction > 0:
         splits, note = _hold_out(data, config)
         notes.append(note)

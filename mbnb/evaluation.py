@@ -15,7 +15,7 @@ from mbnb.calibration import at_temperature, calibration_error, log_loss
 from mbnb.checkpoints import Trained, load_trained
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
-from mbnb.config import Config, saved_config
+from mbnb.config import Config, read_yaml, saved_config
 from mbnb.convolutions import fit_convolutions
 from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
@@ -27,6 +27,8 @@ from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
 from mbnb.training import predict_batches, train
 from mbnb.transforms import motion_energy
+
+ANSWERING = ("views", "convolutions", "adapt", "handedness", "quota")  # settings of an evaluation that its predictions depend on
 
 
 @dataclass(frozen=True)
@@ -277,33 +279,39 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
         "calibration_error": calibration_error(clips.labels, probabilities), "log_loss": log_loss(clips.labels, probabilities),
         "reject": {"below": config.reject, "answered": float(answered.mean()),
                    "right_of_answered": float(evaluation.correct[answered].mean()) if answered.any() else None},
-        "simulated": data.simulated, "fingerprint": data.fingerprint()} | about
-    if not (config.run_dir / "config.yaml").exists():  # nothing was trained here
-        config.save(config.run_dir / "config.yaml")
+        "simulated": data.simulated, "fingerprint": data.fingerprint(), "settings": _answering(config)} | about
+    kept = config.run_dir / "config.yaml"
+    dataclasses.replace(Config.of(read_yaml(kept)) if kept.exists() else config, **_answering(config)).save(kept)  # later notebooks go by it
     write_text(config.run_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     write_csv(evaluation.table(), config.run_dir / "predictions.csv")
     write_csv(evaluation.per_class, config.run_dir / "per_class.csv")
 
 
 def load_evaluation(config: Config, data: DataSet) -> Evaluation:
-    """The run's evaluation as saved, or a new one where there is none of this checkpoint on these data."""
+    """The run's evaluation as saved, or a new one where there is none of this checkpoint, with these settings, on these data."""
     table_path, metrics_path = config.run_dir / "predictions.csv", config.run_dir / "metrics.json"
     if not (table_path.exists() and metrics_path.exists()):
         return evaluate(config, data)
     metrics, table = json.loads(metrics_path.read_text()), pd.read_csv(table_path, dtype={"clip": str, "subject": str})
-    if "members" in metrics:  # several runs as one, or a baseline: there is no checkpoint
-        clips = find_clips(data, table["clip"])
-    else:
-        path = find_checkpoint(config, data)
-        if (metrics.get("fingerprint"), metrics.get("checkpoint_fingerprint")) != (data.fingerprint(), fingerprint(path.read_bytes())):
-            print(f"the predictions in {config.run_dir.name} belong to other data or another checkpoint: evaluating anew")
-            return evaluate(config, data)
-        clips = data.splits[metrics["split"]]
+    members, now = "members" in metrics, _answering(config)  # several runs as one, or a baseline: there is no checkpoint
+    others = [] if metrics.get("settings", now) == now or (members and config.method == "dstformer") else [f"settings other than {now}"]
+    if not members:
+        of_checkpoint = fingerprint(find_checkpoint(config, data).read_bytes())
+        same = (metrics.get("fingerprint"), metrics.get("checkpoint_fingerprint")) == (data.fingerprint(), of_checkpoint)
+        others += [] if same else ["other data or another checkpoint"]
+    if others:
+        print(f"the predictions in {config.run_dir.name} belong to {' and '.join(others)}: evaluating anew")
+        return evaluate(config, data)
+    clips = find_clips(data, table["clip"]) if members else data.splits[metrics["split"]]
     probabilities = table[[f"p_{code}" for code in data.classes.codes]].to_numpy()
     regions = table[[f"r_{name}" for name in data.classes.region_names]].to_numpy() if "r_" + data.classes.region_names[0] in table else None
     in_mirror = table["in_mirror"].to_numpy(bool) if "in_mirror" in table else None
     alone = table[[f"a_{code}" for code in data.classes.codes]].to_numpy() if "a_" + data.classes.codes[0] in table else None
     return Evaluation(metrics["split"], clips, data.classes, probabilities, regions, in_mirror, alone)
+
+
+def _answering(config: Config) -> dict[str, object]:
+    return {name: getattr(config, name) for name in ANSWERING}
 
 
 def load_other(config: Config, data: DataSet) -> tuple[str, Evaluation]:

@@ -100,6 +100,8 @@ def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] 
     left = [settings for settings in mine if not _finished(Config.of(settings))]
     if len(left) < len(mine):
         print(f"{len(mine) - len(left)} of {len(mine)} runs were finished already")
+    if folds := [config for config in configs if config.fold]:
+        load(folds[0])  # data whose folds would all be the same are refused before the first training
     with tqdm(left, desc="grid", unit="run") as bar:
         for settings in bar:
             bar.set_postfix_str(settings["run"])
@@ -124,7 +126,14 @@ def _finished(config: Config) -> bool:
     if not ((config.run_dir / "metrics.json").exists() and kept.exists()):
         return False
     then = Config.of(read_yaml(kept))
-    return then == (config if config.epochs else dataclasses.replace(config, epochs=then.epochs))
+    if not config.epochs:
+        config = dataclasses.replace(config, epochs=then.epochs)
+    # Notebooks and commands may write one place differently.
+    return _places(then) == _places(config) and then == dataclasses.replace(config, data_root=then.data_root, outputs=then.outputs, recipes=then.recipes)
+
+
+def _places(config: Config) -> tuple[Path, bool, Path]:
+    return (ROOT / config.data_root).resolve(), bool(config.data_root), config.run_dir.resolve()
 
 
 def _trained_alike(one: Config, other: Config) -> bool:

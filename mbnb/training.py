@@ -205,6 +205,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     start = len(history)
     if start < config.epochs and fabric.is_global_zero:
         record_environment(config, data)
+    elif fabric.is_global_zero:
+        print(f"{config.run} has its {config.epochs} epochs already, so nothing is trained: give more epochs, another run, or resume: false to start afresh")
     beside = latest.with_name(CONVOLUTIONS)
     if fabric.is_global_zero and not begun:
         beside.unlink(missing_ok=True)  # of a training that this one takes the place of

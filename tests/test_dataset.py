@@ -188,6 +188,14 @@ def test_people_are_held_out_where_there_is_no_val_split(tmp_path):
     assert "val" not in load(config(tmp_path / "data", val_fraction=0)).splits
 
 
+def test_folds_of_data_with_a_val_split_are_refused(tmp_path):
+    write_dataset(tmp_path / "data", {"train": clips([f"p{i}" for i in range(8)], [0, 8]), "val": clips([f"q{i}" for i in range(3)], [0, 8], "val")}, CLASSES)
+    assert len(load(config(tmp_path / "data")).splits["val"]) == 6
+    with pytest.raises(InputError, match="'fold': 1, but .*data has a val split of its own"):
+        load(config(tmp_path / "data", fold=1))
+    assert len(set(load(config(tmp_path / "data", fold=1, pool=True)).splits["val"].subjects)) == 2
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("people, labels", [("abc", [0]), ("ab", [0, 1]), ("abcde", [0, 1, 2]), ("a", [0, 1, 2])])

@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 
 from mbnb.__main__ import main
-from mbnb.config import Config
+from mbnb.config import Config, saved_config
 from mbnb.dataset import load
 from mbnb.ensembles import combine, leaderboard
 from mbnb.evaluation import compare_with_baselines, evaluate, load_evaluation
@@ -132,6 +132,17 @@ def test_people_of_a_planned_study_are_judged_together_in_evaluation_and_in_what
     assert "judged together" in Captions(config, data, again)("confusion_matrix") and "judged" not in Captions(alone, data, one_by_one)("confusion_matrix")
     table = compare_with_baselines(config, data, again).set_index("method")["top1"]
     assert table["linear model"] == table["linear"], "the same method on the same people"
+
+
+def test_kept_predictions_of_other_settings_are_made_anew_and_later_notebooks_follow(tmp_path, capsys):
+    settings = {"outputs": str(tmp_path), "simulated_people": 8, "simulated_test_people": 3, "simulated_clips": 52, "method": "linear", "bootstraps": 20}
+    data = load(Config.of(settings))
+    evaluate(Config.of(settings), data)
+    without = saved_config({"outputs": str(tmp_path), "quota": False})
+    assert load_evaluation(without, data).alone is None and "'quota': False}: evaluating anew" in capsys.readouterr().out
+    later = saved_config({"outputs": str(tmp_path)})
+    assert not later.quota and later.method == "linear"
+    assert load_evaluation(later, data).alone is None and "anew" not in capsys.readouterr().out
 
 
 def test_runs_are_combined_clip_by_clip_and_then_judged_together(tmp_path):
