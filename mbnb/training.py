@@ -1,7 +1,7 @@
 """The training loop: one code for CPU and GPU, the same result for the same seed on the same machine.
 
 A run's folder gets `config.yaml`, `environment.json`, `history.csv` and `region_confusion.csv`, TensorBoard events and `checkpoints/latest.pt`
-and `best.pt`, all of them whole after every epoch. Best is the best on people held out from train; test data plays no part.
+and `best.pt`, all of them whole after every epoch. Best is the best on people held out from train, seen in one view; test data plays no part.
 """
 
 import contextlib
@@ -200,6 +200,11 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             average.module.load_state_dict(begun["model"])
             average.n_averaged += 1
     evaluated = average.module if average else model
+
+    def held_out(**change: int) -> np.ndarray:
+        changed = dataclasses.replace(config, **change)
+        return predict_batches(evaluated, val_recipe, changed, fabric=fabric, people=val_clips.subjects if config.adapt else None)[:, :len(data.classes)]
+
     make_fast(model, config, device)
     engine, stepper = fabric.setup(model, optimizer)
     start = len(history)
@@ -226,22 +231,23 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             scores, true, probabilities = loop.epoch(epoch)
             row = {"epoch": epoch + 1} | scores
             if val_recipe is not None:
-                probabilities = predict_batches(evaluated, val_recipe, config, fabric=fabric, people=val_clips.subjects if config.adapt else None)
-                probabilities = probabilities[:, :len(data.classes)]
-                true = val_clips.labels
+                true, probabilities = val_clips.labels, held_out(views=1)
                 row |= {"val_loss": log_loss(true, probabilities)} | {f"val_{key}": value for key, value in score(true, probabilities, data.classes).items()}
             row["seconds"] = time.perf_counter() - began
             history.append(row)
+            best = best_epoch(pd.DataFrame(history))
+            # Curves make do with one view; what is kept for use is calibrated for all of them.
+            calibrated = held_out() if val_recipe is not None and epoch + 1 in (best, config.epochs) else None
             region = np.array(data.classes.region_ids)
             counts = confusion(region[true], region[probabilities.argmax(1)], len(data.classes.region_names))
             regions[epoch + 1] = counts.tolist()
             if board is None:
                 continue
-            state = dict(epoch=epoch + 1, history=history, regions=regions, fingerprint=fingerprint, best_epoch=best_epoch(pd.DataFrame(history)),
+            state = dict(epoch=epoch + 1, history=history, regions=regions, fingerprint=fingerprint, best_epoch=best,
                          skeleton=data.skeleton.name, handedness=handedness.state() if handedness else None, quota=quota.state() if quota else None)
-            if val_recipe is not None:
-                state["temperature"] = fit_temperature(true, probabilities)
-            if state["best_epoch"] == epoch + 1:
+            if calibrated is not None:
+                state["temperature"] = fit_temperature(true, calibrated)
+            if best == epoch + 1:
                 save_checkpoint(latest.with_name("best.pt"), evaluated, config, data.classes, **state)
             state |= {"raw": model.state_dict()} if average else {}
             save_checkpoint(latest, evaluated, config, data.classes, optimizer=optimizer.state_dict(), schedule=schedule.state_dict(), **state)
