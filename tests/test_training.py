@@ -18,12 +18,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from mbnb import progress, training
 from mbnb.__main__ import main
+from mbnb.calibration import fit_temperature
 from mbnb.checkpoints import load_trained, read_checkpoint
 from mbnb.classes import ClassTable
 from mbnb.clips import pack, write_dataset
 from mbnb.config import Config
 from mbnb.dataset import DataSet, load
-from mbnb.evaluation import compare_with_baselines, evaluate, load_evaluation
+from mbnb.evaluation import compare_with_baselines, evaluate, load_evaluation, predict
 from mbnb.files import ROOT, InputError
 from mbnb.skeleton import load_skeleton
 
@@ -212,6 +213,11 @@ def test_it_learns_and_leaves_everything_in_the_run_folder(data, tmp_path):
     assert trained.config == settings
     assert trained.classes == CLASSES
     assert trained.epoch == training.best_epoch(history)
+    val = data.splits["val"]
+    for name in ("best", "latest"):  # what predictions are calibrated by was fitted to predictions made in the same way
+        trained = load_trained(settings.run_dir / "checkpoints" / f"{name}.pt", settings)
+        probabilities, *_ = predict(dataclasses.replace(trained, temperature=1.0), val, data.skeleton, CLASSES, settings)
+        assert trained.temperature == pytest.approx(fit_temperature(val.labels, probabilities), rel=1e-3) and trained.temperature != 1
 
 
 def test_best_is_the_best_on_held_out_people():
