@@ -96,16 +96,16 @@ def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] 
     one in its evaluation only takes that one's checkpoints over. Raises what they do."""
     first, every = share
     planned = [settings for runs in plan.values() for settings in runs.values()]
-    configs, mine = [Config.of(settings) for settings in planned], planned[first - 1::every]
-    left = [settings for settings in mine if not _finished(Config.of(settings))]
+    configs = [Config.of(settings) for settings in planned]
+    mine = list(zip(planned, configs))[first - 1::every]
+    left = [(settings, config) for settings, config in mine if not _finished(config)]
     if len(left) < len(mine):
         print(f"{len(mine) - len(left)} of {len(mine)} runs were finished already")
-    if folds := [config for config in configs if config.fold]:
+    if folds := [config for _, config in left if config.fold]:
         load(folds[0])  # data whose folds would all be the same are refused before the first training
     with tqdm(left, desc="grid", unit="run") as bar:
-        for settings in bar:
-            bar.set_postfix_str(settings["run"])
-            config = Config.of(settings)
+        for settings, config in bar:
+            bar.set_postfix_str(config.run)
             begun = (config.run_dir / "checkpoints").exists()
             twin = next((other for other in configs if config.method == "dstformer" and not begun and _trained_alike(config, other) and _finished(other)), None)
             if twin:

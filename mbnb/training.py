@@ -201,8 +201,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             average.n_averaged += 1
     evaluated = average.module if average else model
 
-    def held_out(**change: int) -> np.ndarray:
-        changed = dataclasses.replace(config, **change)
+    def held_out(views: int) -> np.ndarray:
+        changed = dataclasses.replace(config, views=views)
         return predict_batches(evaluated, val_recipe, changed, fabric=fabric, people=val_clips.subjects if config.adapt else None)[:, :len(data.classes)]
 
     make_fast(model, config, device)
@@ -237,7 +237,9 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             history.append(row)
             best = best_epoch(pd.DataFrame(history))
             # Curves make do with one view; what is kept for use is calibrated for all of them.
-            calibrated = held_out() if val_recipe is not None and epoch + 1 in (best, config.epochs) else None
+            calibrated = None
+            if val_recipe is not None and epoch + 1 in (best, config.epochs):
+                calibrated = probabilities if config.views == 1 else held_out(config.views)
             region = np.array(data.classes.region_ids)
             counts = confusion(region[true], region[probabilities.argmax(1)], len(data.classes.region_names))
             regions[epoch + 1] = counts.tolist()
