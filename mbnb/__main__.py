@@ -11,7 +11,7 @@ import click
 import pandas as pd
 import yaml
 
-from mbnb.classes import BUILT_IN
+from mbnb.classes import BUILT_IN, ClassTable, read_classes
 from mbnb.config import Config, read_yaml
 from mbnb.files import InputError, fault_line
 
@@ -104,7 +104,6 @@ def verify(folder: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, s
 @_settings
 def simulate(folder: Path, packed: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Write simulated people into FOLDER in the documented layout."""
-    from mbnb.classes import read_classes
     from mbnb.clips import write_dataset
     from mbnb.dataset import simulated_splits
     if folder.exists() and any(folder.iterdir()):
@@ -152,7 +151,7 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, togeth
     from mbnb import dataset, evaluation
     from mbnb.checkpoints import load_trained
     from mbnb.quota import people_beside
-    config = _with_checkpoint(checkpoint, files, (*parameters, ("data_root", str(folder)), ("val_fraction", "0")))
+    config = _with_checkpoint(checkpoint, files, (*parameters, ("data_root", str(folder)), ("val_fraction", "0"), ("fold", "0"), ("pool", "false")))
     data = dataset.load(config)
     if split not in data.splits:
         raise InputError(f"{folder}: no split {split!r}; there are {', '.join(data.splits)}")
@@ -166,7 +165,8 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, togeth
         alone, probabilities = probabilities, trained.quota.share_out(probabilities, data.splits[split].subjects)
         if beside := people_beside(alone, probabilities, data.splits[split].subjects):
             click.echo(f"judged alone, since what people in training showed does not fit them: {', '.join(beside)}", err=True)
-    table = evaluation.prediction_table(data.splits[split], classes, probabilities, regions, config.reject)
+    table = evaluation.prediction_table(data.splits[split].names, classes, probabilities, regions, config.reject)
+    table.insert(1, "subject", data.splits[split].subjects)
     if out:
         evaluation.write_csv(table, out)
         click.echo(f"{out}: {len(table)} clips", err=True)
@@ -214,14 +214,19 @@ def _print_leaderboard(table: pd.DataFrame) -> None:
 def combine(sources: tuple[str, ...], weights: str | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Make one run (`-p run NAME`) of SOURCES: evaluated runs, and CSV files of other models' scores (clip, then a column a class).
 
-    The same clips in several sources are averaged, an ensemble; folds with different people are pooled.
+    The same clips in several sources are averaged, an ensemble; folds with different people are pooled. CSV files alone need no labels: their
+    mean can be submitted.
     """
     from mbnb import ensembles
-    config = Config.of({"run": "ensemble"}, _collect(files, parameters))
+    given = _collect(files, parameters)
+    config = Config.of({"run": "ensemble"}, given)
     try:
         numbers = [float(weight) for weight in weights.split(",")] if weights else None
     except ValueError:
         raise InputError(f"--weights: expected numbers between commas, found {weights!r}") from None
+    if all(Path(source).is_file() for source in sources):
+        click.echo(f"no scores, since no run says what is true: {ensembles.fuse(config, [Path(source) for source in sources], _classes(given), numbers)}")
+        return
     ensembles.combine(config, sources, numbers)
     click.echo((config.run_dir / "metrics.json").read_text(encoding="utf-8"), nl=False)
 
@@ -234,10 +239,8 @@ def combine(sources: tuple[str, ...], weights: str | None, files: tuple[Path, ..
 def submit(predictions: Path, sample: Path, out: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Write a challenge submission from PREDICTIONS, a table that `predict` or an evaluation wrote, checked against the sample first."""
     from mbnb.challenge import write_submission
-    from mbnb.classes import read_classes
     from mbnb.ensembles import read_regions, read_scores
-    given = _collect(files, parameters)
-    classes = read_classes(Config.of({"class_table": "ma52"}, given).class_table)
+    classes = _classes(_collect(files, parameters))
     count = write_submission(out, sample, read_scores(predictions, classes), classes, read_regions(predictions, classes))
     click.echo(f"{out}: {count} clips")
 
@@ -276,6 +279,13 @@ def bench(quick: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str
     config = Config.of({"run": "benchmark"}, _collect(files, parameters))
     click.echo(benchmark(config, quick).to_string(index=False, float_format="%.3g", na_rep=""))
     click.echo(f"picture: {config.run_dir / 'benchmark.png'}")
+
+
+def _classes(given: dict[str, Any]) -> ClassTable:
+    """Of the data that are given, if any; else the official MA-52 list or the class table that is given."""
+    from mbnb import dataset
+    config = Config.of({"class_table": "ma52"}, given)
+    return dataset.load(config).classes if config.data_root else read_classes(config.class_table)
 
 
 def _with_checkpoint(checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> Config:

@@ -107,7 +107,7 @@ def _told(values: list[str], truth: np.ndarray) -> float:
 def _recording(data: DataSet) -> list[tuple[str, str, str, str]]:
     """Whether length, place in the room, facing, size and noise of a clip tell the class of people who were left out."""
     train = data.splits.get("train")
-    if train is None or not train.labelled or len(set(train.subjects)) < 2:
+    if train is None or not train.labelled or min(len(set(train.subjects)), len(set(train.labels.tolist()))) < 2:
         return []
     skeleton = data.skeleton
     pelvis, neck, left, right = skeleton.index("Pelvis", "Neck", "L_Hip", "R_Hip")

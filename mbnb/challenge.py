@@ -4,6 +4,7 @@ The columns, the clips and their order change from year to year, so they are tak
 clips, and everything is checked against it before anything is written.
 """
 
+import csv
 import zipfile
 from pathlib import Path
 
@@ -21,16 +22,18 @@ COLUMNS = ("vid", *(f"{level}_pred_{i}" for level in ("action", "body") for i in
 def write_submission(path: Path, sample: Path, probabilities: pd.DataFrame, classes: ClassTable, regions: pd.DataFrame | None = None) -> int:
     """Write the submission zip and return its number of clips.
 
-    `sample` is a CSV whose header and first column are taken over, or a text file with a clip's name at the start of every line.
+    `sample` is a CSV whose header and column `vid` are taken over, or a text file with a clip's name at the start of every line.
     `probabilities` (index clip, a column a class) and `regions` (a column a region; by themselves sums over actions) must have just
     these clips. Body parts are numbered in the order of their letters, as the annotation manual does. Raises InputError that lists
     every fault, and then writes nothing.
     """
     columns, wanted = _read_sample(sample)
+    repeated = sorted({column for column in columns if columns.count(column) > 1})
     names = pd.Series(wanted).str.removesuffix(".mp4")
     faults = [f"{sample}: the clip {name} stands there more than once" for name in names[names.duplicated()].unique()]
     faults += [f"no prediction for {name}" for name in names if name not in probabilities.index]
     faults += [f"a prediction for {name}, which {sample.name} does not ask for" for name in probabilities.index if name not in set(names)]
+    faults += [f"{sample}: the column {column} stands there more than once" for column in repeated]
     unknown = [column for column in columns if column not in COLUMNS]
     if unknown or "vid" not in columns:
         faults.append(f"{sample}: expected the columns {', '.join(COLUMNS)} or some of them with vid, found {', '.join(columns)}")
@@ -61,6 +64,11 @@ def _read_sample(sample: Path) -> tuple[list[str], list[str]]:
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise InputError(f"{sample}: expected a sample submission or a list of clips, found nothing")
-    if "," not in lines[0]:
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, skipinitialspace=True)]
+    if "vid" not in rows[0] and len(rows[0]) == 1:
         return list(COLUMNS), [line.split()[0] for line in lines]
-    return [column.strip() for column in lines[0].split(",")], [line.split(",")[0].strip() for line in lines[1:]]
+    place = rows[0].index("vid") if "vid" in rows[0] else 0
+    short = [str(number) for number, row in enumerate(rows, 1) if len(row) <= place]
+    if short:
+        raise InputError(f"{sample}: expected {place + 1} columns or more in every line, found fewer in line {', '.join(short)}")
+    return rows[0], [row[place] for row in rows[1:]]

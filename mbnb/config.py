@@ -131,7 +131,7 @@ class Config:
     compile: str = "auto"  # or a mode of torch.compile; auto: default on a GPU, else off
     clips_on: str = "auto"  # device keeps all clips in its memory, disk reads each batch; auto: device where they fit
     # Evaluation.
-    checkpoint_choice: str = "best"  # best on people held out from train, or latest
+    checkpoint_choice: str = "best"  # best on people held out from train, or latest; latest whenever val itself is scored
     scored: str = "auto"  # the split that 04 scores: test or val; auto: test where it is labelled
     views: int = 3  # crops of a test clip, each also mirrored where the class table allows it, whose probabilities are averaged
     handedness: bool = True  # people who do with the left what others do with the right are seen in a mirror, where the class table does not say what that is

@@ -12,17 +12,20 @@ from scipy.special import softmax
 from mbnb.classes import ClassTable
 from mbnb.config import Config, read_yaml
 from mbnb.dataset import DataSet, load
-from mbnb.evaluation import Evaluation, find_clips, write_evaluation
+from mbnb.evaluation import Evaluation, find_clips, prediction_table, write_csv, write_evaluation
 from mbnb.files import InputError
 from mbnb.metrics import SCORES, compare, intervals, score
 from mbnb.quota import Quota
+
+ROUNDED = 0.3  # how far a sum of probabilities may be from 1; many classes rounded to two decimals are
 
 
 def read_scores(path: Path, classes: ClassTable, alone: bool = False) -> pd.DataFrame:
     """The probabilities (N, C) in a CSV file, a row a clip: our own `predictions.csv`, or another model's with the clip's name first
     (clip, vid or the like) and a column for each class, called by its code, with or without p_, or by its id.
 
-    Rows that are no probabilities are taken for logits. With `alone`, of clips that were judged together what they were before. Raises InputError that lists every fault.
+    Probabilities may be rounded; where there is a number below 0 or above 1, all are taken for logits. With `alone`, of clips that were judged
+    together what they were before. Raises InputError that lists every fault, such as sums of probabilities far from 1.
     """
     try:
         table = pd.read_csv(path, dtype=str, index_col=0)  # names such as 0001 are no numbers
@@ -42,16 +45,33 @@ def read_scores(path: Path, classes: ClassTable, alone: bool = False) -> pd.Data
     if faults:
         raise InputError("\n".join(faults))
     found = values.to_numpy(float)
-    if (found < 0).any() or not np.allclose(found.sum(1), 1, atol=1e-3):
+    if (found < 0).any() or (found > 1).any():
         found = softmax(found, axis=1)
-    return pd.DataFrame(found, index=table.index, columns=list(classes.codes))
+    sums = found.sum(1)
+    faults = [f"{path}, line {line + 2}: expected probabilities that sum to 1, or logits, found a sum of {sums[line]:.3g} in the row of {table.index[line]}"
+              for line in np.flatnonzero(np.abs(sums - 1) > ROUNDED)]
+    if faults:
+        raise InputError("\n".join(faults))
+    return pd.DataFrame(found / sums[:, None], index=table.index, columns=list(classes.codes))
 
 
 def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
     """The probabilities (N, R) that a model's own region head gave, in our own table of predictions; None where it had none."""
     table = pd.read_csv(path, dtype=str, index_col=0)
+    table.index = table.index.astype(str).str.removesuffix(".mp4")
     columns = [f"r_{name}" for name in classes.region_names]
     return table[columns].astype(float) if set(columns) <= set(table) else None
+
+
+def fuse(config: Config, sources: Sequence[Path], classes: ClassTable, weights: Sequence[float] | None = None) -> Path:
+    """The weighted mean of tables of predictions for clips that have no labels, such as a challenge's test, written to `config`'s run; returns its
+    path. Body parts told by heads of their own are averaged too, where all sources have them. Raises InputError where sources do not fit one another."""
+    weights = _checked(weights, sources)
+    found = _mean([read_scores(path, classes) for path in sources], weights, sources)
+    regions = _mean_regions(list(sources), classes, weights, sources)
+    out = config.run_dir / "predictions.csv"
+    write_csv(prediction_table(found.index, classes, found.to_numpy(), None if regions is None else regions.loc[found.index].to_numpy(), config.reject), out)
+    return out
 
 
 def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[float] | None = None) -> Evaluation:
@@ -60,23 +80,22 @@ def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[flo
     A clip's probabilities are the weighted mean over the sources that have it. Sources with the same clips so become an
     ensemble; folds, which have clips of different people, are pooled. Means are of clips judged alone; then those of a person are judged
     together by the quota of the first source that had them and one. The first source must be a run. Raises InputError where sources do
-    not fit one another.
+    not fit one another, or some clips are in more of them than others.
     """
-    weights = list(weights or [1.0] * len(sources))
-    if len(weights) != len(sources) or min(weights, default=0) <= 0:
-        raise InputError(f"expected a weight above 0 for each of {len(sources)} sources, found {weights}")
+    weights = _checked(weights, sources)
     folders = [config.run_dir.parent / str(source) for source in sources]
     about = [json.loads((folder / "metrics.json").read_text()) if (folder / "metrics.json").exists() else None for folder in folders]
     missing = [f"{source}: neither an evaluated run in {config.run_dir.parent} nor a CSV file" for source, metrics in zip(sources, about)
                if metrics is None and not Path(source).is_file()]
     if missing or about[0] is None:
-        raise InputError("\n".join(missing) or f"{sources[0]}: expected a run first, since it says which data were scored")
-    data = load(Config.of(read_yaml(folders[0] / "config.yaml"), {"val_fraction": 0.0, "fold": 0, "pool": False}))
-    tables = [read_scores(folder / "predictions.csv" if metrics else Path(source), data.classes, alone=True) for folder, source, metrics in zip(folders, sources, about)]
-    parts = [table.mul(weight).assign(weight=weight) for table, weight in zip(tables, weights)]
-    total = pd.concat(parts).groupby(level=0, sort=False).sum()
-    total = total.div(total.pop("weight"), axis=0)
+        raise InputError("\n".join(missing) or f"{sources[0]}: expected a run first, since it says which data were scored, or CSV files only")
+    first = Config.of(read_yaml(folders[0] / "config.yaml"))
+    data = load(dataclasses.replace(first, val_fraction=0.0, fold=0, pool=False))
+    paths = [folder / "predictions.csv" if metrics else Path(source) for folder, source, metrics in zip(folders, sources, about)]
+    tables = [read_scores(path, data.classes, alone=True) for path in paths]
+    total = _mean(tables, weights, sources)
     clips = find_clips(data, total.index)
+    regions = _mean_regions(paths, data.classes, weights, sources)
     splits = {metrics["split"] for metrics in about if metrics}
     alone, people, left = total.to_numpy(), np.array(clips.subjects), np.ones(len(clips), bool)
     together, quotas = alone.copy(), [metrics.get("quota") if config.quota and metrics else None for metrics in about]
@@ -84,8 +103,9 @@ def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[flo
         own = left & total.index.isin(table.index)
         if quota and own.any():
             together[own], left[own] = Quota.of(quota).share_out(alone[own], people[own]), False
-    evaluation = Evaluation(splits.pop() if len(splits) == 1 else "several", clips, data.classes, together, alone=alone if any(quotas) else None)
-    dataclasses.replace(config, data_root=str(data.root)).save(config.run_dir / "config.yaml")
+    evaluation = Evaluation(splits.pop() if len(splits) == 1 else "several", clips, data.classes, together,
+                            None if regions is None else regions.loc[total.index].to_numpy(), alone=alone if any(quotas) else None)
+    dataclasses.replace(config, data_root=str(data.root), pool=first.pool).save(config.run_dir / "config.yaml")
     write_evaluation(config, data, evaluation, {
         "model": " + ".join(map(str, sources)), "members": {str(source): weight for source, weight in zip(sources, weights)},
         "people_also_in_train": max(metrics["people_also_in_train"] for metrics in about if metrics),
@@ -93,9 +113,34 @@ def combine(config: Config, sources: Sequence[str | Path], weights: Sequence[flo
     return evaluation
 
 
+def _checked(weights: Sequence[float] | None, sources: Sequence[str | Path]) -> list[float]:
+    weights = list(weights or [1.0] * len(sources))
+    if len(weights) != len(sources) or min(weights, default=0) <= 0:
+        raise InputError(f"expected a weight above 0 for each of {len(sources)} sources, found {weights}")
+    return weights
+
+
+def _mean(tables: Sequence[pd.DataFrame], weights: Sequence[float], sources: Sequence[str | Path]) -> pd.DataFrame:
+    """The weighted mean of tables with a row a clip, over those that have it. Raises InputError unless equally many have each."""
+    total = pd.concat([table.mul(weight).assign(weight=weight, sources=1) for table, weight in zip(tables, weights)]).groupby(level=0, sort=False).sum()
+    had = total.pop("sources")
+    if len(few := had.index[had < had.max()]):
+        lacking = [str(source) for table, source in zip(tables, sources) if few[0] not in table.index]
+        raise InputError(f"expected each clip in equally many sources: {len(few)} of {len(had)} clips are in fewer than others, {few[0]} the first, "
+                         f"which is not in {', '.join(lacking)}")
+    return total.div(total.pop("weight"), axis=0)
+
+
+def _mean_regions(paths: Sequence[Path], classes: ClassTable, weights: Sequence[float], sources: Sequence[str | Path]) -> pd.DataFrame | None:
+    """The same of what heads of their own say of regions; None unless all sources have such."""
+    found = [read_regions(path, classes) for path in paths]
+    return None if any(table is None for table in found) else _mean(found, weights, sources)
+
+
 def leaderboard(outputs: Path) -> pd.DataFrame:
     """A row for each evaluated run below `outputs`, the best first: run, data, split, clips, people, every score, top-1 without quota where
-    people were judged together, the interval of top-1, F1_mean, calibration error, seconds of training, people also in train."""
+    people were judged together, the interval of top-1, F1_mean, calibration error, epochs, people also in train. The split tells where it is
+    of pooled people, and where it chose the epoch."""
     rows = []
     for path in sorted(outputs.glob("*/metrics.json")):
         metrics = json.loads(path.read_text())
@@ -104,7 +149,8 @@ def leaderboard(outputs: Path) -> pd.DataFrame:
         epochs = pd.read_csv(history) if history.exists() else None
         settings = read_yaml(settings) if settings.exists() else {}
         alone = np.nan if metrics.get("top1_alone") is None else metrics["top1_alone"]
-        rows.append({"run": path.parent.name, "data": Path(settings.get("data_root") or "simulated").name, "split": metrics["split"],
+        split = metrics["split"] + " of pooled people" * settings.get("pool", False) + ", chose the epoch" * metrics.get("chosen_on_scored", False)
+        rows.append({"run": path.parent.name, "data": Path(settings.get("data_root") or "simulated").name, "split": split,
                      "clips": metrics["n_test"], "people": metrics["people"], **{key: metrics[key] for key in SCORES}, "top1_alone": alone, "low": low, "high": high,
                      "F1_mean": metrics.get("official", {}).get("F1_mean", np.nan), "calibration_error": metrics.get("calibration_error", np.nan),
                      "epochs": len(epochs) if epochs is not None else 0, "people_also_in_train": metrics["people_also_in_train"]})

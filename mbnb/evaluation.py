@@ -21,7 +21,7 @@ from mbnb.dataset import DataSet, people_overlap
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, fingerprint, replacing, write_text
 from mbnb.handedness import learn_and_find, say_who
-from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, region_probabilities, score
+from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, official, official_interval, region_probabilities, score
 from mbnb.quota import Quota, learn_quota, people_beside
 from mbnb.recipes import make_recipe
 from mbnb.skeleton import Skeleton
@@ -127,7 +127,8 @@ class Evaluation:
     def table(self) -> pd.DataFrame:
         """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, in_mirror and alone where there are such, `p_<code>` for every
         class, and where clips were judged together also `a_<code>`, what it was before."""
-        table = prediction_table(self.clips, self.classes, self.probabilities, self.regions)
+        table = prediction_table(self.clips.names, self.classes, self.probabilities, self.regions)
+        table.insert(1, "subject", self.clips.subjects)
         table.insert(2, "true", [self.classes.codes[i] for i in self.clips.labels])
         table.insert(5, "correct", self.correct)
         table.insert(6, "in_top5", hits(self.clips.labels, self.probabilities, 5))
@@ -139,11 +140,11 @@ class Evaluation:
         return pd.concat([table, pd.DataFrame(self.alone, columns=[f"a_{code}" for code in self.classes.codes])], axis=1)
 
 
-def prediction_table(clips: Clips, classes: ClassTable, probabilities: np.ndarray, regions: np.ndarray | None = None, reject: float = 0.0) -> pd.DataFrame:
-    """A row a clip: clip, subject, predicted (code; nothing where the confidence is below `reject`), confidence, `p_<code>` for
+def prediction_table(names: Sequence[str], classes: ClassTable, probabilities: np.ndarray, regions: np.ndarray | None = None, reject: float = 0.0) -> pd.DataFrame:
+    """A row a clip: clip, predicted (code; nothing where the confidence is below `reject`), confidence, `p_<code>` for
     every class, and `r_<region>` for every region where a head of its own tells them."""
     best, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
-    head = pd.DataFrame({"clip": clips.names, "subject": clips.subjects,
+    head = pd.DataFrame({"clip": names,
                          "predicted": [classes.codes[i] if sure >= reject else "" for i, sure in zip(best, confidence)], "confidence": confidence})
     values = [pd.DataFrame(probabilities, columns=[f"p_{code}" for code in classes.codes])]
     values += [] if regions is None else [pd.DataFrame(regions, columns=[f"r_{name}" for name in classes.region_names])]
@@ -157,20 +158,31 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def find_clips(data: DataSet, names: Sequence[str]) -> Clips:
-    """The labelled clips of these names, from whatever split. Raises InputError for names that there are not."""
+    """The labelled clips of these names, from whatever split. Raises InputError for names that there are not, or that several splits have."""
     known = join([clips for clips in data.splits.values() if clips.labelled])
     place = {name: i for i, name in enumerate(known.names)}
     strangers = [name for name in names if name not in place]
+    twice = pd.Index(known.names)[pd.Index(known.names).duplicated()].intersection(names)
+    if len(twice):
+        raise InputError(f"{len(twice)} of {len(names)} clips have a name that two splits of {data.root} use, {twice[0]} the first: rename those of one")
     if strangers:
         raise InputError(f"{len(strangers)} of {len(names)} clips are not among the labelled ones of {data.root}, {strangers[0]} the first")
     return known.take(np.array([place[name] for name in names]))
 
 
+def scored_split(config: Config, data: DataSet) -> str | None:
+    """The labelled split that `config.scored` names; by itself test, where that is labelled, else val. None where there is no such split."""
+    wished = ("test", "val") if config.scored == "auto" else (config.scored,)
+    return next((name for name in wished if name in data.splits and data.splits[name].labelled), None)
+
+
 def find_checkpoint(config: Config, data: DataSet) -> Path:
-    """The configured checkpoint, or the run's own; a run without one is trained first, and that is said."""
+    """The configured checkpoint, or the run's own; a run without one is trained first, and that is said. Where val is scored, which chose the best
+    epoch, the last one is taken: what chooses is not scored."""
     if config.checkpoint:
         return ROOT / config.checkpoint
-    path = config.run_dir / "checkpoints" / f"{config.checkpoint_choice}.pt"
+    choice = "latest" if scored_split(config, data) == "val" else config.checkpoint_choice
+    path = config.run_dir / "checkpoints" / f"{choice}.pt"
     if not path.exists():
         print(f"run {config.run!r} has no checkpoint yet: training it now")
         train(config, data)
@@ -208,13 +220,12 @@ def check_fit(trained: Trained, data: DataSet, path: object) -> None:
 def evaluate(config: Config, data: DataSet) -> Evaluation:
     """Score a checkpoint on people who were not in training and write `metrics.json` and `predictions.csv` to the run.
 
-    Takes the split that `config.scored` names; by itself test where it is labelled, else val. Raises InputError where there is
-    no such split, or the checkpoint does not fit.
+    Takes the `scored_split`. Raises InputError where there is none, or the checkpoint does not fit.
     """
-    wished = ("test", "val") if config.scored == "auto" else (config.scored,)
-    split = next((name for name in wished if name in data.splits and data.splits[name].labelled), None)
+    split = scored_split(config, data)
     if split is None:
-        raise InputError(f"{data.root}: no labelled {' or '.join(wished)} split, so nothing can be scored; python -m mbnb predict writes probabilities")
+        wished = "test or val" if config.scored == "auto" else config.scored
+        raise InputError(f"{data.root}: no labelled {wished} split, so nothing can be scored; python -m mbnb predict writes probabilities")
     clips = data.splits[split]
     if config.method != "dstformer":
         config.save(config.run_dir / "config.yaml")
@@ -232,15 +243,19 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
     path = find_checkpoint(config, data)
     trained = load_trained(path, config)
     check_fit(trained, data, path)
-    if split == "val" and path.stem != "latest":
-        print("scored on val, on which the best epoch was chosen, so the scores are a little too good")
+    chosen = split == "val" and path.stem == "best"
+    if chosen:
+        print("scored on val, on which the best epoch was chosen, so the scores are a little too good; without `checkpoint` the last epoch is scored")
+    elif split == "val" and config.checkpoint_choice == "best":
+        print("val chose the best epoch, so the last one is scored")
     if split == "val":
         trained = dataclasses.replace(trained, temperature=1.0)  # it was fitted to these clips
     evaluation = Evaluation(split, clips, data.classes, *predict(trained, clips, data.skeleton, data.classes, config))
     beside = " and random convolutions" if trained.convolutions and config.convolutions else ""
     return _judge_together(config, data, evaluation, {
         "model": f"DSTformer ({trained.config.preset}, recipe {trained.config.recipe}, epoch {trained.epoch})" + beside, "checkpoint": path.name,
-        "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature})
+        "checkpoint_fingerprint": fingerprint(path.read_bytes()), "epoch": trained.epoch, "temperature": trained.temperature,
+        "chosen_on_scored": chosen})
 
 
 def _judge_together(config: Config, data: DataSet, evaluation: Evaluation, about: dict[str, object]) -> Evaluation:
@@ -276,6 +291,8 @@ def write_evaluation(config: Config, data: DataSet, evaluation: Evaluation, abou
         "people_in_mirror": sorted({clips.subjects[i] for i in np.flatnonzero(evaluation.in_mirror)}) if evaluation.in_mirror is not None else [],
         "top1_alone": alone, "people_beside_quota": beside, "intervals": {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()},
         "official": official(clips.labels, probabilities, data.classes, evaluation.regions),
+        "F1_mean_interval": official_interval(clips.labels, probabilities, clips.subjects, data.classes, evaluation.regions, config.bootstraps, config.seed),
+        "official_without_region_head": official(clips.labels, probabilities, data.classes) if evaluation.regions is not None else None,
         "calibration_error": calibration_error(clips.labels, probabilities), "log_loss": log_loss(clips.labels, probabilities),
         "reject": {"below": config.reject, "answered": float(answered.mean()),
                    "right_of_answered": float(evaluation.correct[answered].mean()) if answered.any() else None},

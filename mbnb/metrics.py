@@ -1,13 +1,15 @@
 """Scores of predictions, and how certain they are about people who were not asked.
 
-Intervals come from resampling people, not clips: clips of one person resemble each other.
+Intervals come from resampling people, not clips: clips of one person resemble each other. Plain percentiles are too narrow where people are
+few, so they are taken further out (Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician 2015).
 """
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.stats import DegenerateDataWarning, binomtest, bootstrap
+from scipy.stats import DegenerateDataWarning, binomtest, bootstrap, norm, t
 
 from mbnb.classes import ClassTable
 
@@ -49,7 +51,8 @@ def score(labels: np.ndarray, probabilities: np.ndarray, classes: ClassTable, we
 
 def intervals(labels: np.ndarray, probabilities: np.ndarray, subjects: list[str], classes: ClassTable, resamples: int = 1000,
               seed: int = 0) -> dict[str, tuple[float, float]]:
-    """95 % percentile-bootstrap intervals of every score over people; NaN where there is one person only."""
+    """95 % bootstrap intervals of every score over people; NaN where there is one person only. Where there are three or four people the
+    interval ends with the best and the worst of them, and is still too narrow."""
     found = _over_people(lambda drawn: np.array(list(score(labels, probabilities, classes, drawn).values())), subjects, resamples, seed)
     return dict(zip(SCORES, found or [(float("nan"), float("nan"))] * len(SCORES)))
 
@@ -75,7 +78,8 @@ def compare(right: np.ndarray, was_right: np.ndarray, subjects: Sequence[str], r
     return {"difference": float(change.mean()), "low": low, "high": high, "gained": gained, "lost": lost, "p": p}
 
 
-def official(labels: np.ndarray, probabilities: np.ndarray, classes: ClassTable, regions: np.ndarray | None = None) -> dict[str, float]:
+def official(labels: np.ndarray, probabilities: np.ndarray, classes: ClassTable, regions: np.ndarray | None = None,
+             weights: np.ndarray | None = None) -> dict[str, float]:
     """The scores of the MA-52 challenges: top-1 and top-5 of actions and body parts, macro- and micro-F1 of both, and their mean F1_mean.
 
     The body part (N, R) is `regions` where a head of its own tells it, else the sum of its actions' probabilities (N, C). Macro-F1
@@ -86,10 +90,17 @@ def official(labels: np.ndarray, probabilities: np.ndarray, classes: ClassTable,
         regions = region_probabilities(probabilities, classes)
     found: dict[str, float] = {}
     for level, true, values in (("action", labels, probabilities), ("body", ids[labels], regions)):
-        matrix = confusion(true, values.argmax(1), values.shape[1])
-        found |= {f"{level}_top1": float(hits(true, values, 1).mean()), f"{level}_top5": float(hits(true, values, 5).mean()),
-                  f"{level}_f1_macro": float(np.nanmean(f1_per_class(matrix))), f"{level}_f1_micro": float(matrix.diagonal().sum() / len(true))}
+        matrix = confusion(true, values.argmax(1), values.shape[1], weights)
+        found |= {f"{level}_top{k}": float(np.average(hits(true, values, k), weights=weights)) for k in (1, 5)}
+        found |= {f"{level}_f1_macro": float(np.nanmean(f1_per_class(matrix))), f"{level}_f1_micro": float(matrix.diagonal().sum() / matrix.sum())}
     return found | {"F1_mean": float(np.mean([found[f"{level}_f1_{kind}"] for level in ("action", "body") for kind in ("macro", "micro")]))}
+
+
+def official_interval(labels: np.ndarray, probabilities: np.ndarray, subjects: Sequence[str], classes: ClassTable, regions: np.ndarray | None = None,
+                      resamples: int = 1000, seed: int = 0) -> tuple[float, float] | None:
+    """The 95 % interval of F1_mean over people; None where there is one person only."""
+    found = _over_people(lambda drawn: np.array([official(labels, probabilities, classes, regions, drawn)["F1_mean"]]), subjects, resamples, seed)
+    return found[0] if found else None
 
 
 def region_probabilities(probabilities: np.ndarray, classes: ClassTable) -> np.ndarray:
@@ -107,8 +118,9 @@ def _over_people(statistic: Callable[[np.ndarray], np.ndarray], subjects: Sequen
         warnings.simplefilter("ignore", DegenerateDataWarning)  # of its own interval, which knows no NaN and is not used
         found = bootstrap((np.arange(len(people)),), over_rows, n_resamples=resamples, vectorized=True, method="percentile",
                           rng=np.random.default_rng(seed), batch=64)
+    tail = norm.cdf(math.sqrt(len(people) / (len(people) - 1)) * t.ppf(0.025, len(people) - 1))  # 0.025 for many people, 0.001 for five
     drawn = found.bootstrap_distribution  # (values, resamples); NaN where the people drawn never did or got what a value is about
-    return [tuple(np.nanpercentile(row, (2.5, 97.5)).tolist()) if np.isfinite(row).any() else (np.nan, np.nan) for row in drawn]
+    return [tuple(np.nanquantile(row, (tail, 1 - tail)).tolist()) if np.isfinite(row).any() else (np.nan, np.nan) for row in drawn]
 
 
 def _over_rows(statistic: Callable[[np.ndarray], np.ndarray]) -> Callable:

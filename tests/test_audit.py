@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mbnb.audit import audit, leaks_of
+from mbnb.baselines import linear
 from mbnb.classes import ClassTable, read_classes
 from mbnb.clips import join, pack
 from mbnb.dataset import DataSet
@@ -82,6 +83,13 @@ def test_traces_of_the_recording_are_noted(clean):
     findings = audit(data_of(pack(stuck, list(train.names), train.labels, list(train.subjects)), test))
     assert findings["kind"].tolist() == ["dead joints"]
     assert "L_Wrist" in findings["what"][0]
+
+
+def test_a_single_class_is_audited_and_learned_without_a_crash(clean):
+    train, test = clean
+    one = train.take(np.flatnonzero(train.labels == 2))
+    assert not audit(data_of(one, test))["kind"].isin(["recording", "dead joints"]).any()
+    assert (linear(one, test, load_skeleton(), 4).argmax(1) == 2).all()
 
 
 def test_simulated_people_have_no_leaks():

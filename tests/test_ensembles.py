@@ -1,20 +1,21 @@
 """Several runs as one: ensembles, pooled folds, other models' scores, paired comparisons, grids and submissions."""
 
-import json
 import os
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from mbnb.__main__ import main
 from mbnb.challenge import write_submission
 from mbnb.classes import ClassTable, read_classes
 from mbnb.clips import pack, write_dataset
 from mbnb.config import Config
 from mbnb.dataset import load
-from mbnb.ensembles import combine, compare_variants, leaderboard, read_scores
-from mbnb.evaluation import Evaluation, load_evaluation, write_evaluation
+from mbnb.ensembles import combine, compare_variants, fuse, leaderboard, read_regions, read_scores
+from mbnb.evaluation import Evaluation, find_clips, load_evaluation, prediction_table, write_evaluation
 from mbnb.files import ROOT, InputError
 from mbnb.runner import plan_grid, run_grid
 
@@ -62,11 +63,36 @@ def test_an_ensemble_is_the_weighted_mean_and_a_run_like_others(outputs):
     np.testing.assert_allclose(evaluation.probabilities, (3 * one + other) / 4, atol=1e-5)
     foreign = combine(both, ["one", outputs.folder / "foreign.csv"])
     np.testing.assert_allclose(foreign.probabilities, (one + other) / 2, atol=1e-5)
+    assert foreign.regions is None, "the other model has no region head"
     again = load_evaluation(both, load(settings))
     np.testing.assert_allclose(again.probabilities, foreign.probabilities, atol=1e-5)
     table = leaderboard(outputs.folder)
     assert set(table["run"]) == {"one", "other", "both"}
     assert table["top1"].is_monotonic_decreasing
+
+
+def test_tables_without_labels_are_fused_and_can_be_submitted(tmp_path):
+    rng = np.random.default_rng(0)
+    names, classes = [f"{i:04d}" for i in range(9)], read_classes("ma52")
+    scores = [rng.dirichlet(np.ones(52), 9) for _ in range(2)]
+    heads = rng.dirichlet(np.ones(7), 9)
+    prediction_table(names, classes, scores[0], heads).to_csv(tmp_path / "ours.csv", index=False)
+    # The other's clips stand in another order, and its numbers are rounded so that they do not sum to 1.
+    pd.DataFrame(scores[1].round(2), index=[f"{name}.mp4" for name in names]).iloc[::-1].rename_axis("vid").to_csv(tmp_path / "other.csv")
+    sample = tmp_path / "sample.csv"
+    sample.write_text("vid,action_pred_1,body_pred_1\n" + "".join(f"{name},0,0\n" for name in names))
+    command = [str(tmp_path / "ours.csv"), str(tmp_path / "other.csv"), "--weights", "3,1", "-p", "outputs", str(tmp_path), "-p", "run", "both"]
+    assert "no scores" in CliRunner().invoke(main, ["combine", *command], catch_exceptions=False).output
+    fused = read_scores(tmp_path / "both" / "predictions.csv", classes)
+    rounded = scores[1].round(2) / scores[1].round(2).sum(1, keepdims=True)
+    np.testing.assert_allclose(fused.loc[names].to_numpy(), (3 * scores[0] + rounded) / 4, atol=1e-5)
+    assert read_regions(tmp_path / "both" / "predictions.csv", classes) is None, "the other model has no region head"
+    fuse(Config.of({"outputs": str(tmp_path), "run": "same"}), [tmp_path / "ours.csv"] * 2, classes)
+    np.testing.assert_allclose(read_regions(tmp_path / "same" / "predictions.csv", classes).loc[names], heads, atol=1e-5)
+    CliRunner().invoke(main, ["submit", str(tmp_path / "both" / "predictions.csv"), "--sample", str(sample), "--out", str(tmp_path / "s.zip")], catch_exceptions=False)
+    with zipfile.ZipFile(tmp_path / "s.zip") as file:
+        table = pd.read_csv(file.open("prediction.csv"), dtype={"vid": str})
+    assert table["vid"].tolist() == names and (table["action_pred_1"] == fused.loc[names].to_numpy().argmax(1)).all()
 
 
 def test_folds_are_pooled(outputs):
@@ -79,7 +105,7 @@ def test_folds_are_pooled(outputs):
 
 
 def test_what_does_not_fit_is_refused_all_at_once(outputs):
-    outputs("one", answers(0.5, 1))
+    settings = outputs("one", answers(0.5, 1))
     config = Config.of({"outputs": str(outputs.folder), "run": "both"})
     with pytest.raises(InputError, match="(?s)nowhere: neither.*nothing: neither"):
         combine(config, ["one", "nowhere", "nothing"])
@@ -91,9 +117,17 @@ def test_what_does_not_fit_is_refused_all_at_once(outputs):
         read_scores(outputs.folder / "bad.csv", CLASSES)
     (outputs.folder / "fine.csv").write_text("vid,A1,A2,B1\n0001.mp4,0.25,0.25,0.5\n")
     assert read_scores(outputs.folder / "fine.csv", CLASSES).loc["0001"].tolist() == [0.25, 0.25, 0.5]
-    (outputs.folder / "strange.csv").write_text("vid,A1,A2,B1\nwho,0.5,0.5,0\n")
-    with pytest.raises(InputError, match="1 of 19 clips are not among the labelled ones .* who the first"):
-        combine(config, ["one", outputs.folder / "strange.csv"])
+    (outputs.folder / "loose.csv").write_text("vid,A1,A2,B1\n0001,0.1,0.1,0.1\n0002,0.2,0.3,0.5\n0003,0.9,0.9,0.9\n")
+    with pytest.raises(InputError, match="(?s)line 2: expected probabilities that sum to 1.* 0.3 .*line 4"):
+        read_scores(outputs.folder / "loose.csv", CLASSES)
+    (outputs.folder / "some.csv").write_text("vid,A1,A2,B1\nc100,0.5,0.5,0\n")
+    with pytest.raises(InputError, match="17 of 18 clips are in fewer than others, c101 the first, which is not in .*some.csv"):
+        combine(config, ["one", outputs.folder / "some.csv"])
+    with pytest.raises(InputError, match="1 of 2 clips are not among the labelled ones .* who the first"):
+        find_clips(load(settings), ["c100", "who"])
+    write_dataset(outputs.folder / "twice", {"train": clips(18, 18), "test": clips(18, 3, first=17)}, CLASSES)
+    with pytest.raises(InputError, match="1 of 3 clips have a name that two splits .* use, c17 the first"):
+        find_clips(load(Config.of({"data_root": str(outputs.folder / "twice"), "val_fraction": 0.0})), ["c16", "c17", "c18"])
 
 
 def test_variants_are_compared_on_the_same_clips(outputs):
@@ -160,6 +194,14 @@ def test_a_submission_follows_the_sample_to_the_letter(tmp_path):
     assert (table["body_pred_1"] == sums.argmax(1)).all()
     assert table[columns[6:]].isin(range(len(letters))).all(axis=None)
 
+    sample.write_text('"action_pred_1","vid"\n' + "".join(f'"0","{name}"\n' for name in order))  # quoted, and in another order
+    assert write_submission(tmp_path / "s.zip", sample, probabilities, classes) == 7
+    with zipfile.ZipFile(tmp_path / "s.zip") as file:
+        table = pd.read_csv(file.open("prediction.csv"), dtype={"vid": str})
+    assert table.columns.tolist() == ["action_pred_1", "vid"] and table["vid"].tolist() == order
+    sample.write_text("vid\n" + "\n".join(names))
+    assert write_submission(tmp_path / "s.zip", sample, probabilities, classes) == 7
+
     sample.write_text("0001.mp4 0\n0009.mp4 0\n0009.mp4 0\n")
     before = (tmp_path / "s.zip").read_bytes()
     with pytest.raises(InputError, match="(?s)0009 stands there more than once.*no prediction for 0009.*a prediction for 0000"):
@@ -168,9 +210,8 @@ def test_a_submission_follows_the_sample_to_the_letter(tmp_path):
     sample.write_text("vid,guess\n" + "".join(f"{name},0\n" for name in names))
     with pytest.raises(InputError, match="guess"):
         write_submission(tmp_path / "s.zip", sample, probabilities, classes)
+    sample.write_text("vid,action_pred_1,action_pred_1\n" + "".join(f"{name},0,0\n" for name in names))
+    with pytest.raises(InputError, match="action_pred_1 stands there more than once"):
+        write_submission(tmp_path / "s.zip", sample, probabilities, classes)
 
 
-def test_official_scores_are_in_the_metrics(outputs):
-    outputs("one", answers(0.5, 1))
-    official = json.loads((outputs.folder / "one" / "metrics.json").read_text())["official"]
-    assert official["F1_mean"] == pytest.approx(np.mean([official[f"{level}_f1_{kind}"] for level in ("action", "body") for kind in ("macro", "micro")]))

@@ -1,11 +1,13 @@
 """Scores against golden numbers and scikit-learn, and what intervals over people promise."""
 
+import math
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
 from mbnb.classes import ClassTable, read_classes
-from mbnb.metrics import SCORES, confusion, f1_per_class, hits, intervals, score
+from mbnb.metrics import SCORES, compare, confusion, f1_per_class, hits, intervals, official, score
 
 
 def table(classes, regions=2):
@@ -117,6 +119,38 @@ def test_intervals_are_the_same_for_the_same_seed_and_whatever_the_order_of_clip
     shuffled = intervals(labels[order], probabilities[order], [subjects[i] for i in order], table(6), resamples=100, seed=5)
     assert all(shuffled[key] == pytest.approx(first[key]) for key in SCORES)
     assert first != intervals(labels, probabilities, subjects, table(6), resamples=100, seed=6)
+
+
+def test_intervals_over_few_people_hold_the_truth_about_as_often_as_they_say():
+    rng, found = np.random.default_rng(0), []
+    for study in range(200):
+        skill = rng.normal(0.6, 0.15, 5).clip(0, 1)
+        right = rng.random((5, 50)) < skill[:, None]
+        bounds = compare(right.ravel(), np.zeros(250), np.repeat(list("abcde"), 50), resamples=400, seed=study)
+        found.append(bounds["low"] <= 0.6 <= bounds["high"])
+    assert 0.9 < np.mean(found) < 0.98  # plain percentiles: 0.85
+
+
+def test_a_paired_comparison_counts_what_changed_and_takes_mcnemars_exact_test():
+    was, now = np.zeros(20, bool), np.zeros(20, bool)
+    now[:8], was[8:10], was[15:], now[15:] = True, True, True, True
+    found = compare(now, was, [f"p{i % 4}" for i in range(20)], resamples=50)
+    assert (found["gained"], found["lost"], found["difference"]) == (8, 2, pytest.approx(0.3))
+    assert found["p"] == pytest.approx(2 * sum(math.comb(10, k) for k in range(3)) / 2 ** 10)
+
+
+def test_official_scores_are_those_of_scikit_learn():
+    labels, probabilities = guesses(300, 6)
+    classes = table(6)
+    ids = np.array(classes.region_ids)
+    body = np.stack([probabilities[:, ids == region].sum(1) for region in range(len(classes.region_names))], axis=1)
+    found = official(labels, probabilities, classes)
+    for level, true, values in (("action", labels, probabilities), ("body", ids[labels], body)):
+        for kind in ("macro", "micro"):
+            assert found[f"{level}_f1_{kind}"] == pytest.approx(f1_score(true, values.argmax(1), average=kind))
+    assert found["F1_mean"] == pytest.approx(np.mean([found[f"{level}_f1_{kind}"] for level in ("action", "body") for kind in ("macro", "micro")]))
+    other = official(labels, probabilities, classes, np.eye(len(classes.region_names))[ids[labels]])
+    assert other["body_top1"] == 1 and other["action_top1"] == found["action_top1"]
 
 
 def test_one_person_gives_no_interval():

@@ -422,9 +422,17 @@ def test_people_are_left_out_fold_by_fold(data, tmp_path):
     assert all(len(splits["train"]) == 28 and "test" not in splits for splits in alone)
     with pytest.raises(InputError, match="'fold': expected below 6"):
         load(config(tmp_path, data_root=str(root), val_fraction=0.1, fold=7))
-    settings = config(tmp_path, data_root=str(root), run="fold", val_fraction=0.34, fold=2, scored="val", checkpoint_choice="latest")
+    settings = config(tmp_path, data_root=str(root), run="fold", val_fraction=0.34, fold=2, scored="val")
     training.train(settings, load(settings))
     assert set(evaluate(settings, load(settings)).clips.subjects) == out[2]
+    metrics = json.loads((settings.run_dir / "metrics.json").read_text())
+    assert (metrics["checkpoint"], metrics["chosen_on_scored"]) == ("latest.pt", False), "who chose the best epoch is not scored with it"
+    best = settings.run_dir / "checkpoints" / "best.pt"
+    evaluate(dataclasses.replace(settings, checkpoint=str(best)), load(settings))
+    assert json.loads((settings.run_dir / "metrics.json").read_text())["chosen_on_scored"]
+    for pool in (False, True):  # the folder's own splits, whatever the training made of them
+        answer = CliRunner().invoke(main, ["predict", str(best), str(root), "-p", "pool", str(pool)], catch_exceptions=False)
+        assert answer.exit_code == 0 and len(answer.stdout.splitlines()) == 1 + 8
 
 
 def test_baselines_are_evaluated_as_runs(data, tmp_path):
