@@ -6,6 +6,9 @@ Several processes are Lightning Fabric's affair: `torchrun` starts them, and eac
 import ctypes
 import os
 import platform
+import shutil
+import sysconfig
+from pathlib import Path
 
 # torch reads this at its first large allocation: huge pages spare a processor most of the cost of fresh memory.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -43,8 +46,9 @@ def mixed_precision(config: Config, device: torch.device) -> bool:
 
 
 def compile_mode(config: Config, device: torch.device) -> str | None:
-    """The mode for torch.compile, or None where it is not used."""
-    mode = {"auto": "default" if device.type == "cuda" else "off"}.get(config.compile, config.compile)
+    """The mode for torch.compile, or None where it is not used. 'auto' says yes to GPUs where the C compiler and Python's headers that it needs are."""
+    able = shutil.which("cc") and (Path(sysconfig.get_path("include")) / "Python.h").exists()
+    mode = {"auto": "default" if device.type == "cuda" and able else "off"}.get(config.compile, config.compile)
     return None if mode == "off" else mode
 
 

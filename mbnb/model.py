@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 PIECE_TOKENS = 8192  # frames · joints that a processor's caches hold well
+GRID = 65535  # frames that a GPU's fused kernels take at once as so many sequences of joints
 SHORT = 64  # up to so many joints or frames, plain products are faster on processors than the fused kernel (seen: 1.6 times with 17 joints, 3.4 in few channels)
 
 
@@ -264,8 +265,8 @@ def _pooled(feat: Tensor, segments: int = 1, peaks: bool = False) -> Tensor:
 class ActionNet(nn.Module):
     """A DSTformer backbone with an action head; `version` is 'class' or 'embed'.
 
-    The backbone takes a batch piece by piece, since a processor's caches and its allocator like small buffers. In training,
-    pieces beyond `keep_tokens` (clips · persons · frames · joints) are computed again for the gradient instead of kept.
+    The backbone takes a batch piece by piece, since a processor's caches and its allocator like small buffers; a GPU takes it whole if it can. In
+    training, pieces beyond `keep_tokens` (clips · persons · frames · joints) are computed again for the gradient instead of kept.
     `gather` sees the pooled clips before they meet in the head, for trainings whose batches are spread over processes.
     """
 
@@ -287,10 +288,15 @@ class ActionNet(nn.Module):
         """(B, M, F, J, C), or a list of such parts that differ in F, -> logits (B, sum of the head's sizes), or unit vectors (B, hidden_dim);
         with `embed` what the logits are made of (B, hidden_dim)."""
         pooled, kept = [], 0
-        for part in [x] if isinstance(x, Tensor) else x:
+        parts = [x] if isinstance(x, Tensor) else x
+        most = PIECE_TOKENS
+        if parts[0].device.type != "cpu":
+            most = GRID * self.feat_J
+            if self.training and sum(part[..., 0].numel() for part in parts) > self.keep_tokens:
+                most = min(most, int(self.keep_tokens / 4))  # what is computed again is, for its time, kept too
+        for part in parts:
             tokens = part[0, ..., 0].numel()
-            pieces = part.split(max(1, PIECE_TOKENS // tokens)) if part.device.type == "cpu" else [part]
-            for piece in pieces:
+            for piece in part.split(max(1, most // tokens)):
                 kept += len(piece) * tokens
                 again = self.training and kept > self.keep_tokens
                 pooled.append(checkpoint(self.pooled, piece, use_reentrant=False) if again else self.pooled(piece))
@@ -300,7 +306,7 @@ class ActionNet(nn.Module):
 
     def pooled(self, x: Tensor) -> Tensor:
         """(B, M, F, J, C) -> (B, S·J·R). Empty persons, all zero, share one run of the backbone."""
-        people = x.flatten(0, 1)  # (B, M, F, J, C) -> (B·M, F, J, C)
+        people = x.flatten(0, 1).clone()  # (B, M, F, J, C) -> (B·M, F, J, C); a compiled backbone would be compiled anew for each batch that it is a view of
         there = people.flatten(1).any(1) if x.shape[1] > 1 else None  # (B·M,)
         if there is None or there.sum() >= len(people) - 1:
             feat = self.backbone(people, return_rep=True)

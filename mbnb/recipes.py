@@ -32,7 +32,7 @@ TILT = 0.25  # turns about the two horizontal axes, as a share of those about th
 LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)  # frames that the model sees of a clip; few, so that clips share them
 BLOCK = 1024  # clips that are prepared together
 AHEAD = 32  # batches for which chance is drawn together
-TOGETHER = 16384  # frames of one batch or several that are augmented together: more cost less each, but must fit the caches
+TOGETHER = {"cpu": 1 << 14, "cuda": 1 << 18}  # frames of one batch or several that are augmented together: more cost less each, but must fit the caches
 NOISE = 1 << 12  # rows of sensor noise that are drawn for an epoch; every clip takes its own from a random row on
 
 Parts = list[Tensor]
@@ -55,6 +55,7 @@ class DefaultRecipe:
         own = tuple(range(len(classes), 2 * len(classes))) if config.mirror_classes else None
         mirror = (classes.mirror or own) if config.flip else None
         self.mirror = torch.tensor(mirror, device=device) if mirror else None
+        self.sides = torch.tensor(skeleton.mirror, device=device)  # (J,) each joint's other side
         self.region_mirror = list(classes.region_mirror or range(len(classes.region_names)))
         counts = torch.bincount(self.labels.clamp_min(0), minlength=len(classes))
         self.class_order, self.class_starts, self.class_sizes = self.labels.argsort(stable=True), first_rows(counts), counts
@@ -87,7 +88,6 @@ class DefaultRecipe:
 
     def test_poses(self, indices: Iterable[Tensor], window: tuple[float, float] = (0.0, 1.0), mirrored: bool = False) -> Iterator[list[tuple[Tensor, Tensor]]]:
         """The same before `see`: of each part the standardised poses (B, F, J, 3), and the frames that they span (B,)."""
-        mirror = list(self.skeleton.mirror)
         for index, frames, starts in self._read_ahead(indices):
             spans = (self.lengths[index.to(self.device)] - 1).double()
             starts, spans = starts.double() + window[0] * spans, (window[1] - window[0]) * spans
@@ -95,25 +95,27 @@ class DefaultRecipe:
             groups = []
             for count, start, span in zip(counts.tolist(), starts.split(sizes.tolist()), spans.split(sizes.tolist())):
                 pose = transforms.gather_windows(frames, start, span, count)
-                groups.append((transforms.flip(pose, mirror) if mirrored else pose, span))
+                groups.append((transforms.flip(pose, self.sides) if mirrored else pose, span))
             yield groups
 
     def training_batches(self, indices: Iterable[Tensor], rank: int = 0, world: int = 1) -> Iterator[tuple[Parts, Tensor]]:
         """Augmented clips: cropped, turned, resized, mirrored and noisy in a new way each time. Comes with the labels (B,) of
         the whole batch in the order of the clips' `frames_of`, of which the parts hold every `world`-th from `rank` on."""
         indices = [index[self.frames_of[index].argsort(stable=True)] for index in indices]
-        noise = torch.randn(NOISE, len(self.skeleton) * 3, device=self.device)
+        generator = _own_chance(self.device)
+        noise = torch.randn(NOISE, len(self.skeleton) * 3, device=self.device, generator=generator)
         chunks = deque()
 
         def wanted() -> Iterator[Tensor]:
             """The clips of some batches that are this process's, by length, behind them their partners."""
-            for batches, drawn in self._chances(indices):
+            for batches, drawn in self._chances(indices, generator):
                 index, sizes = torch.cat(batches), [len(batch) for batch in batches]
                 batch, place = torch.arange(len(batches)).repeat_interleave(torch.tensor(sizes)), torch.cat([torch.arange(size) for size in sizes])
                 mine = (place % world == rank).nonzero()[:, 0]
                 mine = mine[self.frames_of[index[mine]].argsort(stable=True)]
                 labels = drawn.pop("labels").split(sizes)
-                chance = {key: value[mine.to(self.device)] for key, value in drawn.items()}
+                there = mine.to(self.device)
+                chance = {key: value[there] for key, value in drawn.items()}
                 chunks.append((index[mine], batch[mine], labels, chance))
                 yield torch.cat([index[mine], chance["partner"][chance["exchanged"]].cpu()]) if self.config.exchange else index[mine]
 
@@ -144,21 +146,21 @@ class DefaultRecipe:
         pose = transforms.gather_windows(frames, starts + part[whose + "start"], part[whose + "window"], count, part["warp"] if self.config.warp else None)
         return transforms.reshape_bodies(pose, part[whose + "mix"], part["turn"])
 
-    def _chances(self, indices: list[Tensor]) -> Iterator[tuple[list[Tensor], dict[str, Tensor]]]:
+    def _chances(self, indices: list[Tensor], generator: torch.Generator) -> Iterator[tuple[list[Tensor], dict[str, Tensor]]]:
         """Some batches at a time, and what happens to their clips, one batch after the other; that is drawn for more of them at once."""
-        some = max(1, TOGETHER // max(int(self.frames_of[index].sum()) for index in indices))
+        some = max(1, TOGETHER[self.device.type] // max(int(self.frames_of[index].sum()) for index in indices))
         chunks = [indices[first:first + some] for first in range(0, len(indices), some)]
         many = max(1, AHEAD // some)
         for first in range(0, len(chunks), many):
             ahead = chunks[first:first + many]
-            drawn = self._draw(torch.cat([index for batches in ahead for index in batches]).to(self.device))
+            drawn = self._draw(torch.cat([index for batches in ahead for index in batches]).to(self.device), generator)
             split = zip(*(value.split([sum(map(len, batches)) for batches in ahead]) for value in drawn.values()))
             yield from ((batches, dict(zip(drawn, values))) for batches, values in zip(ahead, split))
 
-    def _draw(self, index: Tensor) -> dict[str, Tensor]:
+    def _draw(self, index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """What happens to each clip at `index` (B,), in the order in which it is used, and the clips' labels."""
-        config, device, sides = self.config, self.device, list(self.skeleton.mirror)
-        uniform = torch.rand(12 + len(self.skeleton), len(index), dtype=torch.float64, device=device)
+        config, device, sides = self.config, self.device, self.sides
+        uniform = torch.rand(12 + len(self.skeleton), len(index), dtype=torch.float64, device=device, generator=generator)
         spans = (self.lengths[index] - 1).double()
         share = 1 - config.stretch * uniform[0]
         angles = math.radians(config.rotate) * (2 * uniform[3:6].T - 1) * torch.tensor([1, TILT, TILT], device=device)
@@ -168,11 +170,11 @@ class DefaultRecipe:
         labels = self.labels[index]
         drawn = dict(start=spans * (1 - share) * uniform[1], window=spans * share, warp=config.warp * (2 * uniform[8] - 1),
                      seconds=spans * share * (1 + config.stretch * (2 * uniform[2] - 1)),  # the same movement, faster or slower
-                     strength=config.noise * torch.randn(len(index), device=device), row=((NOISE - config.clip_len) * uniform[7]).long())
+                     strength=config.noise * torch.randn(len(index), device=device, generator=generator), row=((NOISE - config.clip_len) * uniform[7]).long())
         if config.hide_joints:
-            drawn["joints"] = torch.rand(len(index), len(self.skeleton), device=device) >= config.hide_joints
+            drawn["joints"] = torch.rand(len(index), len(self.skeleton), device=device, generator=generator) >= config.hide_joints
         if config.hide_frames:
-            drawn["frames"] = torch.rand(len(index), config.clip_len, device=device) >= config.hide_frames
+            drawn["frames"] = torch.rand(len(index), config.clip_len, device=device, generator=generator) >= config.hide_frames
         bones = {"mix": limbs}
         if config.exchange:
             # Of a random joint and its other side, everything below comes from a partner, at the same moments of its own clip.
@@ -211,7 +213,7 @@ class DefaultRecipe:
         frames = transforms.smooth(frames, lengths, self.config.smooth) if self.config.smooth else frames
         if self.in_mirror is not None:
             rows = self.in_mirror[index.to(self.device)].repeat_interleave(lengths)
-            frames = torch.where(rows[:, None, None], transforms.flip(frames, self.skeleton.mirror), frames)
+            frames = torch.where(rows[:, None, None], transforms.flip(frames, self.sides), frames)
         return transforms.standardise(frames, lengths, self.skeleton), first_rows(lengths)
 
     def see(self, pose: Tensor, spans: Tensor, part: dict[str, Tensor] | None = None) -> Tensor:
@@ -280,16 +282,22 @@ class ParityRecipe:
     def training_batches(self, indices: Iterable[Tensor], rank: int = 0, world: int = 1) -> Iterator[tuple[Parts, Tensor]]:
         """Moved clips; the stored clips stay moved. Comes with the labels (B,) of the whole batch, of which the part holds every
         `world`-th from `rank` on."""
+        generator = _own_chance(self.poses.device)
         for index in indices:
             if self.config.random_move:
-                ends = torch.rand(4, len(index), 2, device=self.poses.device) * 2 - 1
+                ends = torch.rand(4, len(index), 2, device=self.poses.device, generator=generator) * 2 - 1
                 shift = 0.1 * ends[2:].transpose(0, 1)  # (2, B, 2) -> (B, 2, 2)
                 self.poses[index] = transforms.random_move(self.poses[index], math.radians(10) * ends[0], 1 + 0.1 * ends[1], shift)
-            ratios = self._ratios(len(index), self.config.scale_range_train)
+            ratios = self._ratios(len(index), self.config.scale_range_train, generator)
             yield [transforms.crop_scale(self.poses[index[rank::world]], ratios[rank::world])], self.labels[index]
 
-    def _ratios(self, count: int, bounds: list[float]) -> Tensor:
-        return torch.empty(count, device=self.poses.device).uniform_(min(bounds), max(bounds))
+    def _ratios(self, count: int, bounds: list[float], generator: torch.Generator | None = None) -> Tensor:
+        return torch.empty(count, device=self.poses.device).uniform_(min(bounds), max(bounds), generator=generator)
+
+
+def _own_chance(device: torch.device) -> torch.Generator:
+    """Chance for an epoch's clips: what a model draws meanwhile, in each process something else, does not change what happens to them."""
+    return torch.Generator(device).manual_seed(int(torch.randint(2 ** 62, ())))
 
 
 def make_recipe(clips: Clips, config: Config, skeleton: Skeleton, classes: ClassTable, device: torch.device,

@@ -1,4 +1,5 @@
-"""The training loop: one code for CPU and GPU, the same result for the same seed on the same machine.
+"""The training loop: one code for CPU and GPU, the same result for the same seed on the same machine (but for rounding on GPUs, whose fused
+attention sums in no fixed order).
 
 A run's folder gets `config.yaml`, `environment.json`, `history.csv` and `region_confusion.csv`, TensorBoard events and `checkpoints/latest.pt`
 and `best.pt`, all of them whole after every epoch. Best is the best on people held out from train, seen in one view; test data plays no part.
@@ -34,7 +35,7 @@ from mbnb.checkpoints import CONVOLUTIONS, build_model, load_weights, read_check
 from mbnb.config import Config
 from mbnb.convolutions import fit_convolutions
 from mbnb.dataset import DataSet, load
-from mbnb.devices import compile_mode, connect, free_memory, keep_freed_memory, launched, mixed_precision, whole_batch
+from mbnb.devices import compile_mode, connect, free_memory, keep_freed_memory, launched, mixed_precision, pick_device, whole_batch
 from mbnb.files import ROOT, InputError, replacing, write_text
 from mbnb.handedness import learn_handedness, say_who
 from mbnb.metrics import confusion, score
@@ -152,6 +153,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     if len(train_clips) // steps < processes:
         raise InputError(f"setting 'devices': {processes} processes cannot share batches of {len(train_clips) // steps} clips")
     if config.devices > 1 and not launched():
+        if pick_device(config).type == "cuda" and config.devices > torch.cuda.device_count():
+            raise InputError(f"setting 'devices': {config.devices}, but torch finds {torch.cuda.device_count()} CUDA GPUs here")
         return _train_in_processes(config, data, on_epoch)
     fabric = connect(config)
     device = fabric.device
@@ -215,10 +218,13 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
     beside = latest.with_name(CONVOLUTIONS)
     if fabric.is_global_zero and not begun:
         beside.unlink(missing_ok=True)  # of a training that this one takes the place of
-    if fabric.is_global_zero and len(train_clips) <= config.convolutions and not beside.exists():
-        fitted = fit_convolutions(train_clips, data.skeleton, len(data.classes), config.seed, config.fps, in_mirror)
-        with replacing(beside) as part:
-            torch.save({"convolutions": fitted.state(), "fingerprint": fingerprint}, part)
+
+    def convolve() -> None:
+        if len(train_clips) <= config.convolutions and not beside.exists():
+            fitted = fit_convolutions(train_clips, data.skeleton, len(data.classes), config.seed, config.fps, in_mirror)
+            with replacing(beside) as part:
+                torch.save({"convolutions": fitted.state(), "fingerprint": fingerprint}, part)
+
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(SummaryWriter(config.run_dir / "tensorboard", purge_step=start)) if fabric.is_global_zero else None
         bar = stack.enter_context(tqdm(total=config.epochs * steps, initial=start * steps, desc="training", unit="step", mininterval=1.0,
@@ -245,6 +251,7 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             regions[epoch + 1] = counts.tolist()
             if board is None:
                 continue
+            convolve()  # after the first epoch, so that the training begins at once, but before there is a checkpoint that would lack them
             state = dict(epoch=epoch + 1, history=history, regions=regions, fingerprint=fingerprint, best_epoch=best,
                          skeleton=data.skeleton.name, handedness=handedness.state() if handedness else None, quota=quota.state() if quota else None)
             if calibrated is not None:
@@ -265,6 +272,8 @@ def train(config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None
             bar.set_postfix({key: f"{row[key]:.3f}" for key in ("train_loss", "train_top1", "val_top1") if key in row}, refresh=False)
             if on_epoch:
                 on_epoch(table)
+    if fabric.is_global_zero:
+        convolve()  # beside a finished training that had none
     return pd.DataFrame(history)
 
 

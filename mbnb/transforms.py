@@ -76,11 +76,11 @@ def crop_scale(pose: Tensor, ratio: Tensor) -> Tensor:
     return torch.cat([xy, pose[..., 2:]], dim=-1).clamp(-1, 1) * usable.view(*shape, 1)
 
 
-def flip(pose: Tensor, mirror: tuple[int, ...]) -> Tensor:
+def flip(pose: Tensor, mirror: Sequence[int] | Tensor) -> Tensor:
     """Exchange left and right of (..., J, C): x changes its sign, and joints their sides (`Skeleton.mirror`)."""
     sign = torch.ones(pose.shape[-1], dtype=pose.dtype, device=pose.device)
     sign[0::3] = -1
-    return pose[..., list(mirror), :] * sign
+    return pose.index_select(-2, torch.as_tensor(mirror, device=pose.device)) * sign
 
 
 def camera_range(pixels: Tensor, width: int, height: int) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mbnb import plain, transforms
+from mbnb import plain, recipes, transforms
 from mbnb.checkpoints import build_model
 from mbnb.classes import ClassTable
 from mbnb.clips import pack
@@ -364,14 +364,16 @@ def test_labels_come_in_the_order_of_the_parts():
 
 
 @pytest.mark.parametrize("settings", [dict(rate=30.0), dict(rate=0.0), dict(recipe="parity", clip_len=24)])
-def test_processes_that_share_a_batch_prepare_what_one_would(settings):
+def test_processes_that_share_a_batch_prepare_what_one_would(settings, monkeypatch):
+    monkeypatch.setattr(recipes, "AHEAD", 1)
+    monkeypatch.setattr(recipes, "TOGETHER", {"cpu": 1})
     settings = settings | {"classes": SIDES}
     index = [torch.tensor([5, 2, 0, 4, 1, 3, 2]), torch.tensor([1, 0, 3, 3, 4])]
     batches = []
     for rank, world in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)):
         torch.manual_seed(4)
         made = recipe(training=True, **settings)
-        batches.append(list(made.training_batches(index, rank, world)))
+        batches.append([(batch, torch.rand(3 * rank))[0] for batch in made.training_batches(index, rank, world)])  # a model draws in between, too
     for whole, *shares in zip(*batches):
         clips = [clip for part in whole[0] for clip in part]
         for world, group in ((2, shares[:2]), (3, shares[2:])):
