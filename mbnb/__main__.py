@@ -176,7 +176,7 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, togeth
 
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--share", default="1/1", show_default=True, metavar="I/N", help="Every N-th run from the I-th on, to divide a grid among machines.")
+@click.option("--share", default="1/1", show_default=True, metavar="I/N", help="Every N-th training from the I-th on, to divide a grid among machines.")
 @_settings
 def grid(file: Path, share: str, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Train and evaluate every run that FILE describes, skipping finished ones, and print the leaderboard.

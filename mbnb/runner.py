@@ -92,12 +92,14 @@ def plan_grid(settings: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
 
 def run_grid(plan: dict[str, dict[str, dict[str, Any]]], share: tuple[int, int] = (1, 1), notebooks: Sequence[str] = ()) -> None:
     """Train and evaluate each planned run that is not finished, one at a time, by `notebooks` or, without any, here and now; of
-    `share` (i, n) every n-th from the i-th on, so that n machines or GPUs divide a grid among them. A run that differs from a finished
+    `share` (i, n) every n-th training from the i-th on, so that n machines or GPUs divide a grid among them. A run that differs from a finished
     one in its evaluation only takes that one's checkpoints over. Raises what they do."""
     first, every = share
     planned = [settings for runs in plan.values() for settings in runs.values()]
     configs = [Config.of(settings) for settings in planned]
-    mine = list(zip(planned, configs))[first - 1::every]
+    trainings = [next(place for place, other in enumerate(configs) if _trained_alike(config, other)) for config in configs]
+    owner = {training: place % every for place, training in enumerate(dict.fromkeys(trainings))}  # runs of one training stay together
+    mine = [(settings, config) for settings, config, training in zip(planned, configs, trainings) if owner[training] == first - 1]
     left = [(settings, config) for settings, config in mine if not _finished(config)]
     if len(left) < len(mine):
         print(f"{len(mine) - len(left)} of {len(mine)} runs were finished already")

@@ -162,7 +162,9 @@ def test_variants_that_differ_in_their_evaluation_share_a_training(outputs):
     small = dict(dim_feat=8, dim_rep=8, num_heads=2, hidden_dim=16, clip_len=8, patch=1, epochs=2, val_fraction=0.4, scored="val", bootstraps=5, device="cpu",
                  convolutions=0, data_root=str(outputs.folder / "data"), outputs=str(outputs.folder / "grid"), run="")
     plan = plan_grid(small | {"variants": {"default": {}, "one view": {"views": 1}, "no mixup": {"mixup": 0.0}, "largest": {"method": "largest"}}})
-    run_grid(plan)
+    run_grid(plan, (1, 2))
+    assert {path.parent.name for path in outputs.folder.glob("grid/*/metrics.json")} == {"default", "one_view", "largest"}, "one machine has all of a training"
+    run_grid(plan, (2, 2))
     default, one_view, no_mixup = (outputs.folder / "grid" / name / "checkpoints" / "latest.pt" for name in ("default", "one_view", "no_mixup"))
     assert default.read_bytes() == one_view.read_bytes() != no_mixup.read_bytes()
     assert one_view.parents[1].joinpath("history.csv").exists() and len(leaderboard(outputs.folder / "grid")) == 4
