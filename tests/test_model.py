@@ -1,5 +1,7 @@
 """The model against numbers that the original code produced, and the properties that its users rely on."""
 
+import contextlib
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -265,3 +267,23 @@ def test_the_count_of_operations_is_what_torch_counts(preset):
     with FlopCounterMode(display=False) as counter:
         plain.representation(weights, torch.randn(1, 40, 17, 3), settings.num_heads)
     assert flops_per_clip(settings, 40) == pytest.approx(counter.get_total_flops(), rel=0.01)
+
+
+def test_other_devices_than_processors_take_whole_batches_if_they_can(monkeypatch):
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # which knows no device without memory
+    model = build_model(Config.of({"preset": "demo", "clip_len": 128, "patch": 1}), 52, 17).to("meta").train()
+    sizes, pooled = [], model.pooled
+    monkeypatch.setattr(model, "pooled", lambda piece: (sizes.append(len(piece)), pooled(piece))[1])
+    clips = torch.empty(600, 1, 128, 17, model.backbone.dim_in, device="meta")
+    assert model([clips[:400]]).shape[0] == 400 and sizes == [400]
+    sizes.clear()
+    model([clips])
+    assert sizes == [511, 89], "as many sequences as the kernels take at once"
+    sizes.clear()
+    model.keep_tokens = 100 * clips[0, ..., 0].numel()
+    model([clips[:400]])
+    assert sizes == [25] * 16, "a quarter of what may be kept, since what is computed again is kept for its time"
+    sizes.clear()
+    model.eval()
+    model([clips[:400]])
+    assert sizes == [400], "nothing is kept"
