@@ -23,8 +23,8 @@ def write_submission(path: Path, sample: Path, probabilities: pd.DataFrame, clas
     """Write the submission zip and return its number of clips.
 
     `sample` is a CSV whose header and column `vid` are taken over, or a text file with a clip's name at the start of every line.
-    `probabilities` (index clip, a column a class) and `regions` (a column a region; by themselves sums over actions) must have just
-    these clips. Body parts are numbered in the order of their letters, as the annotation manual does. Raises InputError that lists
+    `probabilities` (index clip, a column a class) and `regions` (a column a region, what a head of its own says, if there is one) must
+    have just these clips. Body parts are numbered in the order of their letters, as the annotation manual does. Raises InputError that lists
     every fault, and then writes nothing.
     """
     columns, wanted = _read_sample(sample)
@@ -40,7 +40,7 @@ def write_submission(path: Path, sample: Path, probabilities: pd.DataFrame, clas
     if faults:
         raise InputError("\n".join(faults))
     found = probabilities.loc[names].to_numpy()
-    body = region_probabilities(found, classes) if regions is None else regions.loc[names].to_numpy()
+    body = region_probabilities(found, classes, None if regions is None else regions.loc[names].to_numpy())
     letters = sorted(range(len(classes.region_names)), key=lambda region: classes.codes[classes.region_ids.index(region)])
     table = pd.DataFrame({"vid": wanted})
     for level, values in (("action", found), ("body", body[:, letters])):
