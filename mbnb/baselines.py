@@ -1,6 +1,8 @@
 """What a model must beat: a linear model on the averages, ranges and speeds of a clip's coordinates, and the nearest clip
 under dynamic time warping (Sakoe and Chiba, 1978)."""
 
+import warnings
+
 import numpy as np
 import torch
 from dtaidistance import dtw_ndim
@@ -47,7 +49,10 @@ def linear(train: Clips, test: Clips, skeleton: Skeleton, classes: int, seed: in
         return largest(train, test, skeleton, classes)
     x, x_test = (np.stack([features(clip, skeleton) for clip in clips]) for clips in (train, test))
     reduce = PCA(min(COMPONENTS, len(x) // 2), random_state=seed)
-    model = make_pipeline(StandardScaler(), reduce, LogisticRegression(C=0.03, max_iter=1000)).fit(x, train.labels)
+    model = make_pipeline(StandardScaler(), reduce, LogisticRegression(C=0.03, max_iter=1000))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # few clips a class are common here
+        model.fit(x, train.labels)
     probabilities = np.zeros((len(x_test), classes))
     probabilities[:, model.classes_] = model.predict_proba(x_test)
     return probabilities
