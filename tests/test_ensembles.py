@@ -215,5 +215,3 @@ def test_a_submission_follows_the_sample_to_the_letter(tmp_path):
     sample.write_text("vid,action_pred_1,action_pred_1\n" + "".join(f"{name},0,0\n" for name in names))
     with pytest.raises(InputError, match="action_pred_1 stands there more than once"):
         write_submission(tmp_path / "s.zip", sample, probabilities, classes)
-
-

@@ -47,8 +47,8 @@ def errors(path):
 
 def outside_addresses(page):
     """What a browser would fetch from elsewhere."""
-    # What is between a name and an address cannot stand in the base64 of a picture, whose letters may spell a name.
-    return re.findall(r"""(?:(?:src|href)\s*=|url\(|@import\s|(?:fetch|import)\s*[("'])\s*["']?\s*((?:https?:)?//[^\s"')]+)""", page)
+    # Something must be between a name and an address: the base64 of a picture, whose letters may spell a name, has nothing there.
+    return re.findall(r"""(?:src|href|url|@import|fetch|import)(?=[\s=(:"'])\s*[=(:]?\s*["'(]?\s*((?:https?:)?//[^\s"')]+)""", page)
 
 
 def check_run(folder, notebooks):
