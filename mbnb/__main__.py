@@ -165,8 +165,8 @@ def predict(checkpoint: Path, folder: Path, split: str, out: Path | None, togeth
         alone, probabilities = probabilities, trained.quota.share_out(probabilities, data.splits[split].subjects)
         if beside := people_beside(alone, probabilities, data.splits[split].subjects):
             click.echo(f"judged alone, since what people in training showed does not fit them: {', '.join(beside)}", err=True)
-    table = evaluation.prediction_table(data.splits[split].names, classes, probabilities, regions, config.reject)
-    table.insert(1, "subject", data.splits[split].subjects)
+    clips = data.splits[split]
+    table = evaluation.prediction_table(clips.names, classes, probabilities, regions, config.reject, clips.subjects)
     if out:
         evaluation.write_csv(table, out)
         click.echo(f"{out}: {len(table)} clips", err=True)

@@ -127,8 +127,7 @@ class Evaluation:
     def table(self) -> pd.DataFrame:
         """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, in_mirror and alone where there are such, `p_<code>` for every
         class, and where clips were judged together also `a_<code>`, what it was before."""
-        table = prediction_table(self.clips.names, self.classes, self.probabilities, self.regions)
-        table.insert(1, "subject", self.clips.subjects)
+        table = prediction_table(self.clips.names, self.classes, self.probabilities, self.regions, subjects=self.clips.subjects)
         table.insert(2, "true", [self.classes.codes[i] for i in self.clips.labels])
         table.insert(5, "correct", self.correct)
         table.insert(6, "in_top5", hits(self.clips.labels, self.probabilities, 5))
@@ -140,11 +139,12 @@ class Evaluation:
         return pd.concat([table, pd.DataFrame(self.alone, columns=[f"a_{code}" for code in self.classes.codes])], axis=1)
 
 
-def prediction_table(names: Sequence[str], classes: ClassTable, probabilities: np.ndarray, regions: np.ndarray | None = None, reject: float = 0.0) -> pd.DataFrame:
-    """A row a clip: clip, predicted (code; nothing where the confidence is below `reject`), confidence, `p_<code>` for
+def prediction_table(names: Sequence[str], classes: ClassTable, probabilities: np.ndarray, regions: np.ndarray | None = None, reject: float = 0.0,
+                     subjects: Sequence[str] | None = None) -> pd.DataFrame:
+    """A row a clip: clip, subject where they are known, predicted (code; nothing where the confidence is below `reject`), confidence, `p_<code>` for
     every class, and `r_<region>` for every region where a head of its own tells them."""
     best, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
-    head = pd.DataFrame({"clip": names,
+    head = pd.DataFrame({"clip": names} | ({} if subjects is None else {"subject": subjects}) | {
                          "predicted": [classes.codes[i] if sure >= reject else "" for i, sure in zip(best, confidence)], "confidence": confidence})
     values = [pd.DataFrame(probabilities, columns=[f"p_{code}" for code in classes.codes])]
     values += [] if regions is None else [pd.DataFrame(regions, columns=[f"r_{name}" for name in classes.region_names])]
