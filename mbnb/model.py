@@ -149,14 +149,19 @@ class DSTformer(nn.Module):
         time = self._stretched_time(x.shape[1]) if self.stretch_time else self.temp_embed[:, :x.shape[1]]
         x = self.joints_embed(x) + self.pos_embed + time  # (B, F, J, D)
         x = self.pos_drop(x)
-        for i, (block_st, block_ts) in enumerate(zip(self.blocks_st, self.blocks_ts)):
-            x_st, x_ts = block_st(x), block_ts(x)
-            if self.att_fuse:
-                share = self.ts_attn[i](torch.cat([x_st, x_ts], dim=-1)).softmax(dim=-1)  # (B, F, J, 2)
-                x = x_st * share[..., :1] + x_ts * share[..., 1:]
-            else:
-                x = (x_st + x_ts) / 2
+        gates = self.ts_attn if self.att_fuse else [None] * len(self.blocks_st)
+        for block_st, block_ts, gate in zip(self.blocks_st, self.blocks_ts, gates):
+            x = self.layer(x, block_st, block_ts, gate)
         return torch.tanh(self.pre_logits["fc"](self.norm(x)))
+
+    @staticmethod
+    def layer(x: Tensor, block_st: Block, block_ts: Block, gate: nn.Linear | None) -> Tensor:
+        """(B, F, J, D) -> (B, F, J, D): both orders, each of which has its share in every joint of every frame."""
+        x_st, x_ts = block_st(x), block_ts(x)
+        if gate is None:
+            return (x_st + x_ts) / 2
+        share = gate(torch.cat([x_st, x_ts], dim=-1)).softmax(dim=-1)  # (B, F, J, 2)
+        return x_st * share[..., :1] + x_ts * share[..., 1:]
 
     def _stretched_time(self, frames: int) -> Tensor:
         """(1, F, 1, D): each the mean of the embeddings of its part of a clip; by running sums, which compile for any number of frames."""
@@ -306,7 +311,7 @@ class ActionNet(nn.Module):
 
     def pooled(self, x: Tensor) -> Tensor:
         """(B, M, F, J, C) -> (B, S·J·R). Empty persons, all zero, share one run of the backbone."""
-        people = x.flatten(0, 1).clone()  # (B, M, F, J, C) -> (B·M, F, J, C); a compiled backbone would be compiled anew for each batch that it is a view of
+        people = x.flatten(0, 1)  # (B, M, F, J, C) -> (B·M, F, J, C)
         there = people.flatten(1).any(1) if x.shape[1] > 1 else None  # (B·M,)
         if there is None or there.sum() >= len(people) - 1:
             feat = self.backbone(people, return_rep=True)

@@ -77,7 +77,8 @@ def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
     """Compile the model where that pays, and let its training keep no more for its gradients than the device's memory bears."""
     keep_freed_memory()
     if mode := compile_mode(config, device):
-        model.backbone.compile(mode=mode, dynamic=True)  # one graph for all lengths
+        # One graph for all layers and lengths: it is ready in the time of one layer, and what lies around the layers is little work.
+        model.backbone.layer = torch.compile(model.backbone.layer, mode=mode, dynamic=True)
     model.keep_tokens = free_memory(device) * KEEP_SHARE[device.type] / model.backbone.bytes_per_token
 
 

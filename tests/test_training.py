@@ -15,11 +15,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch._dynamo.testing import CompileCounter
 
 from mbnb import progress, training
 from mbnb.__main__ import main
 from mbnb.calibration import fit_temperature
-from mbnb.checkpoints import load_trained, read_checkpoint
+from mbnb.checkpoints import build_model, load_trained, read_checkpoint
 from mbnb.classes import ClassTable
 from mbnb.clips import pack, write_dataset
 from mbnb.config import Config
@@ -359,6 +360,20 @@ def test_a_compiled_training_loses_what_a_plain_one_loses(data, tmp_path):
     histories = [training.train(config(tmp_path, run=mode, compile=mode, epochs=1, rate=20.0, clip_len=40, maxlen=40, val_fraction=0.0), alone)
                  for mode in ("off", "default")]
     np.testing.assert_allclose(histories[0]["train_loss"], histories[1]["train_loss"], rtol=1e-3)
+
+
+def test_one_graph_of_one_layer_serves_all_layers_and_lengths(tmp_path, monkeypatch):
+    compile, operations = torch.compile, []
+    for depth in (1, 3):
+        settings, graphs = config(tmp_path, compile="default", depth=depth), CompileCounter()
+        monkeypatch.setattr(torch, "compile", lambda function, mode, dynamic: compile(function, backend=graphs, dynamic=dynamic))
+        model = build_model(settings, 2, 17)
+        training.make_fast(model, settings, torch.device("cpu"))
+        for clips, frames in ((4, 6), (3, 8), (8, 5)):
+            model([torch.randn(clips, 1, frames, 17, settings.dim_in)]).sum().backward()
+        assert graphs.frame_count == 1
+        operations.append(graphs.op_count)
+    assert operations[0] == operations[1]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
