@@ -1,11 +1,12 @@
 """How fast mbnb is beside the plain reference of `mbnb.plain`: both in one process, in turn, medians of their ratios.
 
-Absolute speeds of a shared machine drift; the ratio of two neighbouring runs hardly does. Peak memory is measured in
-processes of its own. All clips are random numbers: speed does not depend on what they show.
+Absolute speeds of a shared machine drift; the ratio of two neighbouring runs hardly does. The first step and its memory are measured
+in processes of their own. All clips are random numbers: speed does not depend on what they show.
 """
 
 import json
 import multiprocessing
+import os
 import platform
 import resource
 import shutil
@@ -66,12 +67,13 @@ def benchmark(config: Config, quick: bool = False) -> pd.DataFrame:
     """Measure everything, print it as it comes, and write benchmark.csv, benchmark.json and the figure to the run's folder.
 
     A row for each task, size and number of frames: clips per second of both, their ratio, achieved GFLOP/s and its share of
-    the machine's fastest matrix product at the model's shapes. `quick` takes the smallest sizes only, to try the code.
+    the machine's fastest matrix product at the model's shapes; gigabytes and seconds for the first step of a process. `quick` takes the
+    smallest sizes only, to try the code.
     """
     device = pick_device(config)
     sizes, frames = (SIZES[:1], FRAMES[:1]) if quick else (SIZES, FRAMES)
     main = "demo" if quick else "ma52"  # the size whose memory and epochs are measured
-    rows = [_memory(_settings(config, main, count), 2 if quick else BATCH) for count in frames]
+    rows = [row for count in frames for row in _first_step(_settings(config, main, count), 2 if quick else BATCH)]
     with torch.random.fork_rng(), tqdm(desc="measuring", unit="case", leave=False) as bar:
         torch.manual_seed(config.seed)
         for make in _cases(config, device, sizes, frames, main, quick):
@@ -311,18 +313,24 @@ def _epoch(settings: Config, count: int, device: torch.device) -> Case:
     return Case("epoch", settings.preset, 0, count, ours, reference, 3 * count * flops_per_clip(settings, round(mean / settings.patch)))
 
 
-def _memory(settings: Config, batch: int) -> dict[str, object]:
-    peaks = {}
+def _first_step(settings: Config, batch: int) -> list[dict[str, object]]:
+    """What a training step takes of memory in a process of its own, and how long after its start it has made it."""
+    peaks, seconds = {}, {}
     for name in ("ours", "reference"):
+        began = time.perf_counter()
         # An executor, since a pool waits for ever for a process that the system ended for its memory.
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            peaks[name] = pool.submit(_peak_memory, name, settings, batch).result()
-    return {"task": "peak memory of a training step", "size": settings.preset, "frames": settings.clip_len, "clips": batch, **peaks, "unit": "GB",
-            "ratio": peaks["reference"] / peaks["ours"], "GFLOP/s": np.nan, "share of peak": np.nan}
+        with tempfile.TemporaryDirectory() as cold, ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            peaks[name] = pool.submit(_peak_memory, name, settings, batch, cold).result()
+            seconds[name] = time.perf_counter() - began
+    return [{"task": task, "size": settings.preset, "frames": settings.clip_len, "clips": batch, **found, "unit": unit,
+             "ratio": found["reference"] / found["ours"], "GFLOP/s": np.nan, "share of peak": np.nan}
+            for task, found, unit in (("peak memory of a training step", peaks, "GB"), ("first training step after the start", seconds, "s"))]
 
 
-def _peak_memory(name: str, settings: Config, batch: int) -> float:
-    """GB that a training step takes beyond what the process had before; of a GPU's memory, where it trains there."""
+def _peak_memory(name: str, settings: Config, batch: int, cold: str) -> float:
+    """GB that a training step takes beyond what the process had before, of a GPU's memory where it trains there; what is compiled for it goes to
+    the folder `cold`."""
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = cold
     device = pick_device(settings)
     step = dict(zip(("ours", "reference"), _steps(settings, batch, device)))[name]
     if device.type == "cuda":

@@ -366,7 +366,7 @@ def test_one_graph_of_one_layer_serves_all_layers_and_lengths(tmp_path, monkeypa
     compile, operations = torch.compile, []
     for depth in (1, 3):
         settings, graphs = config(tmp_path, compile="default", depth=depth), CompileCounter()
-        monkeypatch.setattr(torch, "compile", lambda function, mode, dynamic: compile(function, backend=graphs, dynamic=dynamic))
+        monkeypatch.setattr(torch, "compile", lambda function, mode, dynamic, graphs=graphs: compile(function, backend=graphs, dynamic=dynamic))
         model = build_model(settings, 2, 17)
         training.make_fast(model, settings, torch.device("cpu"))
         for clips, frames in ((4, 6), (3, 8), (8, 5)):
