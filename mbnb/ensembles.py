@@ -13,7 +13,7 @@ from mbnb.classes import ClassTable
 from mbnb.config import Config, read_yaml
 from mbnb.dataset import DataSet, load
 from mbnb.evaluation import Evaluation, find_clips, prediction_table, write_csv, write_evaluation
-from mbnb.files import InputError
+from mbnb.files import InputError, fingerprint, write_text
 from mbnb.metrics import SCORES, compare, intervals, score
 from mbnb.quota import Quota
 
@@ -64,13 +64,17 @@ def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
 
 
 def fuse(config: Config, sources: Sequence[Path], classes: ClassTable, weights: Sequence[float] | None = None) -> Path:
-    """The weighted mean of tables of predictions for clips that have no labels, such as a challenge's test, written to `config`'s run; returns its
-    path. Body parts told by heads of their own are averaged too, where all sources have them. Raises InputError where sources do not fit one another."""
+    """The weighted mean of tables of predictions for clips that have no labels, such as a challenge's test, written to `config`'s run beside
+    `members.json`, which tells what it is made of; returns its path. Body parts told by heads of their own are averaged too, where all sources
+    have them. Raises InputError where sources do not fit one another."""
     weights = _checked(weights, sources)
     found = _mean([read_scores(path, classes) for path in sources], weights, sources)
     regions = _mean_regions(list(sources), classes, weights, sources)
     out = config.run_dir / "predictions.csv"
     write_csv(prediction_table(found.index, classes, found.to_numpy(), None if regions is None else regions.loc[found.index].to_numpy(), config.reject), out)
+    members = [{"source": str(path), "fingerprint": fingerprint(path.read_bytes()), "weight": weight} for path, weight in zip(sources, weights)]
+    write_text(out.with_name("members.json"), json.dumps(members, indent=2) + "\n")
+    config.save(out.with_name("config.yaml"))
     return out
 
 

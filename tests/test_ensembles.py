@@ -1,7 +1,9 @@
 """Several runs as one: ensembles, pooled folds, other models' scores, paired comparisons, grids and submissions."""
 
+import json
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -87,6 +89,9 @@ def test_tables_without_labels_are_fused_and_can_be_submitted(tmp_path):
     rounded = scores[1].round(2) / scores[1].round(2).sum(1, keepdims=True)
     np.testing.assert_allclose(fused.loc[names].to_numpy(), (3 * scores[0] + rounded) / 4, atol=1e-5)
     assert read_regions(tmp_path / "both" / "predictions.csv", classes) is None, "the other model has no region head"
+    members = json.loads((tmp_path / "both" / "members.json").read_text())
+    assert [(Path(one["source"]).name, one["weight"]) for one in members] == [("ours.csv", 3), ("other.csv", 1)]
+    assert members[0]["fingerprint"] != members[1]["fingerprint"]
     fuse(Config.of({"outputs": str(tmp_path), "run": "same"}), [tmp_path / "ours.csv"] * 2, classes)
     np.testing.assert_allclose(read_regions(tmp_path / "same" / "predictions.csv", classes).loc[names], heads, atol=1e-5)
     CliRunner().invoke(main, ["submit", str(tmp_path / "both" / "predictions.csv"), "--sample", str(sample), "--out", str(tmp_path / "s.zip")], catch_exceptions=False)
