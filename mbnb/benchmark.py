@@ -135,11 +135,12 @@ def _cases(config: Config, device: torch.device, sizes: tuple[str, ...], frames:
 
 
 def _fitting_batch(settings: Config, frames: int, device: torch.device) -> int:
-    """The largest batch, at most BATCH, whose training step by the reference fits into the memory."""
+    """The largest batch, at most BATCH and of two clips at least, whose training step by the reference fits into the memory."""
     if device.type == "cuda":
         return BATCH
+    hand_back_memory()  # or what the cases before left with this process would count as taken
     stored = 8 * settings.depth * (settings.num_heads * (frames + 17) + (2 + 12 * settings.mlp_ratio) * settings.dim_feat)  # bytes a token, roughly
-    return int(max(1, min(BATCH, MEMORY_SHARE * psutil.virtual_memory().available / (2 * stored * frames * 17))))
+    return int(max(2, min(BATCH, MEMORY_SHARE * psutil.virtual_memory().available / (2 * stored * frames * 17))))
 
 
 def _measure(case: Case, peak: float | None, rounds: int) -> dict[str, object]:

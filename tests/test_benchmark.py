@@ -1,9 +1,12 @@
 """The benchmark runs and says what it measured; its numbers are judged by nobody here."""
 
 import json
+from types import SimpleNamespace
 
 import pandas as pd
+import torch
 
+from mbnb import benchmark as bench
 from mbnb.benchmark import benchmark
 from mbnb.config import Config
 
@@ -21,3 +24,12 @@ def test_a_quick_run_measures_every_task_and_draws_the_picture(tmp_path):
     assert json.loads((config.run_dir / "benchmark.json").read_text())["device"] == "cpu"
     assert (config.run_dir / "benchmark.png").read_bytes().startswith(b"\x89PNG")
     assert (config.run_dir / "benchmark.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_batches_fit_the_memory_and_are_never_a_single_clip(monkeypatch):
+    settings = Config.of({"preset": "lite", "rate": 0.0, "clip_len": 243})
+    batches = []
+    for gigabytes in (1, 20, 500):
+        monkeypatch.setattr(bench.psutil, "virtual_memory", lambda gigabytes=gigabytes: SimpleNamespace(available=gigabytes * 2 ** 30))
+        batches.append(bench._fitting_batch(settings, 243, torch.device("cpu")))
+    assert batches[0] == 2 < batches[1] < batches[2] == bench.BATCH
