@@ -164,7 +164,7 @@ class DSTformer(nn.Module):
         return x_st * share[..., :1] + x_ts * share[..., 1:]
 
     def _stretched_time(self, frames: int) -> Tensor:
-        """(1, F, 1, D): each the mean of the embeddings of its part of a clip; by running sums, which compile for any number of frames."""
+        """(1, F, 1, D): each the mean of the embeddings of its part of a clip."""
         edges = torch.arange(frames + 1, device=self.temp_embed.device) * self.maxlen
         first, last = edges[:-1] // frames, (edges[1:] + frames - 1) // frames  # (F,)
         sums = F.pad(self.temp_embed[0, :, 0].cumsum(0), (0, 0, 1, 0))  # (maxlen + 1, D)
