@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pandas as pd
 import torch
 
-from mbnb import benchmark as bench
-from mbnb.benchmark import benchmark
+from mbnb.benchmark import BATCH, _fitting_batch, benchmark
 from mbnb.config import Config
 
 
@@ -30,6 +29,6 @@ def test_batches_fit_the_memory_and_are_never_a_single_clip(monkeypatch):
     settings = Config.of({"preset": "lite", "rate": 0.0, "clip_len": 243})
     batches = []
     for gigabytes in (1, 20, 500):
-        monkeypatch.setattr(bench.psutil, "virtual_memory", lambda gigabytes=gigabytes: SimpleNamespace(available=gigabytes * 2 ** 30))
-        batches.append(bench._fitting_batch(settings, 243, torch.device("cpu")))
-    assert batches[0] == 2 < batches[1] < batches[2] == bench.BATCH
+        monkeypatch.setattr("mbnb.benchmark.psutil.virtual_memory", lambda gigabytes=gigabytes: SimpleNamespace(available=gigabytes * 2 ** 30))
+        batches.append(_fitting_batch(settings, 243, torch.device("cpu")))
+    assert batches[0] == 2 < batches[1] < batches[2] == BATCH
