@@ -21,8 +21,12 @@ from mbnb.skeleton import Skeleton
 from mbnb.transforms import at_moments
 
 MOMENTS = 16  # frames at which clips are compared
-NEAR = 0.02  # lengths of the trunk, about a centimetre: root mean square distance of joints in copies
-TELLING = 0.5  # share of the answers that a guess leaves open, which a trace must win to be reported
+NEAR = (
+    0.02  # lengths of the trunk, about a centimetre: root mean square distance of joints in copies
+)
+TELLING = (
+    0.5  # share of the answers that a guess leaves open, which a trace must win to be reported
+)
 FEWEST = 5  # clips with a value of a name's field for it to be a rule
 
 
@@ -43,9 +47,21 @@ def leaks_of(findings: pd.DataFrame, split: str) -> list[str]:
 
 def _people(data: DataSet) -> list[tuple[str, str, str, str]]:
     overlap = people_overlap(data)
-    splits = [split for split in data.splits if split != "train" and "train" in data.splits and data.known_people]
-    return [("people", "leak", split, f"{overlap.at['train', split]} of the {overlap.at[split, split]} people of {split} are also in train")
-            for split in splits if overlap.at["train", split]]
+    splits = [
+        split
+        for split in data.splits
+        if split != "train" and "train" in data.splits and data.known_people
+    ]
+    return [
+        (
+            "people",
+            "leak",
+            split,
+            f"{overlap.at['train', split]} of the {overlap.at[split, split]} people of {split} are also in train",
+        )
+        for split in splits
+        if overlap.at["train", split]
+    ]
 
 
 def _copies(data: DataSet) -> list[tuple[str, str, str, str]]:
@@ -62,14 +78,23 @@ def _copies(data: DataSet) -> list[tuple[str, str, str, str]]:
         near = np.flatnonzero(distance[:, 0] < NEAR)
         if len(near):
             closest = near[distance[near, 0].argmin()]
-            rows.append(("copies", "leak", split, f"{len(near)} of {len(clips)} clips are nearly the same as one in train, as "
-                         f"{clips.names[closest]} and {train.names[nearest[closest, 0]]}"))
+            rows.append(
+                (
+                    "copies",
+                    "leak",
+                    split,
+                    f"{len(near)} of {len(clips)} clips are nearly the same as one in train, as "
+                    f"{clips.names[closest]} and {train.names[nearest[closest, 0]]}",
+                )
+            )
     return rows
 
 
 def _shapes(clips: Clips, skeleton: Skeleton) -> np.ndarray:
     """(N, MOMENTS·J·3) standardised poses; the Euclidean distance of two is the root mean square distance of their joints."""
-    windows = at_moments(torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, MOMENTS).flatten(1)  # (N, M, J, 3) -> (N, M·J·3)
+    windows = at_moments(
+        torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, MOMENTS
+    ).flatten(1)  # (N, M, J, 3) -> (N, M·J·3)
     return (windows / (windows.shape[1] / 3) ** 0.5).numpy()
 
 
@@ -85,7 +110,14 @@ def _names(data: DataSet) -> list[tuple[str, str, str, str]]:
             values = [field[place] for field in fields]
             for what, truth in (("class", clips.labels), ("body region", regions)):
                 if _told(values, truth) > TELLING:
-                    rows.append(("names", "note", split, f"field {place + 1} of the clips' names tells the {what}, as in {clips.names[0]}; the model does not see names"))
+                    rows.append(
+                        (
+                            "names",
+                            "note",
+                            split,
+                            f"field {place + 1} of the clips' names tells the {what}, as in {clips.names[0]}; the model does not see names",
+                        )
+                    )
                     break
     return rows
 
@@ -107,25 +139,56 @@ def _told(values: list[str], truth: np.ndarray) -> float:
 def _recording(data: DataSet) -> list[tuple[str, str, str, str]]:
     """Whether length, place in the room, facing, size and noise of a clip tell the class of people who were left out."""
     train = data.splits.get("train")
-    if train is None or not train.labelled or min(len(set(train.subjects)), len(set(train.labels.tolist()))) < 2:
+    if (
+        train is None
+        or not train.labelled
+        or min(len(set(train.subjects)), len(set(train.labels.tolist()))) < 2
+    ):
         return []
     skeleton = data.skeleton
     pelvis, neck, left, right = skeleton.index("Pelvis", "Neck", "L_Hip", "R_Hip")
     traces = []
     for clip in train:
         across = (clip[:, left] - clip[:, right]).mean(0)
-        traces.append([len(clip), *clip[:, pelvis].mean(0), np.arctan2(across[2], across[0]), np.linalg.norm(clip[:, neck] - clip[:, pelvis], axis=-1).mean()])
+        traces.append(
+            [
+                len(clip),
+                *clip[:, pelvis].mean(0),
+                np.arctan2(across[2], across[0]),
+                np.linalg.norm(clip[:, neck] - clip[:, pelvis], axis=-1).mean(),
+            ]
+        )
     people = np.unique(train.subjects, return_inverse=True)[1]
     forest = RandomForestClassifier(50, random_state=0)
     rows = []
     guess = np.bincount(train.labels).max() / len(train)
-    for columns, what in (([0], "the number of frames"), ([1, 2, 3], "the place in the room"), ([4], "the mean facing"), ([5], "the mean length of the trunk")):
+    for columns, what in (
+        ([0], "the number of frames"),
+        ([1, 2, 3], "the place in the room"),
+        ([4], "the mean facing"),
+        ([5], "the mean length of the trunk"),
+    ):
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # few clips a class; a warning a tree would flood the notebook
-            found = cross_val_predict(forest, np.array(traces)[:, columns], train.labels, groups=people, cv=GroupKFold(min(5, people.max() + 1)))
+            warnings.filterwarnings(
+                "ignore", "The number of unique classes", UserWarning
+            )  # few clips a class; a warning a tree would flood the notebook
+            found = cross_val_predict(
+                forest,
+                np.array(traces)[:, columns],
+                train.labels,
+                groups=people,
+                cv=GroupKFold(min(5, people.max() + 1)),
+            )
         told = ((found == train.labels).mean() - guess) / (1 - guess)
         if told > TELLING:
-            rows.append(("recording", "note", "train", f"{what} alone tells the class of {told + guess * (1 - told):.0%} of the clips of people left out"))
+            rows.append(
+                (
+                    "recording",
+                    "note",
+                    "train",
+                    f"{what} alone tells the class of {told + guess * (1 - told):.0%} of the clips of people left out",
+                )
+            )
     return rows
 
 
@@ -135,6 +198,22 @@ def _dead_joints(data: DataSet) -> list[tuple[str, str, str, str]]:
     if train is None or not train.labelled:
         return []
     still = np.array([np.ptp(clip, axis=0).max(-1) == 0 for clip in train])  # (N, J)
-    share = np.array([still[train.labels == label].mean(0) for label in np.unique(train.labels)])  # (classes, J)
-    telling = [data.skeleton.joints[joint] for joint in np.flatnonzero((share.max(0) == 1) & (share.min(0) < 1))]
-    return [("dead joints", "note", "train", f"{', '.join(telling)} never move in some classes and do in others: a sensor's trace")] if telling else []
+    share = np.array(
+        [still[train.labels == label].mean(0) for label in np.unique(train.labels)]
+    )  # (classes, J)
+    telling = [
+        data.skeleton.joints[joint]
+        for joint in np.flatnonzero((share.max(0) == 1) & (share.min(0) < 1))
+    ]
+    return (
+        [
+            (
+                "dead joints",
+                "note",
+                "train",
+                f"{', '.join(telling)} never move in some classes and do in others: a sensor's trace",
+            )
+        ]
+        if telling
+        else []
+    )

@@ -73,22 +73,43 @@ def benchmark(config: Config, quick: bool = False) -> pd.DataFrame:
     device = pick_device(config)
     sizes, frames = (SIZES[:1], FRAMES[:1]) if quick else (SIZES, FRAMES)
     main = "demo" if quick else "ma52"  # the size whose memory and epochs are measured
-    rows = [row for count in frames for row in _first_step(_settings(config, main, count), 2 if quick else BATCH)]
+    rows = [
+        row
+        for count in frames
+        for row in _first_step(_settings(config, main, count), 2 if quick else BATCH)
+    ]
     with torch.random.fork_rng(), tqdm(desc="measuring", unit="case", leave=False) as bar:
         torch.manual_seed(config.seed)
         for make in _cases(config, device, sizes, frames, main, quick):
             case = make()
-            rows.append(_measure(case, _peak(case.size, device) if case.flops else None, rounds=2 if quick or case.size == "lite" else 3))
-            tqdm.write("{task} {size} {frames} frames, {clips} clips: {ours:.3g} against {reference:.3g} {unit}, ratio {ratio:.2f}".format(**rows[-1]))
+            rows.append(
+                _measure(
+                    case,
+                    _peak(case.size, device) if case.flops else None,
+                    rounds=2 if quick or case.size == "lite" else 3,
+                )
+            )
+            tqdm.write(
+                "{task} {size} {frames} frames, {clips} clips: {ours:.3g} against {reference:.3g} {unit}, ratio {ratio:.2f}".format(
+                    **rows[-1]
+                )
+            )
             table = pd.DataFrame(rows)
-            with replacing(config.run_dir / "benchmark.csv") as part:  # after every case, since a whole run takes long
+            with replacing(
+                config.run_dir / "benchmark.csv"
+            ) as part:  # after every case, since a whole run takes long
                 table.to_csv(part, index=False, float_format="%.4g")
             bar.update()
             case.clean()
             del case
-    machine = {"processor": platform.processor() or platform.machine(), "cores": psutil.cpu_count(logical=False), "threads": torch.get_num_threads(),
-               "memory_gb": round(psutil.virtual_memory().total / 1e9, 1), "torch": torch.__version__,
-               "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu"}
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": psutil.cpu_count(logical=False),
+        "threads": torch.get_num_threads(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+    }
     write_text(config.run_dir / "benchmark.json", json.dumps(machine, indent=2) + "\n")
     for suffix in ("png", "pdf"):
         with replacing(config.run_dir / f"benchmark.{suffix}") as part:
@@ -113,10 +134,25 @@ def flops_per_clip(config: Config, frames: int, joints: int = 17) -> float:
 def _settings(config: Config, size: str, frames: int) -> Config:
     """A model of this size that sees every clip stretched to so many frames; 0: as its default recipe has it."""
     length = {"rate": 0.0, "clip_len": frames, "patch": 1} if frames else {}
-    return Config.of({"preset": size, "device": config.device, "precision": config.precision, "compile": config.compile, **length})
+    return Config.of(
+        {
+            "preset": size,
+            "device": config.device,
+            "precision": config.precision,
+            "compile": config.compile,
+            **length,
+        }
+    )
 
 
-def _cases(config: Config, device: torch.device, sizes: tuple[str, ...], frames: tuple[int, ...], main: str, quick: bool):
+def _cases(
+    config: Config,
+    device: torch.device,
+    sizes: tuple[str, ...],
+    frames: tuple[int, ...],
+    main: str,
+    quick: bool,
+):
     for size in sizes:
         for count in frames:
             settings = _settings(config, size, count)
@@ -131,7 +167,9 @@ def _cases(config: Config, device: torch.device, sizes: tuple[str, ...], frames:
     yield lambda: _loading(20 if quick else 2000)
     for size in dict.fromkeys(("demo", main)):
         count = 40 * BATCH if device.type == "cuda" else BATCH // 2
-        yield lambda size=size, count=count: _epoch(_settings(config, size, 0), 8 if quick else count, device)
+        yield lambda size=size, count=count: _epoch(
+            _settings(config, size, 0), 8 if quick else count, device
+        )
 
 
 def _fitting_batch(settings: Config, frames: int, device: torch.device) -> int:
@@ -139,8 +177,19 @@ def _fitting_batch(settings: Config, frames: int, device: torch.device) -> int:
     if device.type == "cuda":
         return BATCH
     hand_back_memory()  # or what the cases before left with this process would count as taken
-    stored = 8 * settings.depth * (settings.num_heads * (frames + 17) + (2 + 12 * settings.mlp_ratio) * settings.dim_feat)  # bytes a token, roughly
-    return int(max(2, min(BATCH, MEMORY_SHARE * psutil.virtual_memory().available / (2 * stored * frames * 17))))
+    stored = (
+        8
+        * settings.depth
+        * (settings.num_heads * (frames + 17) + (2 + 12 * settings.mlp_ratio) * settings.dim_feat)
+    )  # bytes a token, roughly
+    return int(
+        max(
+            2,
+            min(
+                BATCH, MEMORY_SHARE * psutil.virtual_memory().available / (2 * stored * frames * 17)
+            ),
+        )
+    )
 
 
 def _measure(case: Case, peak: float | None, rounds: int) -> dict[str, object]:
@@ -155,7 +204,11 @@ def _measure(case: Case, peak: float | None, rounds: int) -> dict[str, object]:
             if not times[name] or times[name][-1] < LONG:
                 began = _now()
                 work()
-                turns = max(1, min(IN_A_ROW, int(1 / (_now() - began)))) if torch.cuda.is_available() else 1
+                turns = (
+                    max(1, min(IN_A_ROW, int(1 / (_now() - began))))
+                    if torch.cuda.is_available()
+                    else 1
+                )
             began = _now()
             for _ in range(turns):
                 work()
@@ -165,8 +218,18 @@ def _measure(case: Case, peak: float | None, rounds: int) -> dict[str, object]:
     ours, reference = (statistics.median(values) for values in times.values())
     ratio = statistics.median(b / a for a, b in zip(*times.values()))
     rate = case.flops / ours / 1e9
-    return {"task": case.task, "size": case.size, "frames": case.frames or "native", "clips": case.clips, "ours": case.clips / ours,
-            "reference": case.clips / reference, "unit": "clips/s", "ratio": ratio, "GFLOP/s": rate or np.nan, "share of peak": rate / peak if peak else np.nan}
+    return {
+        "task": case.task,
+        "size": case.size,
+        "frames": case.frames or "native",
+        "clips": case.clips,
+        "ours": case.clips / ours,
+        "reference": case.clips / reference,
+        "unit": "clips/s",
+        "ratio": ratio,
+        "GFLOP/s": rate or np.nan,
+        "share of peak": rate / peak if peak else np.nan,
+    }
 
 
 def _now() -> float:
@@ -183,7 +246,10 @@ def _peak(size: str, device: torch.device) -> float:
     best = 0.0
     for wide in (3 * config.dim_feat, round(config.mlp_ratio * config.dim_feat)):
         tokens = PIECE_TOKENS if device.type == "cpu" else BATCH * max(FRAMES) * 17
-        x, weight = torch.randn(tokens, config.dim_feat, device=device, dtype=dtype), torch.randn(wide, config.dim_feat, device=device, dtype=dtype)
+        x, weight = (
+            torch.randn(tokens, config.dim_feat, device=device, dtype=dtype),
+            torch.randn(wide, config.dim_feat, device=device, dtype=dtype),
+        )
         for _ in range(20):
             began = _now()
             for _ in range(5):
@@ -210,8 +276,14 @@ def _ours(settings: Config, device: torch.device) -> Callable[[list[Tensor], Ten
 
 def _reference(settings: Config, device: torch.device) -> Callable[[Tensor, Tensor], None]:
     """The reference's training step on a batch and its labels."""
-    weights = dict(build_model(Config.of({"preset": settings.preset, "recipe": "parity"}), CLASSES, 17).to(device).state_dict(keep_vars=True))
-    optimizer = torch.optim.AdamW([weight for weight in weights.values() if weight.requires_grad], lr=1e-4)
+    weights = dict(
+        build_model(Config.of({"preset": settings.preset, "recipe": "parity"}), CLASSES, 17)
+        .to(device)
+        .state_dict(keep_vars=True)
+    )
+    optimizer = torch.optim.AdamW(
+        [weight for weight in weights.values() if weight.requires_grad], lr=1e-4
+    )
 
     def step(people: Tensor, labels: Tensor) -> None:
         output = plain.logits(weights, people, settings.num_heads, dropout=0.7, training=True)
@@ -222,7 +294,9 @@ def _reference(settings: Config, device: torch.device) -> Callable[[Tensor, Tens
     return step
 
 
-def _steps(settings: Config, batch: int, device: torch.device) -> tuple[Callable[[], None], Callable[[], None]]:
+def _steps(
+    settings: Config, batch: int, device: torch.device
+) -> tuple[Callable[[], None], Callable[[], None]]:
     """A training step on `batch` clips of `clip_len` frames, ours and the reference's."""
     labels = torch.randint(0, CLASSES, (batch,), device=device)
     clips = torch.randn(batch, 1, settings.clip_len, 17, settings.dim_in, device=device)
@@ -233,14 +307,29 @@ def _steps(settings: Config, batch: int, device: torch.device) -> tuple[Callable
 
 def _training_step(settings: Config, batch: int, device: torch.device) -> Case:
     ours, reference = _steps(settings, batch, device)
-    return Case("training step", settings.preset, settings.clip_len, batch, ours, reference, 3 * batch * flops_per_clip(settings, settings.clip_len))
+    return Case(
+        "training step",
+        settings.preset,
+        settings.clip_len,
+        batch,
+        ours,
+        reference,
+        3 * batch * flops_per_clip(settings, settings.clip_len),
+    )
 
 
 def _evaluation(settings: Config, batch: int, device: torch.device) -> Case:
     frames = settings.clip_len
     model = build_model(settings, CLASSES, 17).to(device).eval()
-    weights = build_model(Config.of({"preset": settings.preset, "recipe": "parity"}), CLASSES, 17).to(device).state_dict()
-    clips, people = torch.randn(batch, 1, frames, 17, settings.dim_in, device=device), torch.randn(batch, 2, frames, 17, 3, device=device)
+    weights = (
+        build_model(Config.of({"preset": settings.preset, "recipe": "parity"}), CLASSES, 17)
+        .to(device)
+        .state_dict()
+    )
+    clips, people = (
+        torch.randn(batch, 1, frames, 17, settings.dim_in, device=device),
+        torch.randn(batch, 2, frames, 17, 3, device=device),
+    )
 
     @torch.no_grad()
     def ours() -> None:
@@ -251,25 +340,51 @@ def _evaluation(settings: Config, batch: int, device: torch.device) -> Case:
     def reference() -> None:
         plain.logits(weights, people, settings.num_heads)
 
-    return Case("evaluation", settings.preset, frames, batch, ours, reference, batch * flops_per_clip(settings, frames))
+    return Case(
+        "evaluation",
+        settings.preset,
+        frames,
+        batch,
+        ours,
+        reference,
+        batch * flops_per_clip(settings, frames),
+    )
 
 
 def _random_clips(count: int) -> Clips:
     rng = np.random.default_rng(0)
     lengths = rng.integers(SPAN[0], SPAN[1] + 1, count)
-    poses = [(rng.normal(0, 0.3, (1, 17, 3)) + rng.normal(0, 0.01, (length, 17, 3)).cumsum(0)).astype(np.float32) for length in lengths]
-    return pack(poses, [f"clip{i:06d}" for i in range(count)], np.arange(count) % CLASSES, [f"person{i % 10}" for i in range(count)])
+    poses = [
+        (rng.normal(0, 0.3, (1, 17, 3)) + rng.normal(0, 0.01, (length, 17, 3)).cumsum(0)).astype(
+            np.float32
+        )
+        for length in lengths
+    ]
+    return pack(
+        poses,
+        [f"clip{i:06d}" for i in range(count)],
+        np.arange(count) % CLASSES,
+        [f"person{i % 10}" for i in range(count)],
+    )
 
 
 def _input_pipeline(frames: int, count: int, device: torch.device) -> Case:
     """All clips augmented once, in batches; with 0 frames near their own length, by the reference at 243."""
     clips = _random_clips(count)
     config = Config.of({"preset": "ma52", **({"rate": 0.0, "clip_len": frames} if frames else {})})
-    recipe = make_recipe(clips, config, load_skeleton(), read_classes("document"), device, training=True)
+    recipe = make_recipe(
+        clips, config, load_skeleton(), read_classes("document"), device, training=True
+    )
     reference = plain.PlainDataSet(list(clips), frames or 243, np.random.default_rng(0))
     batches = torch.randperm(count).split(BATCH)
-    return Case("input pipeline", "", frames, count, lambda: [None for _ in recipe.training_batches(batches)],
-                lambda: [reference.training_batch(index.tolist()).to(device) for index in batches])
+    return Case(
+        "input pipeline",
+        "",
+        frames,
+        count,
+        lambda: [None for _ in recipe.training_batches(batches)],
+        lambda: [reference.training_batch(index.tolist()).to(device) for index in batches],
+    )
 
 
 def _loading(count: int) -> Case:
@@ -285,7 +400,14 @@ def _loading(count: int) -> Case:
 
     def ours() -> None:
         data = load(config)
-        make_recipe(data.splits["train"], config, data.skeleton, data.classes, torch.device("cpu"), training=True)
+        make_recipe(
+            data.splits["train"],
+            config,
+            data.skeleton,
+            data.classes,
+            torch.device("cpu"),
+            training=True,
+        )
 
     def clean() -> None:
         for folder in (root, *ROOT.glob(f"data/cache/{fingerprint(str(root).encode())}-*")):
@@ -297,7 +419,9 @@ def _loading(count: int) -> Case:
 def _epoch(settings: Config, count: int, device: torch.device) -> Case:
     """Clips of 45 to 75 frames, augmented and trained on: as the default recipe has it, by the reference at 243 frames."""
     clips = _random_clips(count)
-    recipe = make_recipe(clips, settings, load_skeleton(), read_classes("document"), device, training=True)
+    recipe = make_recipe(
+        clips, settings, load_skeleton(), read_classes("document"), device, training=True
+    )
     data = plain.PlainDataSet(list(clips), 243, np.random.default_rng(0))
     labels = torch.as_tensor(clips.labels, device=device)
     our_step, reference_step = _ours(settings, device), _reference(settings, device)
@@ -311,7 +435,15 @@ def _epoch(settings: Config, count: int, device: torch.device) -> Case:
             reference_step(data.training_batch(index.tolist()).to(device), labels[index.to(device)])
 
     mean = recipe.frames_of.double().mean().item()
-    return Case("epoch", settings.preset, 0, count, ours, reference, 3 * count * flops_per_clip(settings, round(mean / settings.patch)))
+    return Case(
+        "epoch",
+        settings.preset,
+        0,
+        count,
+        ours,
+        reference,
+        3 * count * flops_per_clip(settings, round(mean / settings.patch)),
+    )
 
 
 def _first_step(settings: Config, batch: int) -> list[dict[str, object]]:
@@ -320,12 +452,29 @@ def _first_step(settings: Config, batch: int) -> list[dict[str, object]]:
     for name in ("ours", "reference"):
         began = time.perf_counter()
         # An executor, since a pool waits for ever for a process that the system ended for its memory.
-        with tempfile.TemporaryDirectory() as cold, ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with (
+            tempfile.TemporaryDirectory() as cold,
+            ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,
+        ):
             peaks[name] = pool.submit(_peak_memory, name, settings, batch, cold).result()
             seconds[name] = time.perf_counter() - began
-    return [{"task": task, "size": settings.preset, "frames": settings.clip_len, "clips": batch, **found, "unit": unit,
-             "ratio": found["reference"] / found["ours"], "GFLOP/s": np.nan, "share of peak": np.nan}
-            for task, found, unit in (("peak memory of a training step", peaks, "GB"), ("first training step after the start", seconds, "s"))]
+    return [
+        {
+            "task": task,
+            "size": settings.preset,
+            "frames": settings.clip_len,
+            "clips": batch,
+            **found,
+            "unit": unit,
+            "ratio": found["reference"] / found["ours"],
+            "GFLOP/s": np.nan,
+            "share of peak": np.nan,
+        }
+        for task, found, unit in (
+            ("peak memory of a training step", peaks, "GB"),
+            ("first training step after the start", seconds, "s"),
+        )
+    ]
 
 
 def _peak_memory(name: str, settings: Config, batch: int, cold: str) -> float:
@@ -361,6 +510,15 @@ def _kernels(config: Config, device: torch.device) -> str:
         times.append(_now() - began)
     bandwidth = 4 * block.nbytes / times[0]  # flip and copy read and write once each
     model = build_model(settings, CLASSES, 17)
-    moved = 2 * model.backbone.bytes_per_token * BATCH * settings.clip_len * 17 / (2 if mixed_precision(settings, device) else 1)  # written once, read once
-    return (f"{profile.key_averages().table(sort_by='self_cuda_time_total', row_limit=10)}\n"
-            f"memory bandwidth {bandwidth / 1e12:.2f} TB/s; what a step keeps for its gradients takes {moved / bandwidth / times[1]:.0%} of it")
+    moved = (
+        2
+        * model.backbone.bytes_per_token
+        * BATCH
+        * settings.clip_len
+        * 17
+        / (2 if mixed_precision(settings, device) else 1)
+    )  # written once, read once
+    return (
+        f"{profile.key_averages().table(sort_by='self_cuda_time_total', row_limit=10)}\n"
+        f"memory bandwidth {bandwidth / 1e12:.2f} TB/s; what a step keeps for its gradients takes {moved / bandwidth / times[1]:.0%} of it"
+    )

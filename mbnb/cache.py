@@ -26,7 +26,12 @@ def cache_of(root: Path, *context: bytes) -> Path:
             path = os.path.join(folder, name)
             found = os.lstat(path)
             states.append(f"{path} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}")
-    return ROOT / "data" / "cache" / f"{fingerprint(str(root).encode())}-{fingerprint(*map(str.encode, sorted(states)), *context)}"
+    return (
+        ROOT
+        / "data"
+        / "cache"
+        / f"{fingerprint(str(root).encode())}-{fingerprint(*map(str.encode, sorted(states)), *context)}"
+    )
 
 
 def write_cache(folder: Path, splits: dict[str, Clips], **remarks) -> None:
@@ -38,9 +43,16 @@ def write_cache(folder: Path, splits: dict[str, Clips], **remarks) -> None:
         part.mkdir()
         for split, clips in splits.items():
             np.save(part / f"{split}.npy", clips.gather())
-            np.savez(part / f"{split}.npz", lengths=clips.lengths, labels=clips.labels, names=np.array(clips.names, str),
-                     subjects=np.array(clips.subjects, str))
-        (part / "remarks.json").write_text(json.dumps(remarks | {"splits": list(splits)}), encoding="utf-8")
+            np.savez(
+                part / f"{split}.npz",
+                lengths=clips.lengths,
+                labels=clips.labels,
+                names=np.array(clips.names, str),
+                subjects=np.array(clips.subjects, str),
+            )
+        (part / "remarks.json").write_text(
+            json.dumps(remarks | {"splits": list(splits)}), encoding="utf-8"
+        )
     for other in folder.parent.glob(f"{folder.name.split('-')[0]}-*"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
@@ -57,6 +69,12 @@ def read_cache(folder: Path) -> tuple[dict[str, Clips], dict] | None:
             values = {key: index[key] for key in index.files}
         # Copy on write: torch warns of arrays that it may not write to, and nothing here writes.
         frames = np.load(folder / f"{split}.npy", mmap_mode="c", allow_pickle=False)
-        splits[split] = Clips(frames, first_rows(values["lengths"]), values["lengths"], tuple(values["names"].tolist()), values["labels"],
-                              tuple(values["subjects"].tolist()))
+        splits[split] = Clips(
+            frames,
+            first_rows(values["lengths"]),
+            values["lengths"],
+            tuple(values["names"].tolist()),
+            values["labels"],
+            tuple(values["subjects"].tolist()),
+        )
     return splits, remarks

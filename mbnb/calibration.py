@@ -24,7 +24,9 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     logits = np.log(probabilities.clip(FEWEST))
 
     def loss(log_temperature: float) -> float:
-        return -log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean()
+        return -log_softmax(logits / np.exp(log_temperature), axis=1)[
+            np.arange(len(labels)), labels
+        ].mean()
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
@@ -38,14 +40,20 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -
     """A row for each tenth of the scale of confidence that has clips: clips, mean confidence, share of right answers."""
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    table = pd.DataFrame({"bin": place, "clips": 1, "confidence": confidence, "accuracy": right.astype(float)})
-    return table.groupby("bin", as_index=False).agg({"clips": "sum", "confidence": "mean", "accuracy": "mean"})
+    table = pd.DataFrame(
+        {"bin": place, "clips": 1, "confidence": confidence, "accuracy": right.astype(float)}
+    )
+    return table.groupby("bin", as_index=False).agg(
+        {"clips": "sum", "confidence": "mean", "accuracy": "mean"}
+    )
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error: the mean distance between confidence and accuracy over the bins, weighted by their clips."""
     table = reliability(labels, probabilities, bins)
-    return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["clips"]))
+    return float(
+        np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["clips"])
+    )
 
 
 def risk_coverage(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
@@ -54,10 +62,22 @@ def risk_coverage(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame
     confidence, wrong = probabilities.max(1), probabilities.argmax(1) != labels
     order = np.argsort(-confidence, kind="stable")
     answered = np.arange(1, len(order) + 1)
-    return pd.DataFrame({"confidence": confidence[order], "coverage": answered / len(order), "risk": wrong[order].cumsum() / answered})
+    return pd.DataFrame(
+        {
+            "confidence": confidence[order],
+            "coverage": answered / len(order),
+            "risk": wrong[order].cumsum() / answered,
+        }
+    )
 
 
-def person_shift(features: np.ndarray, people: Sequence[str], answers: np.ndarray, classes: int, centre: np.ndarray) -> np.ndarray:
+def person_shift(
+    features: np.ndarray,
+    people: Sequence[str],
+    answers: np.ndarray,
+    classes: int,
+    centre: np.ndarray,
+) -> np.ndarray:
     """How far (N, D) the features of each clip's person lie from `centre` (D,), as far as that is the person's way and not the movements'.
 
     The mean over all clips of the person, `people` (N,), less `centre`. It counts by the effective number of classes among the person's
@@ -65,7 +85,12 @@ def person_shift(features: np.ndarray, people: Sequence[str], answers: np.ndarra
     Labels play no part (after Li et al., Adaptive Batch Normalization, 2018).
     """
     names, person = np.unique(people, return_inverse=True)
-    means = np.stack([np.bincount(person, column) for column in features.T], axis=1) / np.bincount(person)[:, None]  # (people, D)
-    given = np.bincount(person * classes + answers, minlength=len(names) * classes).reshape(len(names), classes)
+    means = (
+        np.stack([np.bincount(person, column) for column in features.T], axis=1)
+        / np.bincount(person)[:, None]
+    )  # (people, D)
+    given = np.bincount(person * classes + answers, minlength=len(names) * classes).reshape(
+        len(names), classes
+    )
     share = np.exp(entropy(given, axis=1)) / classes
     return ((means - centre) * share[:, None])[person].astype(features.dtype)

@@ -44,7 +44,9 @@ class ClassTable:
     @cached_property
     def region_mirror(self) -> tuple[int, ...] | None:
         """What each region becomes when left and right are exchanged, by its first class; None where `mirror` is."""
-        return self.mirror and tuple(self.region_ids[self.mirror[self.regions.index(name)]] for name in self.region_names)
+        return self.mirror and tuple(
+            self.region_ids[self.mirror[self.regions.index(name)]] for name in self.region_names
+        )
 
     @cached_property
     def by_region(self) -> tuple[int, ...]:
@@ -73,7 +75,9 @@ def read_classes(source: str | Path) -> ClassTable:
     """
     path = BUILT_IN.get(str(source), ROOT / source)
     if not path.is_file():
-        raise InputError(f"class table {str(source)!r}: expected {' or '.join(map(repr, BUILT_IN))} or the path of a CSV file")
+        raise InputError(
+            f"class table {str(source)!r}: expected {' or '.join(map(repr, BUILT_IN))} or the path of a CSV file"
+        )
     faults: list[str] = []
     rows = read_table(path, COLUMNS, faults)
     has_mirror = any(row.get("mirror") for _, row in rows)
@@ -82,21 +86,38 @@ def read_classes(source: str | Path) -> ClassTable:
     codes: dict[str, int] = {}
     for line, row in rows:
         if not row["class_id"].isdecimal():
-            faults += [f"{path}, line {line}: expected a whole number as class_id, found {row['class_id']!r}"] if row["class_id"] else []
+            faults += (
+                [
+                    f"{path}, line {line}: expected a whole number as class_id, found {row['class_id']!r}"
+                ]
+                if row["class_id"]
+                else []
+            )
             continue
         if int(row["class_id"]) in by_id:
-            faults.append(f"{path}, line {line}: class_id {row['class_id']} stands there a second time")
+            faults.append(
+                f"{path}, line {line}: class_id {row['class_id']} stands there a second time"
+            )
         if int(row["class_id"]) >= len(rows):
-            faults.append(f"{path}, line {line}: expected a class_id below {len(rows)}, the number of classes, found {row['class_id']}")
+            faults.append(
+                f"{path}, line {line}: expected a class_id below {len(rows)}, the number of classes, found {row['class_id']}"
+            )
         if row["code"] and row["code"] in codes:
-            faults.append(f"{path}, line {line}: code {row['code']} stands already on line {codes[row['code']]}")
+            faults.append(
+                f"{path}, line {line}: code {row['code']} stands already on line {codes[row['code']]}"
+            )
         if has_mirror and not (row["mirror"].isdecimal() and int(row["mirror"]) < len(rows)):
-            faults.append(f"{path}, line {line}: expected a class_id below {len(rows)} as mirror, found {row['mirror']!r}")
+            faults.append(
+                f"{path}, line {line}: expected a class_id below {len(rows)} as mirror, found {row['mirror']!r}"
+            )
         by_id[int(row["class_id"])] = row
         codes.setdefault(row["code"], line)
     if has_mirror and not faults:
-        faults += [f"{path}, line {line}: class {row['class_id']} has the mirror {row['mirror']}, which has another" for line, row in rows
-                   if int(by_id[int(row["mirror"])]["mirror"]) != int(row["class_id"])]
+        faults += [
+            f"{path}, line {line}: class {row['class_id']} has the mirror {row['mirror']}, which has another"
+            for line, row in rows
+            if int(by_id[int(row["mirror"])]["mirror"]) != int(row["class_id"])
+        ]
     if faults:
         raise InputError("\n".join(faults))
     ordered = [by_id[i] for i in range(len(rows))]

@@ -47,7 +47,7 @@ class Clips:
         if not -len(self) <= i < len(self):
             raise IndexError(f"clip {i} of {len(self)}")
         i %= len(self)
-        return self.frames[self.starts[i]:self.starts[i] + self.lengths[i]]
+        return self.frames[self.starts[i] : self.starts[i] + self.lengths[i]]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
@@ -63,15 +63,23 @@ class Clips:
 
     def take(self, indices: np.ndarray) -> "Clips":
         """The clips at `indices`, in that order; their frames stay where they are."""
-        return Clips(self.frames, self.starts[indices], self.lengths[indices], tuple(self.names[i] for i in indices), self.labels[indices],
-                     tuple(self.subjects[i] for i in indices))
+        return Clips(
+            self.frames,
+            self.starts[indices],
+            self.lengths[indices],
+            tuple(self.names[i] for i in indices),
+            self.labels[indices],
+            tuple(self.subjects[i] for i in indices),
+        )
 
     def gather(self, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
         """The frames (sum T, J, 3) of the clips at `indices`, one clip after the other, without a copy where they lie so already."""
         starts, lengths = self.starts[indices], self.lengths[indices]
         if len(starts) and (starts[1:] == starts[:-1] + lengths[:-1]).all():
-            return self.frames[starts[0]:starts[-1] + lengths[-1]]
-        return self.frames[np.repeat(starts - first_rows(lengths), lengths) + np.arange(lengths.sum())]
+            return self.frames[starts[0] : starts[-1] + lengths[-1]]
+        return self.frames[
+            np.repeat(starts - first_rows(lengths), lengths) + np.arange(lengths.sum())
+        ]
 
 
 def join(parts: Sequence[Clips]) -> Clips:
@@ -79,9 +87,14 @@ def join(parts: Sequence[Clips]) -> Clips:
     if not parts:
         return pack([], [], [], [])
     starts = np.cumsum([0, *(part.lengths.sum() for part in parts)])[:-1]
-    return Clips(np.concatenate([part.gather() for part in parts]), np.concatenate([first_rows(part.lengths) + start for part, start in zip(parts, starts)]),
-                 np.concatenate([part.lengths for part in parts]), tuple(name for part in parts for name in part.names),
-                 np.concatenate([part.labels for part in parts]), tuple(subject for part in parts for subject in part.subjects))
+    return Clips(
+        np.concatenate([part.gather() for part in parts]),
+        np.concatenate([first_rows(part.lengths) + start for part, start in zip(parts, starts)]),
+        np.concatenate([part.lengths for part in parts]),
+        tuple(name for part in parts for name in part.names),
+        np.concatenate([part.labels for part in parts]),
+        tuple(subject for part in parts for subject in part.subjects),
+    )
 
 
 def digest_of(pose: np.ndarray) -> bytes:
@@ -94,14 +107,33 @@ def first_rows(lengths):
     return lengths.cumsum(0) - lengths
 
 
-def pack(poses: list[np.ndarray], names: list[str], labels, subjects: list[str], joints: int = 17) -> Clips:
+def pack(
+    poses: list[np.ndarray], names: list[str], labels, subjects: list[str], joints: int = 17
+) -> Clips:
     """Clips from a list of (T, J, 3) arrays."""
-    frames = np.concatenate(poses).astype(np.float32, copy=False) if poses else np.zeros((0, joints, 3), np.float32)
+    frames = (
+        np.concatenate(poses).astype(np.float32, copy=False)
+        if poses
+        else np.zeros((0, joints, 3), np.float32)
+    )
     lengths = np.array([len(pose) for pose in poses], np.int64)
-    return Clips(frames, first_rows(lengths), lengths, tuple(names), np.asarray(labels, np.int64).reshape(-1), tuple(subjects))
+    return Clips(
+        frames,
+        first_rows(lengths),
+        lengths,
+        tuple(names),
+        np.asarray(labels, np.int64).reshape(-1),
+        tuple(subjects),
+    )
 
 
-def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, packed: bool = False, simulated: bool = False) -> None:
+def write_dataset(
+    root: Path,
+    splits: dict[str, Clips],
+    classes: ClassTable,
+    packed: bool = False,
+    simulated: bool = False,
+) -> None:
     """Write a data set in the documented layout, whole or not at all; an existing `root` is replaced.
 
     A folder for each clip with `pose_3d.npy`, or with `packed` one `<split>.npz` for each split; classes.csv, subjects.csv
@@ -110,13 +142,19 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
     for split, clips in splits.items():
         if not clips.labelled and (clips.labels != UNLABELLED).any():
             without = (clips.labels == UNLABELLED).sum()
-            raise InputError(f"{root}: expected labels for all clips of {split} or for none, {without} of {len(clips)} have none")
+            raise InputError(
+                f"{root}: expected labels for all clips of {split} or for none, {without} of {len(clips)} have none"
+            )
     with replacing(root) as part:
         part.mkdir()
         for split, clips in splits.items():
             if packed:
-                np.savez(part / f"{split}.npz", frames=clips.gather(), offsets=np.append(first_rows(clips.lengths), clips.lengths.sum()),
-                         clip_names=np.array(clips.names, str))
+                np.savez(
+                    part / f"{split}.npz",
+                    frames=clips.gather(),
+                    offsets=np.append(first_rows(clips.lengths), clips.lengths.sum()),
+                    clip_names=np.array(clips.names, str),
+                )
             else:
                 for name, pose in zip(clips.names, clips):
                     (part / split / name).mkdir(parents=True)
@@ -125,16 +163,24 @@ def write_dataset(root: Path, splits: dict[str, Clips], classes: ClassTable, pac
                 lines = [f"{name} {label}\n" for name, label in zip(clips.names, clips.labels)]
                 (part / f"{split}_labels.txt").write_text("".join(lines), encoding="utf-8")
         if simulated:
-            (part / SIMULATED).write_text("Simulated people, made by mbnb.simulator: nothing here was recorded.\n", encoding="utf-8")
+            (part / SIMULATED).write_text(
+                "Simulated people, made by mbnb.simulator: nothing here was recorded.\n",
+                encoding="utf-8",
+            )
         write_classes(classes, part / "classes.csv")
         with open(part / "subjects.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["clip", "subject"])
-            writer.writerows((name, subject) for clips in splits.values() for name, subject in zip(clips.names, clips.subjects))
+            writer.writerows(
+                (name, subject)
+                for clips in splits.values()
+                for name, subject in zip(clips.names, clips.subjects)
+            )
 
 
-def read_labels(path: Path, classes: ClassTable,
-                present: Container[str] | None = None) -> tuple[dict[str, int], list[tuple[int | None, str]]]:
+def read_labels(
+    path: Path, classes: ClassTable, present: Container[str] | None = None
+) -> tuple[dict[str, int], list[tuple[int | None, str]]]:
     """Clip name -> class id in the file's order, and every fault as (line, what is wrong with it).
 
     `name id` a line; '.mp4' endings, blank lines and remarks behind ' #' are accepted. With `present`, a name that is not
@@ -156,7 +202,12 @@ def read_labels(path: Path, classes: ClassTable,
         if not name or not label.removeprefix("-").isdecimal():
             faults.append((number, f"expected `name id`, found {entry!r}"))
         elif not 0 <= int(label) < len(classes):
-            faults.append((number, f"expected a class id from 0 to {len(classes) - 1}, found {label} for {name}"))
+            faults.append(
+                (
+                    number,
+                    f"expected a class id from 0 to {len(classes) - 1}, found {label} for {name}",
+                )
+            )
         elif name in labels:
             faults.append((number, f"{name} stands already on line {lines[name]}"))
         elif Path(name).name != name or name in (".", ".."):

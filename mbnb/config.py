@@ -20,24 +20,73 @@ from mbnb.files import ROOT, InputError, write_text
 HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
 PRESETS: dict[str, dict[str, Any]] = {
-    "demo": dict(dim_feat=64, dim_rep=64, depth=1, num_heads=4, mlp_ratio=2.0, hidden_dim=256, rate=24.0, clip_len=64, patch=4, dropout_ratio=0.5,
-                 lr_backbone=3e-3, lr_head=3e-3),
-    "ma52": dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, **LARGE),
-    "lite": dict(dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, **LARGE),
-    "full": dict(dim_feat=512, dim_rep=512, depth=5, num_heads=8, mlp_ratio=2.0, hidden_dim=2048, **LARGE),
+    "demo": dict(
+        dim_feat=64,
+        dim_rep=64,
+        depth=1,
+        num_heads=4,
+        mlp_ratio=2.0,
+        hidden_dim=256,
+        rate=24.0,
+        clip_len=64,
+        patch=4,
+        dropout_ratio=0.5,
+        lr_backbone=3e-3,
+        lr_head=3e-3,
+    ),
+    "ma52": dict(
+        dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2.0, hidden_dim=64, **LARGE
+    ),
+    "lite": dict(
+        dim_feat=256, dim_rep=512, depth=5, num_heads=8, mlp_ratio=4.0, hidden_dim=2048, **LARGE
+    ),
+    "full": dict(
+        dim_feat=512, dim_rep=512, depth=5, num_heads=8, mlp_ratio=2.0, hidden_dim=2048, **LARGE
+    ),
 }
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
-    "parity": dict(preset="ma52", clip_len=243, patch=1, epochs=300, batch_size=24, lr_backbone=1e-5, lr_head=8e-5, weight_decay=0.1,
-                   dropout_ratio=0.7, schedule="exponential", label_smoothing=0.0, clip_gradients=0.0, segments=1, peaks=False,
-                   mirror_classes=False, mixup=0.0, region_weight=0.0, balance=0.0, ema=0.0, views=1, convolutions=0, handedness=False, adapt=False, quota=False),
+    "parity": dict(
+        preset="ma52",
+        clip_len=243,
+        patch=1,
+        epochs=300,
+        batch_size=24,
+        lr_backbone=1e-5,
+        lr_head=8e-5,
+        weight_decay=0.1,
+        dropout_ratio=0.7,
+        schedule="exponential",
+        label_smoothing=0.0,
+        clip_gradients=0.0,
+        segments=1,
+        peaks=False,
+        mirror_classes=False,
+        mixup=0.0,
+        region_weight=0.0,
+        balance=0.0,
+        ema=0.0,
+        views=1,
+        convolutions=0,
+        handedness=False,
+        adapt=False,
+        quota=False,
+    ),
 }
 # Settings of the parity recipe alone: whoever gives one of them means that recipe.
 PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
-CHOICES = {"method": ("dstformer", "largest", "linear", "nearest", "rocket"),
-           "preset": tuple(PRESETS), "recipe": tuple(RECIPES), "schedule": ("cosine", "exponential"), "device": ("auto", "cpu", "cuda"),
-           "checkpoint_choice": ("best", "latest"), "scored": ("auto", "test", "val"), "precision": ("auto", "float32", "bf16"), "clips_on": ("auto", "device", "disk"),
-           "compile": ("auto", "off", "default", "reduce-overhead", "max-autotune")}
+CHOICES = {
+    "method": ("dstformer", "largest", "linear", "nearest", "rocket"),
+    "preset": tuple(PRESETS),
+    "recipe": tuple(RECIPES),
+    "schedule": ("cosine", "exponential"),
+    "device": ("auto", "cpu", "cuda"),
+    "checkpoint_choice": ("best", "latest"),
+    "scored": ("auto", "test", "val"),
+    "precision": ("auto", "float32", "bf16"),
+    "clips_on": ("auto", "device", "disk"),
+    "compile": ("auto", "off", "default", "reduce-overhead", "max-autotune"),
+}
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 
 
@@ -51,11 +100,15 @@ class Config:
     data_root: str = ""  # a folder in the layout of data/README.md; empty: simulated people
     checkpoint: str = ""  # evaluate this file instead of the run's own checkpoint
     videos: str = ""  # 02: a folder of videos, empty: short videos made from a sample portrait; 05: where clips' videos lie, by name
-    video_labels: str = ""  # 02: a file with `name id` a line; empty: the videos become an unlabelled test split
+    video_labels: str = (
+        ""  # 02: a file with `name id` a line; empty: the videos become an unlabelled test split
+    )
     video_person: str = ""  # 02: regular expression for the person at the beginning of a video's name; empty: a person a video
     # What the data mean.
     skeleton: str = "h36m17"
-    class_table: str = "document"  # for data without classes.csv: document, ma52 or the path of a table
+    class_table: str = (
+        "document"  # for data without classes.csv: document, ma52 or the path of a table
+    )
     action_classes: int = 0  # expected number of classes; 0: whatever the class table has
     fps: float = 30.0
     val_fraction: float = 0.15  # of the people in train, held out where there is no val split
@@ -89,12 +142,16 @@ class Config:
     clip_len: int = 64  # the most frames that the model sees of a clip
     patch: int = 4  # frames one after the other that it sees as one
     smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
-    streams: list[str] = field(default_factory=lambda: list(STREAMS))  # what the model sees of a joint
+    streams: list[str] = field(
+        default_factory=lambda: list(STREAMS)
+    )  # what the model sees of a joint
     flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
     mirror_classes: bool = True  # where it does not say, mirrored clips are classes of their own (Lee et al., ICML 2020)
     rotate: float = 20.0  # largest turn about the vertical, degrees
     stretch: float = 0.2  # clips are shortened, and played faster or slower, by up to this share
-    warp: float = 0.0  # movements begin slower and end faster, or the other way, by up to this share
+    warp: float = (
+        0.0  # movements begin slower and end faster, or the other way, by up to this share
+    )
     noise: float = 0.01  # sensor noise, in lengths of the trunk
     exchange: float = 0.3  # share of training clips that get limbs from another clip of their class
     hide_joints: float = 0.0  # share of joints that a training clip lacks
@@ -122,7 +179,9 @@ class Config:
     ema: float = 0.0  # evaluated weights are running means with this decay a step; 0: the last ones
     clip_gradients: float = 1.0  # largest norm; 0: no limit
     init_from: str = ""  # start from the weights of this checkpoint file, as far as they fit
-    freeze: list[str] = field(default_factory=list)  # beginnings of parameter names that stay as they are
+    freeze: list[str] = field(
+        default_factory=list
+    )  # beginnings of parameter names that stay as they are
     resume: bool = True  # go on from the run's latest checkpoint where there is one
     device: str = "auto"
     # Speed.
@@ -152,25 +211,38 @@ class Config:
         faults = []
         for key in [key for key in given if key not in fields]:
             near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
-            faults.append(f"unknown setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(fields)}"))
+            faults.append(
+                f"unknown setting {key!r}"
+                + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(fields)}")
+            )
             del given[key]
         values = {}
         for key, value in given.items():
             try:
                 values[key] = _as_type(value, fields[key].type)
             except (TypeError, ValueError, OverflowError):
-                faults.append(f"setting {key!r}: expected {fields[key].type.__name__}, found {value!r}")
+                faults.append(
+                    f"setting {key!r}: expected {fields[key].type.__name__}, found {value!r}"
+                )
         foreign = [stream for stream in values.get("streams", []) if stream not in STREAMS]
         if foreign or not values.get("streams", STREAMS):
-            faults.append(f"setting 'streams': expected some of {', '.join(STREAMS)}, found {', '.join(foreign) or 'none'}")
+            faults.append(
+                f"setting 'streams': expected some of {', '.join(STREAMS)}, found {', '.join(foreign) or 'none'}"
+            )
         for key, choices in CHOICES.items():
             if values.get(key, choices[0]) not in choices:
-                faults.append(f"setting {key!r}: expected {' or '.join(choices)}, found {values.pop(key)!r}")
+                faults.append(
+                    f"setting {key!r}: expected {' or '.join(choices)}, found {values.pop(key)!r}"
+                )
         defaults = cls()
         if any(key in values for key in PARITY_ONLY):
             values.setdefault("recipe", "parity")
-            faults += [f"setting {key!r} belongs to the recipe 'parity', but the recipe is {values['recipe']!r}" for key in PARITY_ONLY
-                       if values["recipe"] != "parity" and values.get(key, getattr(defaults, key)) != getattr(defaults, key)]
+            faults += [
+                f"setting {key!r} belongs to the recipe 'parity', but the recipe is {values['recipe']!r}"
+                for key in PARITY_ONLY
+                if values["recipe"] != "parity"
+                and values.get(key, getattr(defaults, key)) != getattr(defaults, key)
+            ]
         recipe = RECIPES[values.get("recipe", "default")]
         preset = PRESETS[values.get("preset", recipe.get("preset", defaults.preset))]
         config = cls(**(preset | recipe | values))
@@ -180,32 +252,104 @@ class Config:
         return config
 
     def _faults(self) -> list[str]:
-        at_least = {1: ("clip_len", "depth", "dim_rep", "hidden_dim", "num_heads", "maxlen", "simulated_people", "simulated_clips",
-                        "simulated_test_people", "bootstraps", "fps", "devices", "segments", "views", "patch"),
-                    2: ("batch_size",), 0: ("lr_decay", "smooth", "lr_backbone", "lr_head", "weight_decay", "action_classes", "noise", "rotate", "seed", "convolutions",
-                                            "simulated_seed", "fold", "epochs", "explained", "clip_gradients", "rate", "mixup", "region_weight", "balance")}
-        faults = [f"setting {key!r}: expected at least {least}, found {getattr(self, key)}" for least, keys in at_least.items()
-                  for key in keys if not getattr(self, key) >= least]
-        below_one = ("val_fraction", "dropout_ratio", "drop_path_rate", "stretch", "label_smoothing", "warmup", "warp", "reject", "hide_joints", "hide_frames", "ema")
-        faults += [f"setting {key!r}: expected a share from 0 to below 1, found {getattr(self, key)}" for key in below_one
-                   if not 0 <= getattr(self, key) < 1]
+        at_least = {
+            1: (
+                "clip_len",
+                "depth",
+                "dim_rep",
+                "hidden_dim",
+                "num_heads",
+                "maxlen",
+                "simulated_people",
+                "simulated_clips",
+                "simulated_test_people",
+                "bootstraps",
+                "fps",
+                "devices",
+                "segments",
+                "views",
+                "patch",
+            ),
+            2: ("batch_size",),
+            0: (
+                "lr_decay",
+                "smooth",
+                "lr_backbone",
+                "lr_head",
+                "weight_decay",
+                "action_classes",
+                "noise",
+                "rotate",
+                "seed",
+                "convolutions",
+                "simulated_seed",
+                "fold",
+                "epochs",
+                "explained",
+                "clip_gradients",
+                "rate",
+                "mixup",
+                "region_weight",
+                "balance",
+            ),
+        }
+        faults = [
+            f"setting {key!r}: expected at least {least}, found {getattr(self, key)}"
+            for least, keys in at_least.items()
+            for key in keys
+            if not getattr(self, key) >= least
+        ]
+        below_one = (
+            "val_fraction",
+            "dropout_ratio",
+            "drop_path_rate",
+            "stretch",
+            "label_smoothing",
+            "warmup",
+            "warp",
+            "reject",
+            "hide_joints",
+            "hide_frames",
+            "ema",
+        )
+        faults += [
+            f"setting {key!r}: expected a share from 0 to below 1, found {getattr(self, key)}"
+            for key in below_one
+            if not 0 <= getattr(self, key) < 1
+        ]
         if self.num_heads > 0 and (self.dim_feat < 1 or self.dim_feat % self.num_heads):
-            faults.append(f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}")
+            faults.append(
+                f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}"
+            )
         if self.simulated_test_people >= self.simulated_people:
-            faults.append(f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}")
+            faults.append(
+                f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}"
+            )
         if self.patch > 0 and self.moments > self.maxlen:
-            faults.append(f"setting 'clip_len': expected at most maxlen ({self.maxlen}) times patch ({self.patch}), found {self.clip_len}")
+            faults.append(
+                f"setting 'clip_len': expected at most maxlen ({self.maxlen}) times patch ({self.patch}), found {self.clip_len}"
+            )
         if self.clip_len < self.patch:
-            faults.append(f"setting 'clip_len': expected at least patch ({self.patch}), found {self.clip_len}")
+            faults.append(
+                f"setting 'clip_len': expected at least patch ({self.patch}), found {self.clip_len}"
+            )
         if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
-            faults.append(f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}")
+            faults.append(
+                f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}"
+            )
         if self.fold and self.fold >= self.folds:
-            faults.append(f"setting 'fold': expected below {self.folds}, 1 / val_fraction, found {self.fold}")
+            faults.append(
+                f"setting 'fold': expected below {self.folds}, 1 / val_fraction, found {self.fold}"
+            )
         for key in ("scale_range_train", "scale_range_test"):
             if len(getattr(self, key)) != 2 or not 0 < min(getattr(self, key)):
-                faults.append(f"setting {key!r}: expected two numbers above 0, found {getattr(self, key)}")
+                faults.append(
+                    f"setting {key!r}: expected two numbers above 0, found {getattr(self, key)}"
+                )
         if self.mlp_ratio * self.dim_feat < 1:
-            faults.append(f"setting 'mlp_ratio': expected at least 1 / dim_feat, found {self.mlp_ratio}")
+            faults.append(
+                f"setting 'mlp_ratio': expected at least 1 / dim_feat, found {self.mlp_ratio}"
+            )
         if not self.run or self.run == ".." or Path(self.run).name != self.run:
             faults.append(f"setting 'run': expected the plain name of a folder, found {self.run!r}")
         return faults
@@ -258,9 +402,13 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not UTF-8 text ({error})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise InputError(f"{path}{f', line {mark.line + 1}' if mark else ''}: not YAML ({getattr(error, 'problem', error)})") from None
+        raise InputError(
+            f"{path}{f', line {mark.line + 1}' if mark else ''}: not YAML ({getattr(error, 'problem', error)})"
+        ) from None
     if not isinstance(values or {}, dict):
-        raise InputError(f"{path}: expected `setting: value` lines, found a {type(values).__name__}")
+        raise InputError(
+            f"{path}: expected `setting: value` lines, found a {type(values).__name__}"
+        )
     return values or {}
 
 
@@ -278,9 +426,19 @@ def notebook_parameters() -> dict[str, Any]:
     """What a notebook's parameters cells give: its own, and the one that papermill injects."""
     shell = get_ipython()
     cells = [source for source in shell.user_ns["In"] if source.startswith(HEADER)]
-    names = [target.id for source in cells for node in ast.parse(source).body if isinstance(node, ast.Assign)
-             for target in node.targets if isinstance(target, ast.Name)]
-    return {name: shell.user_ns[name] for name in dict.fromkeys(names) if shell.user_ns[name] is not None}
+    names = [
+        target.id
+        for source in cells
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
+    return {
+        name: shell.user_ns[name]
+        for name in dict.fromkeys(names)
+        if shell.user_ns[name] is not None
+    }
 
 
 def saved_config(given: dict[str, Any]) -> Config:

@@ -29,7 +29,9 @@ class Source(NamedTuple):
     subject: str
 
 
-def find_videos(folder: Path, classes: ClassTable, label_file: Path | None = None, person: str = "") -> tuple[list[Source], dict[str, str]]:
+def find_videos(
+    folder: Path, classes: ClassTable, label_file: Path | None = None, person: str = ""
+) -> tuple[list[Source], dict[str, str]]:
     """The videos of a folder in the order of their names, ready for `convert`, and the split of each clip.
 
     Either the folder has train/, val/ or test/ with videos and beside them their labels, `<split>_labels.txt` or MA-52's
@@ -39,7 +41,14 @@ def find_videos(folder: Path, classes: ClassTable, label_file: Path | None = Non
     """
     parts = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
     if parts:
-        files = {split: [path for name in ("labels", "list_videos") if (path := folder / f"{split}_{name}.txt").is_file()] for split in parts}
+        files = {
+            split: [
+                path
+                for name in ("labels", "list_videos")
+                if (path := folder / f"{split}_{name}.txt").is_file()
+            ]
+            for split in parts
+        }
         lists = {split: found[0] if found else None for split, found in files.items()}
     else:
         split = "train" if label_file else "test"
@@ -57,7 +66,14 @@ def find_videos(folder: Path, classes: ClassTable, label_file: Path | None = Non
             if lists[split] and path.stem not in labels:
                 faults.append(f"{lists[split]}: no label for {path.name}")
             match = re.match(person, path.stem) if person else None
-            sources.append(Source(path, path.stem, labels.get(path.stem, UNLABELLED), match[0] if match else path.stem))
+            sources.append(
+                Source(
+                    path,
+                    path.stem,
+                    labels.get(path.stem, UNLABELLED),
+                    match[0] if match else path.stem,
+                )
+            )
             splits[path.stem] = split
     if faults:
         raise InputError("\n".join(faults))
@@ -72,10 +88,14 @@ def landmark_file(out: Path, name: str) -> Path:
 def _extract_all(sources: list[Source], out: Path, fps: float, processes: int) -> dict[str, str]:
     """Extract every video in processes of their own; by clip name, the reasons of those that failed."""
 
-    def run(some: list[Source], workers: int, bar: tqdm) -> Iterator[tuple[Source, BaseException | None]]:
+    def run(
+        some: list[Source], workers: int, bar: tqdm
+    ) -> Iterator[tuple[Source, BaseException | None]]:
         pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
         try:
-            tasks = {pool.submit(extract, Path(s.path), landmark_file(out, s.name), fps): s for s in some}
+            tasks = {
+                pool.submit(extract, Path(s.path), landmark_file(out, s.name), fps): s for s in some
+            }
             for task in as_completed(tasks):
                 error = task.exception()
                 bar.update(not isinstance(error, BrokenProcessPool))
@@ -91,8 +111,14 @@ def _extract_all(sources: list[Source], out: Path, fps: float, processes: int) -
     return {source.name: str(error) for source, error in errors.items() if error is not None}
 
 
-def convert(videos: Iterable[tuple[Path, str, int, str]], out: Path, classes: ClassTable, split: str | Mapping[str, str] = "train",
-            processes: int = 2, fps: float = FPS) -> pd.DataFrame:
+def convert(
+    videos: Iterable[tuple[Path, str, int, str]],
+    out: Path,
+    classes: ClassTable,
+    split: str | Mapping[str, str] = "train",
+    processes: int = 2,
+    fps: float = FPS,
+) -> pd.DataFrame:
     """Convert videos, given as (path, clip name, class id, person), to a data set in the documented layout at `out`.
 
     split: one for all clips, or one for each clip name. Returns a row for each video, also written to `out/quality.csv`:
@@ -108,21 +134,33 @@ def convert(videos: Iterable[tuple[Path, str, int, str]], out: Path, classes: Cl
         if names.count(name) > 1:
             faults.append(f"{path}: the clip name {name!r} is given more than once")
         if name != "".join(name.split()) or Path(name).name != name:
-            faults.append(f"{path}: expected a clip name without blanks and slashes, found {name!r}")
+            faults.append(
+                f"{path}: expected a clip name without blanks and slashes, found {name!r}"
+            )
         if not UNLABELLED <= label < len(classes):
-            faults.append(f"{path}: expected a class id from 0 to {len(classes) - 1}, or -1, found {label}")
+            faults.append(
+                f"{path}: expected a class id from 0 to {len(classes) - 1}, or -1, found {label}"
+            )
         if splits_of.get(name) not in SPLITS:
-            faults.append(f"{path}: expected one of {', '.join(SPLITS)} as split, found {splits_of.get(name)!r}")
+            faults.append(
+                f"{path}: expected one of {', '.join(SPLITS)} as split, found {splits_of.get(name)!r}"
+            )
     if faults:
         raise InputError("\n".join(faults))
     reasons = _extract_all(sources, out, fps, processes)
     rows, poses = [], {}
     for source in sources:
-        row = {"clip": source.name, "video": Path(source.path).name, "split": splits_of[source.name]}
+        row = {
+            "clip": source.name,
+            "video": Path(source.path).name,
+            "split": splits_of[source.name],
+        }
         reason = reasons.get(source.name, "")
         if not reason:
             with np.load(landmark_file(out, source.name)) as file:
-                row |= {key: file[key].item() for key in ("declared", "decoded", "source_fps", "fps")}
+                row |= {
+                    key: file[key].item() for key in ("declared", "decoded", "source_fps", "fps")
+                }
             landmarks = load_landmarks(landmark_file(out, source.name))
             row |= {"frames": len(landmarks.world)} | quality(landmarks)
             pose = fill_gaps(to_joints(landmarks.world))
@@ -134,10 +172,16 @@ def convert(videos: Iterable[tuple[Path, str, int, str]], out: Path, classes: Cl
                 poses[source.name] = pose
         rows.append(row | {"reason": reason})
     if not poses:
-        raise InputError("\n".join(["not one video can be used", *(f"{row['clip']}: {row['reason']}" for row in rows)]))
+        raise InputError(
+            "\n".join(
+                ["not one video can be used", *(f"{row['clip']}: {row['reason']}" for row in rows)]
+            )
+        )
     splits = {}
     for name in SPLITS:
-        if part := [source for source in sources if source.name in poses and splits_of[source.name] == name]:
+        if part := [
+            source for source in sources if source.name in poses and splits_of[source.name] == name
+        ]:
             _, clips, labels, subjects = zip(*part, strict=True)
             splits[name] = pack([poses[clip] for clip in clips], clips, labels, subjects)
     table = pd.DataFrame(rows)

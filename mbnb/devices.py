@@ -32,7 +32,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names for settings of its
 def pick_device(config: Config) -> torch.device:
     """The configured device; 'auto' takes a GPU where there is one. Raises InputError for a GPU that is not there."""
     if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("setting 'device': cuda, but torch finds no CUDA GPU here; use auto or cpu")
+        raise InputError(
+            "setting 'device': cuda, but torch finds no CUDA GPU here; use auto or cpu"
+        )
     if config.device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
@@ -48,13 +50,19 @@ def mixed_precision(config: Config, device: torch.device) -> bool:
 def compile_mode(config: Config, device: torch.device) -> str | None:
     """The mode for torch.compile, or None where it is not used. 'auto' says yes to GPUs where the C compiler and Python's headers that it needs are."""
     able = shutil.which("cc") and (Path(sysconfig.get_path("include")) / "Python.h").exists()
-    mode = {"auto": "default" if device.type == "cuda" and able else "off"}.get(config.compile, config.compile)
+    mode = {"auto": "default" if device.type == "cuda" and able else "off"}.get(
+        config.compile, config.compile
+    )
     return None if mode == "off" else mode
 
 
 def free_memory(device: torch.device) -> int:
     """Bytes."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    return (
+        torch.cuda.mem_get_info(device)[0]
+        if device.type == "cuda"
+        else psutil.virtual_memory().available
+    )
 
 
 def keep_freed_memory(most: int = -1) -> None:
@@ -65,7 +73,9 @@ def keep_freed_memory(most: int = -1) -> None:
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
         library.mallopt(M_TRIM_THRESHOLD, most)
-        library.mallopt(M_MMAP_THRESHOLD, 32 << 20)  # bytes, its greatest value; larger buffers go back at once
+        library.mallopt(
+            M_MMAP_THRESHOLD, 32 << 20
+        )  # bytes, its greatest value; larger buffers go back at once
 
 
 def hand_back_memory() -> None:
@@ -84,8 +94,13 @@ def connect(config: Config) -> Fabric:
     device = pick_device(config)
     here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     world = int(os.environ.get("WORLD_SIZE", 1)) if launched() else 1
-    fabric = Fabric(accelerator=device.type, devices=here if launched() or device.type == "cpu" else [device.index], num_nodes=world // here,
-                    strategy="ddp" if world > 1 else "auto", precision="bf16-mixed" if mixed_precision(config, device) else "32-true")
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=here if launched() or device.type == "cpu" else [device.index],
+        num_nodes=world // here,
+        strategy="ddp" if world > 1 else "auto",
+        precision="bf16-mixed" if mixed_precision(config, device) else "32-true",
+    )
     fabric.launch()
     return fabric
 
@@ -95,5 +110,7 @@ def whole_batch(fabric: Fabric, pooled: Tensor, clips: int) -> Tensor:
     if fabric.world_size == 1:
         return pooled
     most = -(-clips // fabric.world_size)
-    shares = fabric.all_gather(F.pad(pooled, (0, 0, 0, most - len(pooled))), sync_grads=True)  # (processes, most, C)
+    shares = fabric.all_gather(
+        F.pad(pooled, (0, 0, 0, most - len(pooled))), sync_grads=True
+    )  # (processes, most, C)
     return shares.transpose(0, 1).flatten(0, 1)[:clips]  # (most, processes, C) -> (B, C)

@@ -16,7 +16,10 @@ from sklearn.preprocessing import normalize
 
 SHRINKAGE = 1e-4  # added to the variance within classes, as a share of a clip's mean square distance from the mean of all
 SHARPNESS = 20.0  # of the fall of probability with the cosine
-PRIOR, ROUNDS = 1.0, 5  # clips that the mean of a class counts for beside a person's own, and how often those are assigned anew
+PRIOR, ROUNDS = (
+    1.0,
+    5,
+)  # clips that the mean of a class counts for beside a person's own, and how often those are assigned anew
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ class Discriminant:
         """Of clips and their mirror images (2, N, D) the scores (N, C) of the classes, and (N, C) those of the same clips seen in a
         mirror: cosines with the means, times SHARPNESS. What was not there to be learned gets the lowest."""
         seen = self._look(x)
-        return self._all(_cosines(seen, self.directions)), self._all(_cosines(seen[::-1], self.directions))
+        return self._all(_cosines(seen, self.directions)), self._all(
+            _cosines(seen[::-1], self.directions)
+        )
 
     def scores_by_person(self, x: np.ndarray, people: Sequence[str]) -> np.ndarray:
         """(N, C), where each of `people` (N,) has means of their own: from those of all, towards the person's clips, unlabelled, as far as
@@ -46,7 +51,9 @@ class Discriminant:
             for _ in range(ROUNDS):
                 shares = softmax(scores[names == name], axis=1)  # (n, K)
                 means = PRIOR * self.directions + np.einsum("nk,snr->skr", shares, own)
-                scores[names == name] = _cosines(own, means / np.linalg.norm(means, axis=2, keepdims=True))
+                scores[names == name] = _cosines(
+                    own, means / np.linalg.norm(means, axis=2, keepdims=True)
+                )
         return self._all(scores)
 
     def state(self) -> dict:
@@ -56,11 +63,15 @@ class Discriminant:
     @staticmethod
     def of(state: dict) -> "Discriminant":
         """What `state` gave."""
-        return Discriminant(**{key: value.numpy() if value.ndim else int(value) for key, value in state.items()})
+        return Discriminant(
+            **{key: value.numpy() if value.ndim else int(value) for key, value in state.items()}
+        )
 
     def _look(self, x: np.ndarray) -> np.ndarray:
         """Features (2, N, D) -> unit vectors (2, N, R)."""
-        return normalize((x.reshape(-1, x.shape[-1]) - self.mean) @ self.inverse).reshape(*x.shape[:2], -1)  # (2·N, R) -> (2, N, R)
+        return normalize((x.reshape(-1, x.shape[-1]) - self.mean) @ self.inverse).reshape(
+            *x.shape[:2], -1
+        )  # (2·N, R) -> (2, N, R)
 
     def _all(self, scores: np.ndarray) -> np.ndarray:
         """(N, K) -> (N, C)."""
@@ -88,9 +99,19 @@ def fit_discriminant(x: np.ndarray, labels: np.ndarray, classes: int) -> Discrim
     flat = (flat - mean) / scale
     means = np.stack([flat[own == label].mean(0) for label in range(2 * len(present))])  # (2·K, D)
     within = flat - means[own]
-    explained = Ridge(alpha=SHRINKAGE * len(flat), fit_intercept=False).fit(within, within @ means.T).coef_  # (2·K, D)
+    explained = (
+        Ridge(alpha=SHRINKAGE * len(flat), fit_intercept=False).fit(within, within @ means.T).coef_
+    )  # (2·K, D)
     inverse = (means - explained).T  # (D, 2·K) SHRINKAGE · S⁻¹ Mᵀ
     products = means @ inverse  # (2·K, 2·K)
     sizes, axes = np.linalg.eigh(products)
-    axes = (axes / np.sqrt(sizes.clip(1e-30)))[:, sizes > 1e-6 * sizes.max()]  # (2·K, R), under which products become those of plain vectors
-    return Discriminant(mean, inverse @ axes / scale[:, None], normalize(products @ axes).reshape(2, len(present), -1), present, classes)
+    axes = (axes / np.sqrt(sizes.clip(1e-30)))[
+        :, sizes > 1e-6 * sizes.max()
+    ]  # (2·K, R), under which products become those of plain vectors
+    return Discriminant(
+        mean,
+        inverse @ axes / scale[:, None],
+        normalize(products @ axes).reshape(2, len(present), -1),
+        present,
+        classes,
+    )

@@ -20,19 +20,36 @@ BEFORE_TSNE = 50  # principal components that t-SNE sees (van der Maaten and Hin
 
 
 @torch.no_grad()
-def embed(trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config) -> np.ndarray:
+def embed(
+    trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config
+) -> np.ndarray:
     """(N, hidden_dim) unit vectors of what the classifier's last layer sees of each whole clip, less the person's own way where `config.adapt`
     has it taken off."""
     device = pick_device(config)
     model = trained.model.to(device)
-    recipe = make_recipe(clips, trained.config, skeleton, classes, device, in_mirror=trained.in_mirror(clips, skeleton, config))
-    embedded = embed_view(model, recipe, config, recipe.views(1)[0], clips.subjects if config.adapt else None)
+    recipe = make_recipe(
+        clips,
+        trained.config,
+        skeleton,
+        classes,
+        device,
+        in_mirror=trained.in_mirror(clips, skeleton, config),
+    )
+    embedded = embed_view(
+        model, recipe, config, recipe.views(1)[0], clips.subjects if config.adapt else None
+    )
     return normalize(model.head.bn(embedded.to(device)).relu().cpu().numpy())
 
 
-def neighbours(found: np.ndarray, known: np.ndarray, count: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(
+    found: np.ndarray, known: np.ndarray, count: int = 3
+) -> tuple[np.ndarray, np.ndarray]:
     """For each of (N, D) the `count` most alike of (K, D): their indices (N, count), and how alike, as cosines (N, count); the most alike first."""
-    distances, indices = NearestNeighbors(n_neighbors=min(count, len(known)), metric="cosine").fit(known).kneighbors(found)
+    distances, indices = (
+        NearestNeighbors(n_neighbors=min(count, len(known)), metric="cosine")
+        .fit(known)
+        .kneighbors(found)
+    )
     return indices, 1 - distances
 
 
@@ -44,7 +61,11 @@ def project(features: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     maps = {"PCA": components[:, :2]}
     if len(features) > 10:
         perplexity = min(30.0, (len(features) - 1) / 3)
-        maps = {"t-SNE": TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)} | maps
+        maps = {
+            "t-SNE": TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(
+                components
+            )
+        } | maps
     return {name: _within(points) for name, points in maps.items()}
 
 

@@ -44,7 +44,9 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def read_table(path: Path, columns: tuple[str, ...], faults: list[str] | None = None) -> list[tuple[int, dict[str, str]]]:
+def read_table(
+    path: Path, columns: tuple[str, ...], faults: list[str] | None = None
+) -> list[tuple[int, dict[str, str]]]:
     """Rows of a CSV file with their line numbers; every one of `columns` is filled, further columns may be there.
 
     Raises InputError that lists every line with a missing value; given a list `faults`, adds them to it instead.
@@ -54,11 +56,21 @@ def read_table(path: Path, columns: tuple[str, ...], faults: list[str] | None = 
             reader = csv.DictReader(file)
             missing = [name for name in columns if name not in (reader.fieldnames or [])]
             if missing:
-                raise InputError(f"{path}, line 1: expected the columns {', '.join(columns)}; missing: {', '.join(missing)}")
-            rows = [(reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in reader]
+                raise InputError(
+                    f"{path}, line 1: expected the columns {', '.join(columns)}; missing: {', '.join(missing)}"
+                )
+            rows = [
+                (reader.line_num, {key: (value or "").strip() for key, value in row.items() if key})
+                for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV table ({error})") from None
-    empty = [f"{path}, line {line}: no value for {name}" for line, row in rows for name in columns if not row[name]]
+    empty = [
+        f"{path}, line {line}: no value for {name}"
+        for line, row in rows
+        for name in columns
+        if not row[name]
+    ]
     if faults is not None:
         faults += empty
     elif empty:

@@ -44,12 +44,19 @@ class Handedness:
         """The same by the `evidence` (N,) of the clips of `people` (N,): left-handed ones would have -`mean` on average."""
         by_person = pd.Series(evidence).groupby(np.asarray(people))
         average, clips = by_person.transform("mean"), by_person.transform("size")
-        odds = 2 * self.mean * average / (self.between ** 2 + self.within ** 2 / clips) + np.log(1 / LEFT_HANDED - 1)
+        odds = 2 * self.mean * average / (self.between**2 + self.within**2 / clips) + np.log(
+            1 / LEFT_HANDED - 1
+        )
         return (odds < 0).to_numpy()
 
     def state(self) -> dict:
         """Plain tensors and numbers, for a checkpoint."""
-        return {"model": self.model.state(), "mean": self.mean, "between": self.between, "within": self.within}
+        return {
+            "model": self.model.state(),
+            "mean": self.mean,
+            "between": self.between,
+            "within": self.within,
+        }
 
     @staticmethod
     def of(state: dict) -> "Handedness":
@@ -57,7 +64,9 @@ class Handedness:
         return Handedness(**state | {"model": Discriminant.of(state["model"])})
 
 
-def learn_handedness(clips: Clips, skeleton: Skeleton, classes: int) -> tuple[np.ndarray, Handedness | None]:
+def learn_handedness(
+    clips: Clips, skeleton: Skeleton, classes: int
+) -> tuple[np.ndarray, Handedness | None]:
     """(N,) bool, the labelled clips of left-handed people; and what tells others, None where there are too few people to learn it from,
     or their right and left are too much alike."""
     x, people = _features(clips, skeleton), np.asarray(clips.subjects)
@@ -67,15 +76,24 @@ def learn_handedness(clips: Clips, skeleton: Skeleton, classes: int) -> tuple[np
     x = turn(x, in_mirror)
     evidence = np.zeros(len(clips))
     for fit, held in GroupKFold(min(FOLDS, len(set(people)))).split(people, groups=people):
-        evidence[held] = _evidence(fit_discriminant(x[:, fit], clips.labels[fit], classes), x[:, held])
+        evidence[held] = _evidence(
+            fit_discriminant(x[:, fit], clips.labels[fit], classes), x[:, held]
+        )
     by_person = pd.Series(evidence).groupby(people)
     mean, between, within = by_person.mean().mean(), by_person.mean().std(), by_person.std().mean()
     if not mean > between:
         return in_mirror, None
-    return in_mirror, Handedness(fit_discriminant(x, clips.labels, classes), float(mean), float(between), float(np.nan_to_num(within, nan=between)))
+    return in_mirror, Handedness(
+        fit_discriminant(x, clips.labels, classes),
+        float(mean),
+        float(between),
+        float(np.nan_to_num(within, nan=between)),
+    )
 
 
-def learn_and_find(train: Clips, test: Clips, skeleton: Skeleton, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def learn_and_find(
+    train: Clips, test: Clips, skeleton: Skeleton, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The clips of left-handed people among labelled ones (N,), and among those of others (M,), whose labels play no part."""
     in_mirror, handedness = learn_handedness(train, skeleton, classes)
     return in_mirror, handedness.find(test, skeleton) if handedness else np.zeros(len(test), bool)
@@ -83,9 +101,16 @@ def learn_and_find(train: Clips, test: Clips, skeleton: Skeleton, classes: int) 
 
 def say_who(clips: Clips, in_mirror: np.ndarray | None) -> None:
     """Print whose clips are seen in a mirror, if anybody's are."""
-    names = sorted({clips.subjects[i] for i in np.flatnonzero(in_mirror)}) if in_mirror is not None else []
+    names = (
+        sorted({clips.subjects[i] for i in np.flatnonzero(in_mirror)})
+        if in_mirror is not None
+        else []
+    )
     if names:
-        print("seen in a mirror, since they do with the left what others do with the right:", ", ".join(names))
+        print(
+            "seen in a mirror, since they do with the left what others do with the right:",
+            ", ".join(names),
+        )
 
 
 def turn(x: np.ndarray, in_mirror: np.ndarray) -> np.ndarray:
@@ -95,15 +120,24 @@ def turn(x: np.ndarray, in_mirror: np.ndarray) -> np.ndarray:
 
 def _features(clips: Clips, skeleton: Skeleton) -> np.ndarray:
     """(2, N, MOMENTS·J·3) the poses of clips and of their mirror images, each less the person's mean: a crooked body is no handedness."""
-    poses = at_moments(torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, MOMENTS).flatten(1)  # (N, MOMENTS, J, 3) -> (N, D)
+    poses = at_moments(
+        torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, MOMENTS
+    ).flatten(1)  # (N, MOMENTS, J, 3) -> (N, D)
     person = torch.as_tensor(np.unique(clips.subjects, return_inverse=True)[1])
     count = torch.bincount(person)
-    poses = poses - (torch.zeros(len(count), poses.shape[1]).index_add(0, person, poses) / count[:, None])[person]
+    poses = (
+        poses
+        - (torch.zeros(len(count), poses.shape[1]).index_add(0, person, poses) / count[:, None])[
+            person
+        ]
+    )
     mirrored = flip(poses.unflatten(1, (MOMENTS, len(skeleton), 3)), skeleton.mirror).flatten(1)
     return torch.stack([poses, mirrored]).numpy()
 
 
-def _find_by_label(x: np.ndarray, people: Sequence[str], labels: np.ndarray, classes: int) -> np.ndarray:
+def _find_by_label(
+    x: np.ndarray, people: Sequence[str], labels: np.ndarray, classes: int
+) -> np.ndarray:
     """(N,) bool: the clips of people who show the mirror image of what most people show of the same classes, by features (2, N, D).
 
     What a body does on one side only is its poses less their mirror images; left-handed people have it with the opposite sign. The signs under
@@ -123,7 +157,9 @@ def _find_by_label(x: np.ndarray, people: Sequence[str], labels: np.ndarray, cla
     np.fill_diagonal(agreement, 0)
     sign = np.linalg.eigh(agreement)[1][:, -1]
     sign *= -1 if sign.sum() < 0 else 1
-    for_others = np.full((len(names), classes), np.nan)  # how well a person's classes go with those of the others
+    for_others = np.full(
+        (len(names), classes), np.nan
+    )  # how well a person's classes go with those of the others
     for label in np.unique(labels):
         own = one_sided(label)
         shown = np.unique(person[labels == label])

@@ -22,7 +22,15 @@ SHORT = 64  # up to so many joints or frames, plain products are faster on proce
 class Attention(nn.Module):
     """Multi-head self-attention over the last but one axis: (..., N, D) -> (..., N, D)."""
 
-    def __init__(self, dim: int, num_heads: int, qkv_bias: bool, qk_scale: float | None, attn_drop: float, drop: float):
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        qkv_bias: bool,
+        qk_scale: float | None,
+        attn_drop: float,
+        drop: float,
+    ):
         super().__init__()
         if dim % num_heads:
             raise ValueError(f"dim_feat must be a multiple of num_heads, got {dim} and {num_heads}")
@@ -32,14 +40,24 @@ class Attention(nn.Module):
         self.proj_drop = nn.Dropout(drop)
 
     def forward(self, x: Tensor) -> Tensor:
-        qkv = self.qkv(x).flatten(0, -3)  # (..., N, D) -> (L, N, 3·D): the fused kernels take one leading axis only
-        q, k, v = (part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in qkv.chunk(3, -1))  # each (L, H, N, D/H)
+        qkv = self.qkv(x).flatten(
+            0, -3
+        )  # (..., N, D) -> (L, N, 3·D): the fused kernels take one leading axis only
+        q, k, v = (
+            part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in qkv.chunk(3, -1)
+        )  # each (L, H, N, D/H)
         if x.device.type == "cpu" and x.shape[-2] <= SHORT:
-            weights = (q * (self.scale or q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(-1)  # (L, H, N, N)
+            weights = (q * (self.scale or q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(
+                -1
+            )  # (L, H, N, N)
             y = F.dropout(weights, self.attn_drop, self.training) @ v
         else:
-            y = F.scaled_dot_product_attention(q, k, v, dropout_p=self.attn_drop if self.training else 0.0, scale=self.scale)
-        return self.proj_drop(self.proj(y.transpose(1, 2).flatten(2).view(x.shape)))  # (L, H, N, D/H) -> (..., N, D)
+            y = F.scaled_dot_product_attention(
+                q, k, v, dropout_p=self.attn_drop if self.training else 0.0, scale=self.scale
+            )
+        return self.proj_drop(
+            self.proj(y.transpose(1, 2).flatten(2).view(x.shape))
+        )  # (L, H, N, D/H) -> (..., N, D)
 
 
 class MLP(nn.Module):
@@ -75,7 +93,16 @@ class Block(nn.Module):
     `order` is 'st' (spatial pair first) or 'ts'. (B, F, J, D) -> (B, F, J, D).
     """
 
-    def __init__(self, order: str, dim: int, hidden: int, drop: float, drop_path: float, norm_layer: Callable, **attention):
+    def __init__(
+        self,
+        order: str,
+        dim: int,
+        hidden: int,
+        drop: float,
+        drop_path: float,
+        norm_layer: Callable,
+        **attention,
+    ):
         super().__init__()
         self.order = order
         for axis in "st":
@@ -95,7 +122,9 @@ class Block(nn.Module):
         return x + self.drop_path(self.mlp_t(self.norm2_t(x)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.temporal(self.spatial(x)) if self.order == "st" else self.spatial(self.temporal(x))
+        return (
+            self.temporal(self.spatial(x)) if self.order == "st" else self.spatial(self.temporal(x))
+        )
 
 
 class DSTformer(nn.Module):
@@ -105,21 +134,50 @@ class DSTformer(nn.Module):
     cover every clip from its beginning to its end, so that clips of different lengths agree on what its middle is.
     """
 
-    def __init__(self, dim_in: int = 3, dim_out: int = 3, dim_feat: int = 256, dim_rep: int = 512, depth: int = 5,
-                 num_heads: int = 8, mlp_ratio: float = 4, num_joints: int = 17, maxlen: int = 243, qkv_bias: bool = True,
-                 qk_scale: float | None = None, drop_rate: float = 0.0, attn_drop_rate: float = 0.0,
-                 drop_path_rate: float = 0.0, norm_layer: Callable | None = None, att_fuse: bool = True, stretch_time: bool = False):
+    def __init__(
+        self,
+        dim_in: int = 3,
+        dim_out: int = 3,
+        dim_feat: int = 256,
+        dim_rep: int = 512,
+        depth: int = 5,
+        num_heads: int = 8,
+        mlp_ratio: float = 4,
+        num_joints: int = 17,
+        maxlen: int = 243,
+        qkv_bias: bool = True,
+        qk_scale: float | None = None,
+        drop_rate: float = 0.0,
+        attn_drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+        norm_layer: Callable | None = None,
+        att_fuse: bool = True,
+        stretch_time: bool = False,
+    ):
         super().__init__()
         norm_layer = norm_layer or partial(nn.LayerNorm, eps=1e-6)
         self.dim_in, self.dim_out, self.dim_feat, self.dim_rep = dim_in, dim_out, dim_feat, dim_rep
-        self.num_joints, self.maxlen, self.att_fuse, self.stretch_time = num_joints, maxlen, att_fuse, stretch_time
+        self.num_joints, self.maxlen, self.att_fuse, self.stretch_time = (
+            num_joints,
+            maxlen,
+            att_fuse,
+            stretch_time,
+        )
         self.joints_embed = nn.Linear(dim_in, dim_feat)
         self.pos_embed = nn.Parameter(torch.zeros(1, num_joints, dim_feat))
         self.temp_embed = nn.Parameter(torch.zeros(1, maxlen, 1, dim_feat))
         self.pos_drop = nn.Dropout(drop_rate)
         rates = torch.linspace(0, drop_path_rate, depth).tolist()
-        common = dict(dim=dim_feat, hidden=round(dim_feat * mlp_ratio), drop=drop_rate, norm_layer=norm_layer, num_heads=num_heads,
-                      qkv_bias=qkv_bias, qk_scale=qk_scale, attn_drop=attn_drop_rate)
+        common = dict(
+            dim=dim_feat,
+            hidden=round(dim_feat * mlp_ratio),
+            drop=drop_rate,
+            norm_layer=norm_layer,
+            num_heads=num_heads,
+            qkv_bias=qkv_bias,
+            qk_scale=qk_scale,
+            attn_drop=attn_drop_rate,
+        )
         self.blocks_st = nn.ModuleList(Block("st", drop_path=rate, **common) for rate in rates)
         self.blocks_ts = nn.ModuleList(Block("ts", drop_path=rate, **common) for rate in rates)
         self.norm = norm_layer(dim_feat)
@@ -144,9 +202,19 @@ class DSTformer(nn.Module):
 
     def get_representation(self, x: Tensor) -> Tensor:
         """(B, F, J, dim_in) -> (B, F, J, R), 1 ≤ F ≤ maxlen. Raises ValueError for any other shape."""
-        if x.ndim != 4 or x.shape[2:] != (self.num_joints, self.dim_in) or not 1 <= x.shape[1] <= self.maxlen:
-            raise ValueError(f"expected (B, F, {self.num_joints}, {self.dim_in}) with 1 to {self.maxlen} frames (maxlen), got {tuple(x.shape)}")
-        time = self._stretched_time(x.shape[1]) if self.stretch_time else self.temp_embed[:, :x.shape[1]]
+        if (
+            x.ndim != 4
+            or x.shape[2:] != (self.num_joints, self.dim_in)
+            or not 1 <= x.shape[1] <= self.maxlen
+        ):
+            raise ValueError(
+                f"expected (B, F, {self.num_joints}, {self.dim_in}) with 1 to {self.maxlen} frames (maxlen), got {tuple(x.shape)}"
+            )
+        time = (
+            self._stretched_time(x.shape[1])
+            if self.stretch_time
+            else self.temp_embed[:, : x.shape[1]]
+        )
         x = self.joints_embed(x) + self.pos_embed + time  # (B, F, J, D)
         x = self.pos_drop(x)
         gates = self.ts_attn if self.att_fuse else [None] * len(self.blocks_st)
@@ -181,8 +249,14 @@ class DSTformer(nn.Module):
         hidden = self.blocks_st[0].mlp_s.fc1.out_features
         attention = self.blocks_st[0].attn_s
         sub_layers = 4 * (8 * self.dim_feat + 2 * hidden)  # two blocks' spatial and temporal pairs
-        sub_layers += 2 * (3 * self.dim_feat + attention.num_heads * self.num_joints)  # what spatial attention keeps besides on processors
-        return 4 * (len(self.blocks_st) * (sub_layers + 6 * self.dim_feat) + 2 * self.dim_feat + 2 * self.dim_rep)
+        sub_layers += 2 * (
+            3 * self.dim_feat + attention.num_heads * self.num_joints
+        )  # what spatial attention keeps besides on processors
+        return 4 * (
+            len(self.blocks_st) * (sub_layers + 6 * self.dim_feat)
+            + 2 * self.dim_feat
+            + 2 * self.dim_rep
+        )
 
     def get_classifier(self) -> nn.Module:
         return self.head
@@ -202,9 +276,19 @@ class ActionHeadClassification(nn.Module):
     them (S values in all below).
     """
 
-    def __init__(self, dropout_ratio: float = 0.0, dim_rep: int = 512, num_classes: int = 60, num_joints: int = 17,
-                 hidden_dim: int = 2048, drop_pooled: bool = False, segments: int = 1, peaks: bool = False, mirrored: bool = False,
-                 num_regions: int = 0):
+    def __init__(
+        self,
+        dropout_ratio: float = 0.0,
+        dim_rep: int = 512,
+        num_classes: int = 60,
+        num_joints: int = 17,
+        hidden_dim: int = 2048,
+        drop_pooled: bool = False,
+        segments: int = 1,
+        peaks: bool = False,
+        mirrored: bool = False,
+        num_regions: int = 0,
+    ):
         super().__init__()
         self.dropout = nn.Dropout(dropout_ratio)
         self.drop_pooled, self.segments, self.peaks = drop_pooled, segments, peaks
@@ -232,8 +316,14 @@ class ActionHeadClassification(nn.Module):
     def answer(self, embedded: Tensor) -> Tensor:
         """(B, hidden_dim) -> logits (B, sum of sizes)."""
         hidden = F.relu(self.bn(embedded))
-        layers = [getattr(self, name) for name in ("fc2", "mirrored", "regions") if hasattr(self, name)]
-        return torch.cat([layer(hidden) for layer in layers], dim=-1) if len(layers) > 1 else self.fc2(hidden)
+        layers = [
+            getattr(self, name) for name in ("fc2", "mirrored", "regions") if hasattr(self, name)
+        ]
+        return (
+            torch.cat([layer(hidden) for layer in layers], dim=-1)
+            if len(layers) > 1
+            else self.fc2(hidden)
+        )
 
     def forward(self, feat: Tensor) -> Tensor:
         return self.classify(self.pool(feat))
@@ -242,7 +332,13 @@ class ActionHeadClassification(nn.Module):
 class ActionHeadEmbed(nn.Module):
     """(B, M, F, J, R) -> unit vectors (B, hidden_dim), for one-shot recognition by the nearest exemplar."""
 
-    def __init__(self, dropout_ratio: float = 0.0, dim_rep: int = 512, num_joints: int = 17, hidden_dim: int = 2048):
+    def __init__(
+        self,
+        dropout_ratio: float = 0.0,
+        dim_rep: int = 512,
+        num_joints: int = 17,
+        hidden_dim: int = 2048,
+    ):
         super().__init__()
         self.dropout = nn.Dropout(dropout_ratio)
         self.fc1 = nn.Linear(num_joints * dim_rep, hidden_dim)
@@ -262,9 +358,14 @@ class ActionHeadEmbed(nn.Module):
 def _pooled(feat: Tensor, segments: int = 1, peaks: bool = False) -> Tensor:
     exact, frames = torch.promote_types(feat.dtype, torch.float32), feat.shape[2]
     # Of a clip with fewer frames than segments, neighbours share a frame.
-    found = [feat[:, :, i * frames // segments:-(-(i + 1) * frames // segments)].mean(2, dtype=exact) for i in range(segments)]
+    found = [
+        feat[:, :, i * frames // segments : -(-(i + 1) * frames // segments)].mean(2, dtype=exact)
+        for i in range(segments)
+    ]
     found += [feat.amax(2).to(exact)] if peaks else []
-    return torch.stack(found, dim=2).flatten(2).mean(1)  # (B, M, S, J, R) -> (B, M, S·J·R) -> (B, S·J·R)
+    return (
+        torch.stack(found, dim=2).flatten(2).mean(1)
+    )  # (B, M, S, J, R) -> (B, M, S·J·R) -> (B, S·J·R)
 
 
 class ActionNet(nn.Module):
@@ -275,17 +376,45 @@ class ActionNet(nn.Module):
     `gather` sees the pooled clips before they meet in the head, for trainings whose batches are spread over processes.
     """
 
-    def __init__(self, backbone: DSTformer, dim_rep: int = 512, num_classes: int = 60, dropout_ratio: float = 0.0,
-                 version: str = "class", hidden_dim: int = 2048, num_joints: int = 17, drop_pooled: bool = False,
-                 segments: int = 1, peaks: bool = False, mirrored: bool = False, num_regions: int = 0):
+    def __init__(
+        self,
+        backbone: DSTformer,
+        dim_rep: int = 512,
+        num_classes: int = 60,
+        dropout_ratio: float = 0.0,
+        version: str = "class",
+        hidden_dim: int = 2048,
+        num_joints: int = 17,
+        drop_pooled: bool = False,
+        segments: int = 1,
+        peaks: bool = False,
+        mirrored: bool = False,
+        num_regions: int = 0,
+    ):
         super().__init__()
         if version not in ("class", "embed"):
             raise ValueError(f"version must be 'class' or 'embed', got {version!r}")
         self.backbone = backbone
         self.feat_J = num_joints
-        common = dict(dropout_ratio=dropout_ratio, dim_rep=dim_rep, num_joints=num_joints, hidden_dim=hidden_dim)
-        self.head = ActionHeadEmbed(**common) if version == "embed" else ActionHeadClassification(
-            num_classes=num_classes, drop_pooled=drop_pooled, segments=segments, peaks=peaks, mirrored=mirrored, num_regions=num_regions, **common)
+        common = dict(
+            dropout_ratio=dropout_ratio,
+            dim_rep=dim_rep,
+            num_joints=num_joints,
+            hidden_dim=hidden_dim,
+        )
+        self.head = (
+            ActionHeadEmbed(**common)
+            if version == "embed"
+            else ActionHeadClassification(
+                num_classes=num_classes,
+                drop_pooled=drop_pooled,
+                segments=segments,
+                peaks=peaks,
+                mirrored=mirrored,
+                num_regions=num_regions,
+                **common,
+            )
+        )
         self.keep_tokens = math.inf
         self.gather: Callable[[Tensor], Tensor] | None = None
 
@@ -298,15 +427,23 @@ class ActionNet(nn.Module):
         if parts[0].device.type != "cpu":
             most = GRID * self.feat_J
             if self.training and sum(part[..., 0].numel() for part in parts) > self.keep_tokens:
-                most = min(most, int(self.keep_tokens / 4))  # what is computed again is, for its time, kept too
+                most = min(
+                    most, int(self.keep_tokens / 4)
+                )  # what is computed again is, for its time, kept too
         for part in parts:
             tokens = part[0, ..., 0].numel()
             for piece in part.split(max(1, most // tokens)):
                 kept += len(piece) * tokens
                 again = self.training and kept > self.keep_tokens
-                pooled.append(checkpoint(self.pooled, piece, use_reentrant=False) if again else self.pooled(piece))
+                pooled.append(
+                    checkpoint(self.pooled, piece, use_reentrant=False)
+                    if again
+                    else self.pooled(piece)
+                )
         pooled = self.gather(torch.cat(pooled)) if self.gather else torch.cat(pooled)
-        with torch.autocast(pooled.device.type, enabled=False):  # the head is small, and its statistics want float32
+        with torch.autocast(
+            pooled.device.type, enabled=False
+        ):  # the head is small, and its statistics want float32
             return self.head.embed(pooled) if embed else self.head.classify(pooled)
 
     def pooled(self, x: Tensor) -> Tensor:

@@ -14,34 +14,58 @@ from torch import Tensor
 Weights = dict[str, Tensor]  # of an ActionNet, by the names that its state_dict() gives them
 
 
-def logits(weights: Weights, x: Tensor, heads: int, dropout: float = 0.0, training: bool = False) -> Tensor:
+def logits(
+    weights: Weights, x: Tensor, heads: int, dropout: float = 0.0, training: bool = False
+) -> Tensor:
     """(B, M, F, J, C) -> (B, classes): backbone and action head; training uses the batch's own statistics and drops out."""
     batch, persons = x.shape[:2]
-    feat = representation(weights, x.reshape(batch * persons, *x.shape[2:]), heads)  # (B, M, F, J, C) -> (B·M, F, J, C)
+    feat = representation(
+        weights, x.reshape(batch * persons, *x.shape[2:]), heads
+    )  # (B, M, F, J, C) -> (B·M, F, J, C)
     feat = F.dropout(feat, dropout, training)
-    feat = feat.mean(1).reshape(batch, persons, -1).mean(1)  # (B·M, F, J, R) -> (B, M, J·R) -> (B, J·R)
+    feat = (
+        feat.mean(1).reshape(batch, persons, -1).mean(1)
+    )  # (B·M, F, J, R) -> (B, M, J·R) -> (B, J·R)
     hidden = _linear(weights, "head.fc1", feat)
     running = [weights[f"head.bn.running_{name}"] for name in ("mean", "var")]
-    hidden = F.batch_norm(hidden, *running, weights["head.bn.weight"], weights["head.bn.bias"], training, 0.1)
+    hidden = F.batch_norm(
+        hidden, *running, weights["head.bn.weight"], weights["head.bn.bias"], training, 0.1
+    )
     return _linear(weights, "head.fc2", torch.relu(hidden))
 
 
 def representation(weights: Weights, x: Tensor, heads: int) -> Tensor:
     """(B, F, J, C) -> (B, F, J, R) through the dual-stream transformer."""
-    x = _linear(weights, "backbone.joints_embed", x) + weights["backbone.pos_embed"][:, None] + weights["backbone.temp_embed"][:, :x.shape[1]]
+    x = (
+        _linear(weights, "backbone.joints_embed", x)
+        + weights["backbone.pos_embed"][:, None]
+        + weights["backbone.temp_embed"][:, : x.shape[1]]
+    )
     layer = 0
     while f"backbone.blocks_st.{layer}.norm1_s.weight" in weights:
         streams = []
         for order in ("st", "ts"):
             name, y = f"backbone.blocks_{order}.{layer}", x
             for axis in order:
-                y = y + _attention(weights, f"{name}.attn_{axis}", _norm(weights, f"{name}.norm1_{axis}", y), heads, over_frames=axis == "t")
-                y = y + _mlp(weights, f"{name}.mlp_{axis}", _norm(weights, f"{name}.norm2_{axis}", y))
+                y = y + _attention(
+                    weights,
+                    f"{name}.attn_{axis}",
+                    _norm(weights, f"{name}.norm1_{axis}", y),
+                    heads,
+                    over_frames=axis == "t",
+                )
+                y = y + _mlp(
+                    weights, f"{name}.mlp_{axis}", _norm(weights, f"{name}.norm2_{axis}", y)
+                )
             streams.append(y)
-        share = torch.softmax(_linear(weights, f"backbone.ts_attn.{layer}", torch.cat(streams, -1)), -1)  # (B, F, J, 2)
+        share = torch.softmax(
+            _linear(weights, f"backbone.ts_attn.{layer}", torch.cat(streams, -1)), -1
+        )  # (B, F, J, 2)
         x = streams[0] * share[..., 0:1] + streams[1] * share[..., 1:2]
         layer += 1
-    return torch.tanh(_linear(weights, "backbone.pre_logits.fc", _norm(weights, "backbone.norm", x)))
+    return torch.tanh(
+        _linear(weights, "backbone.pre_logits.fc", _norm(weights, "backbone.norm", x))
+    )
 
 
 def _attention(weights: Weights, name: str, x: Tensor, heads: int, over_frames: bool) -> Tensor:
@@ -78,17 +102,23 @@ class PlainDataSet:
         batch = []
         for i in indices:
             self.clips[i] = random_move(self.clips[i], self.rng)
-            batch.append(torch.from_numpy(crop_scale(self.clips[i], self.rng.uniform(0.8, 3.2)).astype(np.float32)))
+            batch.append(
+                torch.from_numpy(
+                    crop_scale(self.clips[i], self.rng.uniform(0.8, 3.2)).astype(np.float32)
+                )
+            )
         return torch.stack(batch)
 
     def test_batch(self, indices: list[int]) -> Tensor:
         """(B, 2, F, J, 3)."""
-        return torch.stack([torch.from_numpy(crop_scale(self.clips[i], 2.0).astype(np.float32)) for i in indices])
+        return torch.stack(
+            [torch.from_numpy(crop_scale(self.clips[i], 2.0).astype(np.float32)) for i in indices]
+        )
 
 
 def normalize(pose: np.ndarray, root: int = 0) -> np.ndarray:
     """(T, J, 3): the root at the origin in every frame, each axis divided by its own deviation."""
-    pose = pose - pose[:, root:root + 1]
+    pose = pose - pose[:, root : root + 1]
     return pose / np.maximum(pose.std(axis=(0, 1)), 1e-8)
 
 
@@ -108,7 +138,12 @@ def random_move(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     angle = np.radians(np.linspace(*rng.uniform(-10, 10, 2), frames))
     scale = np.linspace(*rng.uniform(0.9, 1.1, 2), frames)
     shift = np.stack([np.linspace(*rng.uniform(-0.1, 0.1, 2), frames) for _ in "xy"], -1)
-    turn = np.array([[np.cos(angle) * scale, -np.sin(angle) * scale], [np.sin(angle) * scale, np.cos(angle) * scale]])  # (2, 2, F)
+    turn = np.array(
+        [
+            [np.cos(angle) * scale, -np.sin(angle) * scale],
+            [np.sin(angle) * scale, np.cos(angle) * scale],
+        ]
+    )  # (2, 2, F)
     moved = pose.copy()
     moved[..., :2] = np.einsum("dcf,mfjc->mfjd", turn, pose[..., :2]) + shift[None, :, None]
     return moved

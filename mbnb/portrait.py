@@ -46,11 +46,24 @@ def _swing(picture: Image.Image, degrees: float, motion: Motion, strip: int = 10
     width, mesh = picture.width, []
     for top in range(0, picture.height, strip):
         low = top + strip
-        mesh.append(((0, top, width, low), (*origin(0, top), *origin(0, low), *origin(width, low), *origin(width, top))))
-    return picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR, fillcolor=picture.getpixel((0, 0)))
+        mesh.append(
+            (
+                (0, top, width, low),
+                (*origin(0, top), *origin(0, low), *origin(width, low), *origin(width, top)),
+            )
+        )
+    return picture.transform(
+        picture.size,
+        Image.Transform.MESH,
+        mesh,
+        Image.Resampling.BILINEAR,
+        fillcolor=picture.getpixel((0, 0)),
+    )
 
 
-def sample_video(path: Path, seconds: float = 3.0, fps: int = 30, motion: str = "tilting head") -> None:
+def sample_video(
+    path: Path, seconds: float = 3.0, fps: int = 30, motion: str = "tilting head"
+) -> None:
     """A video of a real person that any installation can make: matplotlib's portrait of Grace Hopper (public domain), moved.
 
     Her hips and legs are not in the picture, so the extractor invents them. Written as H.264, or as MPEG-4 where that encoder
@@ -62,10 +75,14 @@ def sample_video(path: Path, seconds: float = 3.0, fps: int = 30, motion: str = 
     with Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as file:
         portrait = file.convert("RGB")
     with replacing(path) as part, av.open(str(part), "w") as container:
-        stream = container.add_stream("libx264" if "libx264" in av.codecs_available else "mpeg4", rate=fps)
+        stream = container.add_stream(
+            "libx264" if "libx264" in av.codecs_available else "mpeg4", rate=fps
+        )
         stream.width, stream.height, stream.pix_fmt = *portrait.size, "yuv420p"
         for degrees in MOTIONS[motion].angles(seconds, fps):
-            container.mux(stream.encode(av.VideoFrame.from_image(_swing(portrait, degrees, MOTIONS[motion]))))
+            container.mux(
+                stream.encode(av.VideoFrame.from_image(_swing(portrait, degrees, MOTIONS[motion])))
+            )
         container.mux(stream.encode())
 
 

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import entropy, random_table
 
-DRAWS = 200  # of tables of people who do as they please; a rule is what none of them keeps to as well
+DRAWS = (
+    200  # of tables of people who do as they please; a rule is what none of them keeps to as well
+)
 LEAST = 0.5  # strength of a rule; one that is broken more often is none
 SHARPER = 0.6  # temperature of what clips alone seem to be: calibrated for one, it makes too little of many together
 FARTHEST = 0.6  # of what a rule is worth, that clips may be bent for it: people in training took 0.1 to 0.5, people who do as they please 0.6 to 3
@@ -39,12 +41,15 @@ class Quota:
         for rows in pd.Series(range(len(people))).groupby(np.asarray(people)).indices.values():
             share = len(rows) / self.clips.sum()
             full, room = min(1, share), self.clips * max(1, share)
-            alone, factor = probabilities[rows] ** (1 / SHARPER ** (self.strength * full)), np.ones(len(room))
+            alone, factor = (
+                probabilities[rows] ** (1 / SHARPER ** (self.strength * full)),
+                np.ones(len(room)),
+            )
             for _ in range(ROUNDS):
                 given = _normalised(alone * factor)
                 factor = np.minimum(1, factor * room / given.sum(0).clip(1e-12))
             if entropy(given, probabilities[rows], axis=1).mean() < FARTHEST * _worth(full):
-                shared[rows] = _normalised(alone * factor ** self.strength)
+                shared[rows] = _normalised(alone * factor**self.strength)
         return shared
 
     def state(self) -> dict:
@@ -66,7 +71,9 @@ def learn_quota(labels: np.ndarray, people: Sequence[str], classes: int) -> Quot
     names, person = np.unique(people, return_inverse=True)
     if len(names) < 2 or classes < 2:
         return None  # there is only one table with such sums
-    counts = np.bincount(person * classes + labels, minlength=len(names) * classes).reshape(len(names), classes)
+    counts = np.bincount(person * classes + labels, minlength=len(names) * classes).reshape(
+        len(names), classes
+    )
     as_they_please = random_table(counts.sum(1), counts.sum(0), seed=0)
     beyond, by_chance = _beyond(counts), []
     while len(by_chance) < DRAWS:

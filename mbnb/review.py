@@ -26,7 +26,9 @@ def read_review(config: Config, classes: ClassTable) -> Notes:
         if row["clip"] in notes:
             faults.append(fault_line(path, line, f"{row['clip']} stands there already"))
         if label and label not in classes.codes:
-            faults.append(fault_line(path, line, f"expected the code of a class as label, found {label!r}"))
+            faults.append(
+                fault_line(path, line, f"expected the code of a class as label, found {label!r}")
+            )
         notes[row["clip"]] = {"note": row.get("note", ""), "label": label}
     if faults:
         raise InputError("\n".join(faults))
@@ -49,11 +51,25 @@ def write_relabelled(config: Config, notes: Notes, split: str) -> list[Path]:
     Notes are on clips of the evaluated `split`: on test, or on people held out from the stored splits for training.
     """
     data = load(dataclasses.replace(config, val_fraction=0.0, fold=0, pool=False))
-    better = {clip: data.classes.codes.index(note["label"]) for clip, note in notes.items() if note["label"]}
+    better = {
+        clip: data.classes.codes.index(note["label"])
+        for clip, note in notes.items()
+        if note["label"]
+    }
     written = []
     for stored, clips in data.splits.items():
-        if (stored == "test") == (split == "test") and clips.labelled and not better.keys().isdisjoint(clips.names):
+        if (
+            (stored == "test") == (split == "test")
+            and clips.labelled
+            and not better.keys().isdisjoint(clips.names)
+        ):
             path = config.run_dir / "relabelled" / f"{stored}_labels.txt"
-            write_text(path, "".join(f"{name} {better.get(name, label)}\n" for name, label in zip(clips.names, clips.labels)))
+            write_text(
+                path,
+                "".join(
+                    f"{name} {better.get(name, label)}\n"
+                    for name, label in zip(clips.names, clips.labels)
+                ),
+            )
             written.append(path)
     return written

@@ -66,7 +66,9 @@ class Skeleton:
 def load_skeleton(name: str = "h36m17") -> Skeleton:
     """The skeleton table of that name. Raises InputError with every fault of the table."""
     path = TABLES / f"{name}.csv"
-    known = sorted(p.stem for p in TABLES.glob("*.csv") if p.read_text(encoding="utf-8").startswith("joint,"))
+    known = sorted(
+        p.stem for p in TABLES.glob("*.csv") if p.read_text(encoding="utf-8").startswith("joint,")
+    )
     if name not in known:
         raise InputError(f"unknown skeleton {name!r}; known: {', '.join(known)}")
     faults: list[str] = []
@@ -76,23 +78,35 @@ def load_skeleton(name: str = "h36m17") -> Skeleton:
     by_name = dict(zip(joints, rows))
     faults += [f"{path}: the joint {a} is missing" for a in ANCHORS if a not in joints]
     for line, row in numbered:
-        faults += [f"{path}, line {line}: {row['joint']} names the unknown joint {row[key]}" for key in ("parent", "mirror")
-                   if row[key] and row[key] not in joints]
+        faults += [
+            f"{path}, line {line}: {row['joint']} names the unknown joint {row[key]}"
+            for key in ("parent", "mirror")
+            if row[key] and row[key] not in joints
+        ]
         if joints.count(row["joint"]) > 1:
-            faults.append(f"{path}, line {line}: {row['joint']} stands there {joints.count(row['joint'])} times")
+            faults.append(
+                f"{path}, line {line}: {row['joint']} stands there {joints.count(row['joint'])} times"
+            )
         if row["mirror"] in by_name and by_name[row["mirror"]]["mirror"] != row["joint"]:
-            faults.append(f"{path}, line {line}: {row['mirror']}, the mirror of {row['joint']}, has another mirror")
+            faults.append(
+                f"{path}, line {line}: {row['mirror']}, the mirror of {row['joint']}, has another mirror"
+            )
     if [row["parent"] for row in rows].count("") != 1:
         faults.append(f"{path}: expected exactly one joint without a parent")
     reached = {""}
     for _ in rows:
         reached |= {row["joint"] for row in rows if row["parent"] in reached}
     if not faults:
-        faults += [f"{path}, line {line}: {row['joint']} is its own ancestor" for line, row in numbered if row["joint"] not in reached]
+        faults += [
+            f"{path}, line {line}: {row['joint']} is its own ancestor"
+            for line, row in numbered
+            if row["joint"] not in reached
+        ]
     if faults:
         raise InputError("\n".join(faults))
     return Skeleton(
-        name, joints,
+        name,
+        joints,
         parents=tuple(joints.index(row["parent"]) if row["parent"] else -1 for row in rows),
         mirror=tuple(joints.index(row["mirror"]) for row in rows),
         parts=tuple(row["part"] for row in rows),
@@ -101,19 +115,49 @@ def load_skeleton(name: str = "h36m17") -> Skeleton:
 
 # Human3.6M joint -> the foreign points whose mean it is.
 COCO17 = {
-    "Pelvis": (11, 12), "R_Hip": (12,), "R_Knee": (14,), "R_Ankle": (16,), "L_Hip": (11,), "L_Knee": (13,), "L_Ankle": (15,),
-    "Spine1": (5, 6, 11, 12), "Neck": (5, 6), "Head": (0,), "Head_top": (1, 2), "L_Shoulder": (5,), "L_Elbow": (7,),
-    "L_Wrist": (9,), "R_Shoulder": (6,), "R_Elbow": (8,), "R_Wrist": (10,),
+    "Pelvis": (11, 12),
+    "R_Hip": (12,),
+    "R_Knee": (14,),
+    "R_Ankle": (16,),
+    "L_Hip": (11,),
+    "L_Knee": (13,),
+    "L_Ankle": (15,),
+    "Spine1": (5, 6, 11, 12),
+    "Neck": (5, 6),
+    "Head": (0,),
+    "Head_top": (1, 2),
+    "L_Shoulder": (5,),
+    "L_Elbow": (7,),
+    "L_Wrist": (9,),
+    "R_Shoulder": (6,),
+    "R_Elbow": (8,),
+    "R_Wrist": (10,),
 }
 HALPE26 = COCO17 | {"Pelvis": (19,), "Spine1": (18, 19), "Neck": (18,), "Head_top": (17,)}
 # MediaPipe's 33 landmarks have no top of the head: the mid-point of the ears stands in until `video` lifts it.
 MEDIAPIPE33 = {
-    "Pelvis": (23, 24), "R_Hip": (24,), "R_Knee": (26,), "R_Ankle": (28,), "L_Hip": (23,), "L_Knee": (25,), "L_Ankle": (27,),
-    "Spine1": (11, 12, 23, 24), "Neck": (11, 12), "Head": (0,), "Head_top": (7, 8), "L_Shoulder": (11,), "L_Elbow": (13,),
-    "L_Wrist": (15,), "R_Shoulder": (12,), "R_Elbow": (14,), "R_Wrist": (16,),
+    "Pelvis": (23, 24),
+    "R_Hip": (24,),
+    "R_Knee": (26,),
+    "R_Ankle": (28,),
+    "L_Hip": (23,),
+    "L_Knee": (25,),
+    "L_Ankle": (27,),
+    "Spine1": (11, 12, 23, 24),
+    "Neck": (11, 12),
+    "Head": (0,),
+    "Head_top": (7, 8),
+    "L_Shoulder": (11,),
+    "L_Elbow": (13,),
+    "L_Wrist": (15,),
+    "R_Shoulder": (12,),
+    "R_Elbow": (14,),
+    "R_Wrist": (16,),
 }
 
 
 def to_h36m(points: np.ndarray, mapping: dict[str, tuple[int, ...]]) -> np.ndarray:
     """(..., foreign joints, C) -> (..., 17, C): each joint the mean of the points that `mapping` gives for it."""
-    return np.stack([points[..., mapping[joint], :].mean(-2) for joint in load_skeleton().joints], axis=-2)
+    return np.stack(
+        [points[..., mapping[joint], :].mean(-2) for joint in load_skeleton().joints], axis=-2
+    )

@@ -22,7 +22,7 @@ from mbnb.skeleton import Skeleton
 
 def normalize_axes(pose: Tensor, root: int = 0) -> Tensor:
     """(..., T, J, 3): root at the origin in every frame, each axis divided by its own deviation over frames and joints."""
-    pose = pose - pose[..., root:root + 1, :]
+    pose = pose - pose[..., root : root + 1, :]
     return pose / pose.std(dim=(-3, -2), correction=0, keepdim=True).clamp_min(1e-8)
 
 
@@ -53,10 +53,17 @@ def random_move(pose: Tensor, angle: Tensor, scale: Tensor, shift: Tensor) -> Te
     angle (B, 2) in radians, scale (B, 2), shift (B, 2, 2) as (x or y, end).
     """
     time = torch.linspace(0, 1, pose.shape[-3], dtype=pose.dtype, device=pose.device)
-    angle, scale, shift = (value[..., :1] + (value[..., 1:] - value[..., :1]) * time for value in (angle, scale, shift))  # (B, T) or (B, 2, T)
+    angle, scale, shift = (
+        value[..., :1] + (value[..., 1:] - value[..., :1]) * time for value in (angle, scale, shift)
+    )  # (B, T) or (B, 2, T)
     cos, sin = angle.cos() * scale, angle.sin() * scale
-    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (B, T, 2, 2)
-    xy = torch.einsum("btdc,bmtjc->bmtjd", turn, pose[..., :2]) + shift.transpose(1, 2)[:, None, :, None]  # shift as (B, 1, T, 1, 2)
+    turn = torch.stack(
+        [torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2
+    )  # (B, T, 2, 2)
+    xy = (
+        torch.einsum("btdc,bmtjc->bmtjd", turn, pose[..., :2])
+        + shift.transpose(1, 2)[:, None, :, None]
+    )  # shift as (B, 1, T, 1, 2)
     return torch.cat([xy, pose[..., 2:]], dim=-1)
 
 
@@ -69,7 +76,10 @@ def crop_scale(pose: Tensor, ratio: Tensor) -> Tensor:
     high = xy.masked_fill(~valid[..., None], -torch.inf).amax(1)
     size = (high - low).amax(-1) * ratio  # (B,)
     usable = (valid.sum(1) >= 4) & (size > 0)
-    low, high, size = (torch.where(usable.view(-1, *[1] * (value.ndim - 1)), value, 1.0) for value in (low, high, size))
+    low, high, size = (
+        torch.where(usable.view(-1, *[1] * (value.ndim - 1)), value, 1.0)
+        for value in (low, high, size)
+    )
     corner = (low + high - size[:, None]) / 2  # (B, 2)
     shape = (-1, 1, 1, 1)
     xy = ((pose[..., :2] - corner.view(*shape, 2)) / size.view(*shape, 1) - 0.5) * 2
@@ -94,7 +104,9 @@ def untangle(tracks: Tensor) -> Tensor:
     A frame counts where the first person is farther from its own last pose than from the other's; the two are exchanged
     where the count so far is odd.
     """
-    step = torch.linalg.vector_norm(tracks[:1, 1:] - tracks[:, :-1], dim=-1).sum(-1)  # (2 before, T - 1)
+    step = torch.linalg.vector_norm(tracks[:1, 1:] - tracks[:, :-1], dim=-1).sum(
+        -1
+    )  # (2 before, T - 1)
     swaps = (step[0] > step[1]).cumsum(0) % 2 == 1
     swapped = torch.cat([swaps.new_zeros(1), swaps])[None, :, None, None]  # (1, T, 1, 1)
     return torch.where(swapped, tracks.flip(0), tracks)
@@ -117,10 +129,14 @@ def smooth(frames: Tensor, lengths: Tensor, window: int = 7, order: int = 2) -> 
             continue
         rows, own = (widths[clip] == width).nonzero()[:, 0], lengths[widths == width]
         x, ends, half = frames[rows], own.cumsum(0), width // 2
-        filters = torch.as_tensor(savgol_filter(np.eye(width), width, order, axis=0), dtype=frames.dtype, device=frames.device)
+        filters = torch.as_tensor(
+            savgol_filter(np.eye(width), width, order, axis=0),
+            dtype=frames.dtype,
+            device=frames.device,
+        )
         inner = len(x) - 2 * half
         y = x.clone()
-        y[half:half + inner] = sum(filters[half, k] * x[k:k + inner] for k in range(width))
+        y[half : half + inner] = sum(filters[half, k] * x[k : k + inner] for k in range(width))
         # A filter's other rows say what becomes of the ends of a clip, where the window does not fit around a frame.
         for first, ending in ((ends - own, slice(half)), (ends - width, slice(half + 1, width))):
             places = first[:, None] + torch.arange(width, device=frames.device)  # (N, width)
@@ -136,10 +152,18 @@ def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
     depth and the way through the room stay.
     """
     pelvis, neck, left_hip, right_hip, left_shoulder, right_shoulder = skeleton.index(
-        "Pelvis", "Neck", "L_Hip", "R_Hip", "L_Shoulder", "R_Shoulder")
+        "Pelvis", "Neck", "L_Hip", "R_Hip", "L_Shoulder", "R_Shoulder"
+    )
     clip = torch.repeat_interleave(lengths)
-    across = frames[:, left_hip] - frames[:, right_hip] + frames[:, left_shoulder] - frames[:, right_shoulder]
-    means = torch.segment_reduce(torch.cat([frames[:, pelvis], across], -1), "mean", lengths=lengths)  # (N, 6)
+    across = (
+        frames[:, left_hip]
+        - frames[:, right_hip]
+        + frames[:, left_shoulder]
+        - frames[:, right_shoulder]
+    )
+    means = torch.segment_reduce(
+        torch.cat([frames[:, pelvis], across], -1), "mean", lengths=lengths
+    )  # (N, 6)
     turn = torch.atan2(means[:, 5], means[:, 3])
     trunk = (frames[:, neck] - frames[:, pelvis]).norm(dim=-1)
     order = trunk.argsort()
@@ -156,19 +180,25 @@ def rotate(pose: Tensor, vertical: Tensor) -> Tensor:
     return torch.stack([x * cos + z * sin, y, z * cos - x * sin], dim=-1)
 
 
-def gather_windows(frames: Tensor, start: Tensor, length: Tensor, count: int, warp: Tensor | None = None) -> Tensor:
+def gather_windows(
+    frames: Tensor, start: Tensor, length: Tensor, count: int, warp: Tensor | None = None
+) -> Tensor:
     """Windows of ragged clips at `count` moments, linearly interpolated.
 
     frames (sum T, J, C); start (B,) first moment in frames and length (B,) frames from the first to the last moment
     (both fractional, within one clip each) -> (B, count, J, C). The moments are evenly spaced; with `warp` (B,), from -1 to
     1, the movement begins slower and ends faster, or the other way.
     """
-    times = torch.linspace(0, 1, count, dtype=start.dtype, device=start.device).expand(len(start), count)
+    times = torch.linspace(0, 1, count, dtype=start.dtype, device=start.device).expand(
+        len(start), count
+    )
     if warp is not None:
         times = times - warp[:, None] * times * (1 - times)
     moments = start[:, None] + length[:, None] * times  # (B, count)
     before = moments.floor().long().clamp(0, len(frames) - 1)
-    after = torch.minimum(before + 1, (start + length).ceil().long()[:, None]).clamp_max(len(frames) - 1)
+    after = torch.minimum(before + 1, (start + length).ceil().long()[:, None]).clamp_max(
+        len(frames) - 1
+    )
     share = (moments - before).to(frames.dtype)[..., None]
     rows = frames.flatten(1)  # (sum T, J, C) -> (sum T, J·C)
     windows = F.embedding(before, rows).lerp_(F.embedding(after, rows), share)
@@ -177,12 +207,19 @@ def gather_windows(frames: Tensor, start: Tensor, length: Tensor, count: int, wa
 
 def at_moments(frames: Tensor, lengths: Tensor, skeleton: Skeleton, count: int) -> Tensor:
     """Whole clips in metres, one after the other, (sum T, J, 3) with lengths (N,) -> standardised, at `count` moments each: (N, count, J, 3)."""
-    return gather_windows(standardise(frames, lengths, skeleton), first_rows(lengths).double(), (lengths - 1).double(), count)
+    return gather_windows(
+        standardise(frames, lengths, skeleton),
+        first_rows(lengths).double(),
+        (lengths - 1).double(),
+        count,
+    )
 
 
 def turns(angles: Tensor) -> Tensor:
     """(B, 3) radians about the vertical, then the x, then the z axis -> (B, 3, 3) that turn a column (x, y, z)."""
-    axes = torch.eye(3, device=angles.device).expand(len(angles), 3, 3)  # one moment of three "joints", the unit vectors as rows
+    axes = torch.eye(3, device=angles.device).expand(
+        len(angles), 3, 3
+    )  # one moment of three "joints", the unit vectors as rows
     for angle, order in zip(angles.unbind(1), ([0, 1, 2], [1, 0, 2], [0, 2, 1])):
         axes = rotate(axes[:, None, :, order], vertical=angle)[:, 0][..., order]
     return axes.transpose(1, 2)  # rows -> columns
@@ -191,13 +228,18 @@ def turns(angles: Tensor) -> Tensor:
 def limb_scales(factors: Tensor, skeleton: Skeleton) -> Tensor:
     """Factors (B, J) of the bones, that of a bone at its child, that of the way of the body at the root -> (B, J, J) that
     lengthen the bones of a pose (J, 3) so."""
-    to_bones, to_joints = (torch.as_tensor(matrix, dtype=factors.dtype, device=factors.device) for matrix in (skeleton.differences, skeleton.ancestry))
+    to_bones, to_joints = (
+        torch.as_tensor(matrix, dtype=factors.dtype, device=factors.device)
+        for matrix in (skeleton.differences, skeleton.ancestry)
+    )
     return to_joints @ (factors[:, :, None] * to_bones)
 
 
 def reshape_bodies(pose: Tensor, joints: Tensor, turn: Tensor) -> Tensor:
     """(B, T, J, 3) with joints mixed by (B, J, J) and turned by (B, 3, 3): one matrix product a clip for everything linear."""
-    both = torch.einsum("bjk,bdc->bkcjd", joints, turn).flatten(3).flatten(1, 2)  # (B, J, 3, J, 3) -> (B, J·3, J·3)
+    both = (
+        torch.einsum("bjk,bdc->bkcjd", joints, turn).flatten(3).flatten(1, 2)
+    )  # (B, J, 3, J, 3) -> (B, J·3, J·3)
     return (pose.flatten(2) @ both).view_as(pose)  # (B, T, J·3) -> (B, T, J, 3)
 
 
@@ -207,9 +249,13 @@ def to_streams(pose: Tensor, seconds: Tensor, streams: Sequence[str], skeleton: 
     A joint is seen from the root, the root from where the clip's origin is; a bone reaches from its joint's parent to the joint, the
     root's has no length; motion is per second.
     """
-    kinds = [kind for kind in ("joint", "bone") if any(stream.startswith(kind) for stream in streams)]
+    kinds = [
+        kind for kind in ("joint", "bone") if any(stream.startswith(kind) for stream in streams)
+    ]
     matrix = torch.as_tensor(_stream_matrix(skeleton, *kinds), dtype=pose.dtype, device=pose.device)
-    places = (pose.flatten(2) @ matrix).unflatten(-1, (len(skeleton), -1))  # (B, F, J·3) -> (B, F, J, 3·K)
+    places = (pose.flatten(2) @ matrix).unflatten(
+        -1, (len(skeleton), -1)
+    )  # (B, F, J·3) -> (B, F, J, 3·K)
     wide = places.shape[-1]
     made = pose.new_empty(*places.shape[:-1], 2 * wide)
     made[..., :wide] = places
@@ -217,7 +263,11 @@ def to_streams(pose: Tensor, seconds: Tensor, streams: Sequence[str], skeleton: 
     made[..., wide:] *= (max(pose.shape[1] - 1, 1) / seconds.clamp_min(1e-6))[:, None, None, None]
     made[:, -1, :, wide:] = 0
     order = [*kinds, *(f"{kind}_motion" for kind in kinds)]
-    return made if list(streams) == order else torch.cat([made[..., 3 * i:3 * i + 3] for i in map(order.index, streams)], dim=-1)
+    return (
+        made
+        if list(streams) == order
+        else torch.cat([made[..., 3 * i : 3 * i + 3] for i in map(order.index, streams)], dim=-1)
+    )
 
 
 @lru_cache
@@ -228,7 +278,9 @@ def _stream_matrix(skeleton: Skeleton, *kinds: str) -> np.ndarray:
     joint[root, root] = 1
     bone[root] = 0
     stacked = np.stack([{"joint": joint, "bone": bone}[kind] for kind in kinds])  # (K, J, J)
-    return np.einsum("kij,dc->jcikd", stacked, np.eye(3)).reshape(3 * len(skeleton), -1)  # (J, 3, J, K, 3) -> (J·3, J·K·3)
+    return np.einsum("kij,dc->jcikd", stacked, np.eye(3)).reshape(
+        3 * len(skeleton), -1
+    )  # (J, 3, J, K, 3) -> (J·3, J·K·3)
 
 
 def speeds(pose: np.ndarray, fps: float = 30.0) -> np.ndarray:

@@ -27,8 +27,19 @@ from mbnb.skeleton import MEDIAPIPE33, load_skeleton, to_h36m
 FPS = 30.0  # frames a second of every clip, whatever the video had
 LONGEST_GAP = 10  # frames without a person that are interpolated: a third of a second
 HEAD_TOP_M = 0.11  # from the mid-point of the ears to the top of the head
-FEWEST_OF_DECLARED = 0.9  # containers round: only a file that lacks more than this counts as cut short
-LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR, LEFT_MOUTH, RIGHT_MOUTH, LEFT_WRIST, RIGHT_WRIST = 2, 5, 7, 8, 9, 10, 15, 16
+FEWEST_OF_DECLARED = (
+    0.9  # containers round: only a file that lacks more than this counts as cut short
+)
+LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR, LEFT_MOUTH, RIGHT_MOUTH, LEFT_WRIST, RIGHT_WRIST = (
+    2,
+    5,
+    7,
+    8,
+    9,
+    10,
+    15,
+    16,
+)
 
 
 def optional(module: str) -> ModuleType:
@@ -36,7 +47,9 @@ def optional(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise InputError(f"videos need {module}, which cannot be imported ({error}): pip install -e .[video]") from error
+        raise InputError(
+            f"videos need {module}, which cannot be imported ({error}): pip install -e .[video]"
+        ) from error
 
 
 @dataclass
@@ -63,7 +76,9 @@ class Video:
         for (seconds, frame), (following, _) in itertools.pairwise(self._decode()):
             while tick / self.fps < (seconds + following) / 2:
                 # Phones store a turned picture and an angle (counter-clockwise), which decoders report but do not apply.
-                picture = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+                picture = np.ascontiguousarray(
+                    np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                )
                 self.size = picture.shape[1], picture.shape[0]
                 yield tick / self.fps, picture
                 tick += 1
@@ -80,12 +95,16 @@ class Video:
                     self.decoded += 1
                     yield seconds - start, frame
         except av.error.FFmpegError as error:
-            raise InputError(f"{self.path}: cut short or damaged: decoding stopped after {self.decoded} frames of "
-                             f"{self.declared or 'an unknown number'} ({error.strerror})") from error
+            raise InputError(
+                f"{self.path}: cut short or damaged: decoding stopped after {self.decoded} frames of "
+                f"{self.declared or 'an unknown number'} ({error.strerror})"
+            ) from error
         if not self.decoded:
             raise InputError(f"{self.path}: the video stream holds no frames")
         if self.decoded < FEWEST_OF_DECLARED * self.declared:
-            raise InputError(f"{self.path}: cut short: {self.declared} frames declared, {self.decoded} there")
+            raise InputError(
+                f"{self.path}: cut short: {self.declared} frames declared, {self.decoded} there"
+            )
         yield seconds - start + 1 / self.fps, None
 
 
@@ -104,7 +123,11 @@ def read_video(path: Path, fps: float = FPS) -> Video:
                 raise InputError(f"{path}: no video stream, found {kinds}")
             stream = container.streams.video[0]
             rate = float(stream.average_rate or stream.guessed_rate or FPS)
-            length = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
+            length = (
+                stream.duration * stream.time_base
+                if stream.duration
+                else (container.duration or 0) / av.time_base
+            )
             # MP4 counts frames that trimming on a phone has hidden; its duration leaves them out.
             counted = 0 if "mp4" in container.format.name else stream.frames
             return Video(path, fps, rate, counted or round(length * rate))
@@ -127,7 +150,9 @@ def thumbnails(path: Path, fps: float = 10.0, height: int = 240) -> list[str]:
     addresses = []
     for _, frame in read_video(path, fps):
         picture, file = Image.fromarray(frame), io.BytesIO()
-        picture.resize((round(picture.width * height / picture.height), height)).save(file, "JPEG", quality=70)
+        picture.resize((round(picture.width * height / picture.height), height)).save(
+            file, "JPEG", quality=70
+        )
         addresses.append(f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}")
     return addresses
 
@@ -165,11 +190,15 @@ def extract_pose(frames: Iterable[np.ndarray]) -> Landmarks:
     """
     mediapipe = optional("mediapipe")
     if not hasattr(mediapipe, "solutions"):
-        raise InputError(f"mediapipe {mediapipe.__version__} has no pose model of its own: pip install -e .[video]")
+        raise InputError(
+            f"mediapipe {mediapipe.__version__} has no pose model of its own: pip install -e .[video]"
+        )
     with _quiet():
         # It tracks from frame to frame, so every clip needs a new one. Its own smoothing lags by one or two frames.
         pose = mediapipe.solutions.pose.Pose(model_complexity=1, smooth_landmarks=False)
-        pose.process(np.zeros((256, 256, 3), np.uint8))  # it starts, and logs, behind its constructor's back
+        pose.process(
+            np.zeros((256, 256, 3), np.uint8)
+        )  # it starts, and logs, behind its constructor's back
     found = [np.zeros((0, 33, 6), np.float32)]
     with pose:
         for frame in frames:
@@ -178,8 +207,14 @@ def extract_pose(frames: Iterable[np.ndarray]) -> Landmarks:
             points = np.full((1, 33, 6), np.nan, np.float32)
             if result.pose_world_landmarks is not None:
                 height, width = frame.shape[:2]
-                points[0] = [(world.x, world.y, world.z, pixel.x * width, pixel.y * height, pixel.visibility) for world, pixel
-                             in zip(result.pose_world_landmarks.landmark, result.pose_landmarks.landmark, strict=True)]
+                points[0] = [
+                    (world.x, world.y, world.z, pixel.x * width, pixel.y * height, pixel.visibility)
+                    for world, pixel in zip(
+                        result.pose_world_landmarks.landmark,
+                        result.pose_landmarks.landmark,
+                        strict=True,
+                    )
+                ]
             found.append(points)
     points = np.concatenate(found)  # (T, 33, 6)
     return Landmarks(points[..., :3], points[..., 3:5], points[..., 5])
@@ -195,7 +230,9 @@ def to_joints(world: np.ndarray) -> np.ndarray:
     ears = world[:, LEFT_EAR] - world[:, RIGHT_EAR]
     up = world[:, [LEFT_EYE, RIGHT_EYE]].mean(1) - world[:, [LEFT_MOUTH, RIGHT_MOUTH]].mean(1)
     up = up - ears * ((up * ears).sum(-1, keepdims=True) / (ears * ears).sum(-1, keepdims=True))
-    pose[:, skeleton.joints.index("Head_top")] += HEAD_TOP_M * up / np.linalg.norm(up, axis=-1, keepdims=True)
+    pose[:, skeleton.joints.index("Head_top")] += (
+        HEAD_TOP_M * up / np.linalg.norm(up, axis=-1, keepdims=True)
+    )
     return pose - pose[:, [skeleton.root]]
 
 
@@ -230,11 +267,15 @@ def quality(landmarks: Landmarks) -> dict[str, float]:
     jitter = np.linalg.norm(np.diff(np.delete(pose, skeleton.root, axis=1), n=2, axis=0), axis=-1)
     parents, children = np.array(skeleton.bones).T  # (16,) each
     bones = np.linalg.norm(pose[seen][:, children] - pose[seen][:, parents], axis=-1)
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # the mean of nothing is the NaN that is wanted
+    with warnings.catch_warnings(
+        action="ignore", category=RuntimeWarning
+    ):  # the mean of nothing is the NaN that is wanted
         return {
             "detected": float(seen.mean()),
             "longest_gap": max((end - first for first, end in gaps(pose)), default=0),
-            "wrist_visibility": float(landmarks.visibility[seen][:, [LEFT_WRIST, RIGHT_WRIST]].mean()),
+            "wrist_visibility": float(
+                landmarks.visibility[seen][:, [LEFT_WRIST, RIGHT_WRIST]].mean()
+            ),
             "jitter_mm": float(1000 * np.nanmedian(jitter)),
             "bone_variation": float((bones.std(0) / bones.mean(0)).mean()),
         }
@@ -264,5 +305,12 @@ def extract(path: Path, landmarks: Path, fps: float = FPS) -> None:
                 return
     points = extract_pose(frame for _, frame in video)
     with replacing(landmarks) as part:
-        np.savez_compressed(part, **points._asdict(), **origin, size=video.size, source_fps=video.source_fps,
-                            decoded=video.decoded, declared=video.declared)
+        np.savez_compressed(
+            part,
+            **points._asdict(),
+            **origin,
+            size=video.size,
+            source_fps=video.source_fps,
+            decoded=video.decoded,
+            declared=video.declared,
+        )

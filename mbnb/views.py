@@ -22,8 +22,10 @@ from mbnb.files import PACKAGE
 
 STEP = 1e-4  # metres that a count stands for, more only where a clip is wider than six metres
 UNSEEN = -32768
-UNTRUSTED = ("This is a still picture: the notebook is not trusted here, or its widgets are not shown. "
-             "Trust it (in JupyterLab: View, Activate Command Palette, Trust Notebook) or run it again.")
+UNTRUSTED = (
+    "This is a still picture: the notebook is not trusted here, or its widgets are not shown. "
+    "Trust it (in JupyterLab: View, Activate Command Palette, Trust Notebook) or run it again."
+)
 
 
 def script(*names: str) -> str:
@@ -44,7 +46,10 @@ class View(anywidget.AnyWidget):
 
     def __init__(self, still: bytes = b"", label: str = "", **values: Any):
         self._still, self._label = still, label
-        super().__init__(_esm=f"{script(*self.scripts)}\nexport default {{ render: ({{ model, el }}) => {self.mount}(el, model) }}\n", **values)
+        super().__init__(
+            _esm=f"{script(*self.scripts)}\nexport default {{ render: ({{ model, el }}) => {self.mount}(el, model) }}\n",
+            **values,
+        )
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         found = super()._repr_mimebundle_(**options)
@@ -55,7 +60,11 @@ class View(anywidget.AnyWidget):
 
     def still_html(self) -> str:
         """A picture and the reason why nothing moves; shown where scripts are not."""
-        picture = f'<img alt="{html.escape(self._label)}" src="data:image/png;base64,{base64.b64encode(self._still).decode()}">' if self._still else ""
+        picture = (
+            f'<img alt="{html.escape(self._label)}" src="data:image/png;base64,{base64.b64encode(self._still).decode()}">'
+            if self._still
+            else ""
+        )
         return f"<div>{picture}<p><em>{html.escape(UNTRUSTED)}</em></p></div>"
 
     def fragment(self) -> str:
@@ -65,7 +74,9 @@ class View(anywidget.AnyWidget):
 
 def fragment(mount: str, poses: bytes, **values: Any) -> str:
     """A place in a page where `mount`, a function of `mbnb/web`, shows `values`; the page ends with `page_script`."""
-    payload = json.dumps(values | {"poses": base64.b64encode(poses).decode()}, separators=(",", ":"))
+    payload = json.dumps(
+        values | {"poses": base64.b64encode(poses).decode()}, separators=(",", ":")
+    )
     # In a script element only '<' can end or open anything, and JSON writes it as well as an escape.
     payload = payload.replace("<", "\\u003c")
     return f'<div class="mbnb-view" data-mount="{mount}"><script type="application/json">{payload}</script></div>'
@@ -73,7 +84,9 @@ def fragment(mount: str, poses: bytes, **values: Any) -> str:
 
 def page_script(names: Sequence[str], *mounts: str) -> str:
     """The script element that shows every `fragment` of a page, from the files `names` of `mbnb/web` and by their functions `mounts`."""
-    return f"<script>(() => {{\n{script(*names)}\nmountPage({{ {', '.join(mounts)} }})\n}})()</script>"
+    return (
+        f"<script>(() => {{\n{script(*names)}\nmountPage({{ {', '.join(mounts)} }})\n}})()</script>"
+    )
 
 
 def pack_poses(clips: Sequence[np.ndarray]) -> tuple[dict[str, list], bytes]:
@@ -88,14 +101,23 @@ def pack_poses(clips: Sequence[np.ndarray]) -> tuple[dict[str, list], bytes]:
         seen = np.isfinite(clip).all(-1, keepdims=True)  # (T, J, 1)
         points = clip[seen[..., 0]] if seen.any() else np.zeros((1, 3))
         low, high = points.min(0), points.max(0)
-        centre, scale = ((low + high) / 2).round(6), max(STEP, float((high - low).max() / 2 + 1e-3) / 32767)
-        counts = np.where(seen, np.rint((clip - centre) / scale), UNSEEN).astype(np.int16)  # (T, J, 3)
+        centre, scale = (
+            ((low + high) / 2).round(6),
+            max(STEP, float((high - low).max() / 2 + 1e-3) / 32767),
+        )
+        counts = np.where(seen, np.rint((clip - centre) / scale), UNSEEN).astype(
+            np.int16
+        )  # (T, J, 3)
         with np.errstate(over="ignore"):
-            parts.append(np.diff(counts.transpose(1, 2, 0), axis=-1, prepend=np.int16(0)).ravel())  # (T, J, 3) -> (J, 3, T) -> (J·3·T,)
+            parts.append(
+                np.diff(counts.transpose(1, 2, 0), axis=-1, prepend=np.int16(0)).ravel()
+            )  # (T, J, 3) -> (J, 3, T) -> (J·3·T,)
         for key, value in (("length", len(clip)), ("centre", centre.tolist()), ("scale", scale)):
             about[key].append(value)
     steps = np.concatenate(parts)
-    folded = ((steps << 1) ^ (steps >> 15)).astype("<u2")  # small steps of either sign become small numbers
+    folded = ((steps << 1) ^ (steps >> 15)).astype(
+        "<u2"
+    )  # small steps of either sign become small numbers
     planes = folded.view(np.uint8).reshape(-1, 2).T  # (N·2,) -> (2, N)
     return about, zlib.compress(planes.tobytes(), 6)
 

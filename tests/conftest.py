@@ -17,22 +17,38 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def shared() -> Path:
     """The folder of golden numbers and recordings; tests that need it skip where it is absent."""
     if not SHARED.is_dir():
-        pytest.skip(f"no {SHARED.name}/ beside the checkout: golden numbers and recordings are not distributed")
+        pytest.skip(
+            f"no {SHARED.name}/ beside the checkout: golden numbers and recordings are not distributed"
+        )
     return SHARED
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A headless Chromium that is driven by selenium; tests that need it skip where there is none."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromium = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     driver = shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("no browser: install the Debian packages chromium and chromium-driver")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium: install it from PyPI")
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="no selenium: install it from PyPI"
+    )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in ("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-                 "disable-component-update", "disable-sync", "window-size=1366,900", f"user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    for flag in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "window-size=1366,900",
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
@@ -45,7 +61,9 @@ class Page:
 
     def __init__(self, browser, place: int = 0):
         self.browser, self.place = browser, place
-        until(lambda: self.run("return hosts.length > place && root.querySelector('canvas') !== null"))
+        until(
+            lambda: self.run("return hosts.length > place && root.querySelector('canvas') !== null")
+        )
 
     def run(self, script: str, *arguments):
         """Run a script that knows `root`, the shadow tree; promises are awaited."""
@@ -65,8 +83,11 @@ class Page:
 
     def pixels(self, canvas: int = 0) -> str:
         """What a skeleton's canvas shows, two painted frames from now."""
-        return self.run("return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => "
-                        "done(root.querySelectorAll('canvas.skeleton')[arguments[0]].toDataURL()))))", canvas)
+        return self.run(
+            "return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => "
+            "done(root.querySelectorAll('canvas.skeleton')[arguments[0]].toDataURL()))))",
+            canvas,
+        )
 
     def frame(self) -> int:
         """The frame that the controls show."""
@@ -75,28 +96,40 @@ class Page:
     def coloured(self, canvas: int = 0) -> int:
         """How many pixels of a skeleton's canvas have a colour."""
         # Off a copy, since a browser complains of a page whose canvas is read often.
-        return self.run("const c = root.querySelectorAll('canvas.skeleton')[arguments[0]], copy = new OffscreenCanvas(c.width, c.height).getContext('2d');"
-                        "copy.drawImage(c, 0, 0); const d = copy.getImageData(0, 0, c.width, c.height).data;"
-                        "let n = 0; for (let i = 0; i < d.length; i += 4) n += d[i + 3] > 200 && Math.abs(d[i] - d[i + 2]) > 60; return n", canvas)
+        return self.run(
+            "const c = root.querySelectorAll('canvas.skeleton')[arguments[0]], copy = new OffscreenCanvas(c.width, c.height).getContext('2d');"
+            "copy.drawImage(c, 0, 0); const d = copy.getImageData(0, 0, c.width, c.height).data;"
+            "let n = 0; for (let i = 0; i < d.length; i += 4) n += d[i + 3] > 200 && Math.abs(d[i] - d[i + 2]) > 60; return n",
+            canvas,
+        )
 
     def click_cell(self, true: int, predicted: int) -> None:
         """Click a cell of the explorer's confusion matrix as a pointer does."""
         from selenium.webdriver import ActionChains
-        x, y = self.run("return root.explorer.panels.matrix.at(arguments[0], arguments[1])", true, predicted)
+
+        x, y = self.run(
+            "return root.explorer.panels.matrix.at(arguments[0], arguments[1])", true, predicted
+        )
         canvas = self.one("canvas.matrix")
         self.browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", canvas)
         size = canvas.size
-        ActionChains(self.browser).move_to_element_with_offset(canvas, round(x - size["width"] / 2), round(y - size["height"] / 2)).click().perform()
+        ActionChains(self.browser).move_to_element_with_offset(
+            canvas, round(x - size["width"] / 2), round(y - size["height"] / 2)
+        ).click().perform()
 
 
 @pytest.fixture
 def opened(browser, tmp_path):
     """Open a page that holds some HTML and nothing else; after the test its console must be silent."""
+
     def open_page(body: str) -> Page:
-        (tmp_path / "page.html").write_text(f"<!doctype html><meta charset=utf-8><title>host</title><style>canvas {{ display: none }}</style><body>{body}",
-                                            encoding="utf-8")
+        (tmp_path / "page.html").write_text(
+            f"<!doctype html><meta charset=utf-8><title>host</title><style>canvas {{ display: none }}</style><body>{body}",
+            encoding="utf-8",
+        )
         browser.get((tmp_path / "page.html").as_uri())
         return Page(browser)
+
     browser.get_log("browser")
     yield open_page
     messages = [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]]

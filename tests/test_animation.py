@@ -24,7 +24,9 @@ HOSTILE = """</script><script>document.title='owned'</script>"><img src=x onerro
 
 def waving(frames: int = 60, skeleton: Skeleton = H36M) -> np.ndarray:
     """(T, J, 3): joints at fixed random places of a body's size, three metres away; the left wrist swings 20 cm either way."""
-    clip = np.random.default_rng(0).uniform([-0.4, -0.8, 2.8], [0.4, 0.8, 3.2], (len(skeleton), 3)) + np.zeros((frames, 1, 1))
+    clip = np.random.default_rng(0).uniform(
+        [-0.4, -0.8, 2.8], [0.4, 0.8, 3.2], (len(skeleton), 3)
+    ) + np.zeros((frames, 1, 1))
     clip[:, skeleton.joints.index("L_Wrist"), 0] += 0.2 * np.sin(2 * np.pi * np.arange(frames) / 30)
     return clip
 
@@ -32,12 +34,19 @@ def waving(frames: int = 60, skeleton: Skeleton = H36M) -> np.ndarray:
 def poses_of(view) -> list[np.ndarray]:
     """The (T, J, 3) arrays that a player holds, read as `mbnb/web/player.js` reads them."""
     about, joints = view.data["clips"], len(view.data["scene"]["joints"])
-    low, high = np.frombuffer(zlib.decompress(view.poses), np.uint8).reshape(2, -1).astype(np.uint16)
+    low, high = (
+        np.frombuffer(zlib.decompress(view.poses), np.uint8).reshape(2, -1).astype(np.uint16)
+    )
     folded = low | high << 8
     steps = (folded >> 1).astype(np.int16) ^ -(folded & 1).astype(np.int16)
     poses, at = [], 0
     for length, centre, scale in zip(about["length"], about["centre"], about["scale"], strict=True):
-        counts = steps[at:at + 3 * joints * length].reshape(joints, 3, length).cumsum(-1, dtype=np.int16).transpose(2, 0, 1)  # (J, 3, T) -> (T, J, 3)
+        counts = (
+            steps[at : at + 3 * joints * length]
+            .reshape(joints, 3, length)
+            .cumsum(-1, dtype=np.int16)
+            .transpose(2, 0, 1)
+        )  # (J, 3, T) -> (T, J, 3)
         poses.append(np.where(counts == -32768, np.nan, counts * scale + centre))
         at += counts.size
     assert at == len(steps)
@@ -51,7 +60,7 @@ def page_of(view) -> str:
 @pytest.mark.parametrize("name", ["kinder_gator", "ui_prmd"])
 def test_player_holds_real_poses_to_a_tenth_of_a_millimetre(name, shared):
     with np.load(shared / "real" / f"{name}.npz") as data:
-        clip = data["frames"][data["offsets"][3]:data["offsets"][4]]  # (T, 17, 3)
+        clip = data["frames"][data["offsets"][3] : data["offsets"][4]]  # (T, 17, 3)
     (held,) = poses_of(player(clip))
     assert np.abs(held - clip).max() < 1e-4
 
@@ -74,7 +83,9 @@ def test_player_holds_a_clip_that_was_never_seen():
 
 def test_player_keeps_wide_and_fast_clips():
     clip = waving(40)
-    clip[20:, 5] += 30.0  # as wrong as tracking gets: wider than 16 bits count in steps of a tenth of a millimetre
+    clip[20:, 5] += (
+        30.0  # as wrong as tracking gets: wider than 16 bits count in steps of a tenth of a millimetre
+    )
     (held,) = poses_of(player(clip))
     assert np.abs(held - clip).max() < 1e-3
 
@@ -89,34 +100,45 @@ def test_player_is_small_and_asks_for_nothing():
 def test_a_notebook_that_is_not_trusted_shows_a_picture_and_says_why():
     bundle, _ = player([waving(60), waving(60)], ["one <b>", "two"])._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert 'src="data:image/png;base64,' in bundle["text/html"] and "not trusted" in bundle["text/html"]
+    assert (
+        'src="data:image/png;base64,' in bundle["text/html"]
+        and "not trusted" in bundle["text/html"]
+    )
     assert "one &lt;b&gt;" in bundle["text/html"] and "<script" not in bundle["text/html"]
 
 
 def test_player_of_a_whole_body_keeps_bones_and_sides():
     scene = player(waving(10, WHOLE), skeleton=WHOLE, highlight=["L_Index", "head"]).data["scene"]
     assert scene["joints"][WHOLE.joints.index("L_Index")] == "L_Index"
-    assert len(scene["bones"]) == 43 and scene["sides"].count("left") == scene["sides"].count("right") > 15
+    assert (
+        len(scene["bones"]) == 43
+        and scene["sides"].count("left") == scene["sides"].count("right") > 15
+    )
     marked = {scene["joints"][j] for j in scene["marked"]}
     assert {"L_Index", "Nose", "Chin"} <= marked and "R_Wrist" not in marked
 
 
 def test_hostile_titles_stay_text():
     fragment = player([waving(3), waving(3)], [HOSTILE, "plain"]).fragment()
-    payload = re.fullmatch(r'<div [^>]*><script type="application/json">(.*)</script></div>', fragment)[1]
+    payload = re.fullmatch(
+        r'<div [^>]*><script type="application/json">(.*)</script></div>', fragment
+    )[1]
     assert json.loads(payload)["data"]["clips"]["title"][0] == HOSTILE
     assert "<" not in payload
 
 
-@pytest.mark.parametrize(("call", "complaint"), [
-    (lambda: player(waving(5)[:, :12]), r"clip 0.*\(frames, 17, 3\).*h36m17.*\(5, 12, 3\)"),
-    (lambda: player([waving(5), waving(5)[:0]]), "clip 1"),
-    (lambda: player([waving(5)] * 2, ["one"]), "2 clips and 1 titles"),
-    (lambda: player([]), "0 clips"),
-    (lambda: player([waving(5)] * 2, weights=[np.ones(17)]), "weights.*2 clips, found 1"),
-    (lambda: player(waving(5), highlight=["Tail"]), "Tail.*h36m17.*L_Wrist"),
-    (lambda: save_gif(waving(5, WHOLE), "no.gif"), r"\(5, 44, 3\)"),
-])
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda: player(waving(5)[:, :12]), r"clip 0.*\(frames, 17, 3\).*h36m17.*\(5, 12, 3\)"),
+        (lambda: player([waving(5), waving(5)[:0]]), "clip 1"),
+        (lambda: player([waving(5)] * 2, ["one"]), "2 clips and 1 titles"),
+        (lambda: player([]), "0 clips"),
+        (lambda: player([waving(5)] * 2, weights=[np.ones(17)]), "weights.*2 clips, found 1"),
+        (lambda: player(waving(5), highlight=["Tail"]), "Tail.*h36m17.*L_Wrist"),
+        (lambda: save_gif(waving(5, WHOLE), "no.gif"), r"\(5, 44, 3\)"),
+    ],
+)
 def test_what_does_not_fit_is_refused(call, complaint):
     with pytest.raises(InputError, match=complaint):
         call()
@@ -133,7 +155,9 @@ def frames_of(path: Path) -> tuple[list[np.ndarray], float]:
     return pictures, milliseconds / 1000
 
 
-@pytest.mark.parametrize(("fps", "step", "count"), [(30, 2, 30), (25, 1, 60), (30, 7, 9), (120, 1, 20)])
+@pytest.mark.parametrize(
+    ("fps", "step", "count"), [(30, 2, 30), (25, 1, 60), (30, 7, 9), (120, 1, 20)]
+)
 def test_gif_keeps_the_clip_s_time(tmp_path, fps, step, count):
     clip = waving(60) + np.linspace(0, 0.1, 60)[:, None, None]
     save_gif(clip, tmp_path / "clip.gif", fps=fps, step=step)
@@ -171,7 +195,9 @@ def test_views_turn_as_they_say():
     assert project(near, (30, 0))[0, 0] > 0.4
     assert project(near, (0, 30))[0, 1] < -0.4
     assert project(head, (0, 30))[0, 1] > 0.8
-    np.testing.assert_allclose(np.linalg.norm(project(waving(4), (40, -20)), axis=-1), np.linalg.norm(waving(4), axis=-1))
+    np.testing.assert_allclose(
+        np.linalg.norm(project(waving(4), (40, -20)), axis=-1), np.linalg.norm(waving(4), axis=-1)
+    )
 
 
 def drawn(figure: Figure) -> np.ndarray:
@@ -199,7 +225,12 @@ def test_browser_plays_scrubs_steps_and_turns(opened):
 
     page = opened(page_of(player([waving(60), waving(30)], ["a", "b"])))
     until(lambda: page.coloured() > 300)
-    play, slider, canvas, keys = page.one("button.play"), page.one("input.frame"), page.one("canvas"), lambda *text: ActionChains(page.browser).send_keys(*text).perform()
+    play, slider, canvas, keys = (
+        page.one("button.play"),
+        page.one("input.frame"),
+        page.one("canvas"),
+        lambda *text: ActionChains(page.browser).send_keys(*text).perform(),
+    )
     start = page.pixels()
     assert page.frame() == 0 and page.pixels() == start, "it waits on the first frame"
     play.click()
@@ -228,12 +259,17 @@ def test_browser_plays_scrubs_steps_and_turns(opened):
     slider.send_keys(Keys.HOME)
     page.pixels()
     start, other = page.pixels(), page.pixels(1)
-    ActionChains(page.browser).drag_and_drop_by_offset(canvas, 60, 25).move_to_element(play).perform()
+    ActionChains(page.browser).drag_and_drop_by_offset(canvas, 60, 25).move_to_element(
+        play
+    ).perform()
     assert page.pixels() != start and page.pixels(1) != other, "both clips turn"
     ActionChains(page.browser).double_click(canvas).move_to_element(play).perform()
     assert page.pixels() == start
     from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
-    ActionChains(page.browser).scroll_from_origin(ScrollOrigin.from_element(canvas), 0, -300).move_to_element(play).perform()
+
+    ActionChains(page.browser).scroll_from_origin(
+        ScrollOrigin.from_element(canvas), 0, -300
+    ).move_to_element(play).perform()
     until(lambda: page.pixels() != start)
 
 
@@ -263,10 +299,21 @@ def test_browser_shows_trails_ghosts_importance_and_video(opened):
     weights = np.zeros(17)
     weights[H36M.joints.index("L_Wrist")] = 1
     picture = "data:image/gif;base64,R0lGODlhAQABAIAAAP8AAP///yH5BAAAAAAALAAAAAABAAEAAAICRAEAOw=="
-    page = opened(page_of(player([waving(30)], weights=[weights], moments=[np.linspace(0, 1, 30)], pictures=[[picture + "#0", picture + "#1", picture + "#2"]])))
+    page = opened(
+        page_of(
+            player(
+                [waving(30)],
+                weights=[weights],
+                moments=[np.linspace(0, 1, 30)],
+                pictures=[[picture + "#0", picture + "#1", picture + "#2"]],
+            )
+        )
+    )
     until(lambda: page.coloured() > 300)
     page.one("input.frame").send_keys(*[Keys.ARROW_RIGHT] * 11)
-    assert page.one("img").get_attribute("src").endswith("#1"), "the middle of the clip is the second of three pictures"
+    assert page.one("img").get_attribute("src").endswith("#1"), (
+        "the middle of the clip is the second of three pictures"
+    )
     seen = {page.pixels()}
     for name in ("trails", "ghost", "heat"):
         page.one(f"input.{name}").click()
@@ -297,7 +344,10 @@ def test_browser_runs_nothing_from_titles_and_joints(opened):
 
 
 def test_browser_draws_whole_bodies_in_the_dark(opened, browser):
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": "dark"}]},
+    )
     page = opened(page_of(player([waving(10, WHOLE)] * 8, skeleton=WHOLE, height=150)))
     until(lambda: all(page.coloured(i) > 100 for i in range(8)))
     background = page.run("return getComputedStyle(root.host).backgroundColor")
@@ -309,8 +359,11 @@ def test_browser_draws_whole_bodies_in_the_dark(opened, browser):
 def test_browser_keeps_drawing_many_clips(opened, count):
     page = opened(page_of(player([waving(90)] * count, autoplay=True, height=220)))
     until(lambda: page.frame() > 0)
-    drawn = page.run("return new Promise(done => { const context = CanvasRenderingContext2D.prototype, clear = context.clearRect; let n = 0;"
-                     "context.clearRect = function (...all) { n++; return clear.apply(this, all) };"
-                     "setTimeout(() => { context.clearRect = clear; done(n / arguments[0] / 2) }, 2000) })", count)
+    drawn = page.run(
+        "return new Promise(done => { const context = CanvasRenderingContext2D.prototype, clear = context.clearRect; let n = 0;"
+        "context.clearRect = function (...all) { n++; return clear.apply(this, all) };"
+        "setTimeout(() => { context.clearRect = clear; done(n / arguments[0] / 2) }, 2000) })",
+        count,
+    )
     print(f"{count} clips: {drawn:.0f} frames a second")
     assert drawn > 1, "it plays on"

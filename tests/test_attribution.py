@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from mbnb import training
-from mbnb.attribution import Explainer, Importance, _at_frames, _without_spans, areas, by_region, deletion_curve, explain
+from mbnb.attribution import (
+    Explainer,
+    Importance,
+    _at_frames,
+    _without_spans,
+    areas,
+    by_region,
+    deletion_curve,
+    explain,
+)
 from mbnb.checkpoints import Trained, build_model, load_trained
 from mbnb.classes import ClassTable
 from mbnb.clips import pack
@@ -20,12 +29,51 @@ from mbnb.training import predict_batches
 
 SKELETON = load_skeleton()
 PARTS = tuple(dict.fromkeys(SKELETON.parts))
-CLASSES = ClassTable(("C1", "C2", "D1", "D2"), ("waving", "pushing", "sweeping", "kicking"), ("upper limb",) * 2 + ("lower limb",) * 2)
-SETTINGS = dict(dim_feat=16, dim_rep=16, num_heads=2, hidden_dim=32, clip_len=24, patch=4, batch_size=16, epochs=12, dropout_ratio=0.2, mixup=0.0, warmup=0.0,
-                flip=False, exchange=0.0, lr_backbone=8e-3, lr_head=8e-3, device="cpu", views=1, adapt=False, val_fraction=0.0)
-BASE = {"Pelvis": (0, 0, 2), "R_Hip": (-.1, 0, 2), "R_Knee": (-.1, .05, 1.6), "R_Ankle": (-.1, .45, 1.6), "L_Hip": (.1, 0, 2), "L_Knee": (.1, .05, 1.6),
-        "L_Ankle": (.1, .45, 1.6), "Spine1": (0, -.25, 2), "Neck": (0, -.5, 2), "Head": (0, -.6, 1.95), "Head_top": (0, -.7, 2), "L_Shoulder": (.2, -.5, 2),
-        "L_Elbow": (.25, -.25, 2), "L_Wrist": (.2, -.2, 1.75), "R_Shoulder": (-.2, -.5, 2), "R_Elbow": (-.25, -.25, 2), "R_Wrist": (-.2, -.2, 1.75)}
+CLASSES = ClassTable(
+    ("C1", "C2", "D1", "D2"),
+    ("waving", "pushing", "sweeping", "kicking"),
+    ("upper limb",) * 2 + ("lower limb",) * 2,
+)
+SETTINGS = dict(
+    dim_feat=16,
+    dim_rep=16,
+    num_heads=2,
+    hidden_dim=32,
+    clip_len=24,
+    patch=4,
+    batch_size=16,
+    epochs=12,
+    dropout_ratio=0.2,
+    mixup=0.0,
+    warmup=0.0,
+    flip=False,
+    exchange=0.0,
+    lr_backbone=8e-3,
+    lr_head=8e-3,
+    device="cpu",
+    views=1,
+    adapt=False,
+    val_fraction=0.0,
+)
+BASE = {
+    "Pelvis": (0, 0, 2),
+    "R_Hip": (-0.1, 0, 2),
+    "R_Knee": (-0.1, 0.05, 1.6),
+    "R_Ankle": (-0.1, 0.45, 1.6),
+    "L_Hip": (0.1, 0, 2),
+    "L_Knee": (0.1, 0.05, 1.6),
+    "L_Ankle": (0.1, 0.45, 1.6),
+    "Spine1": (0, -0.25, 2),
+    "Neck": (0, -0.5, 2),
+    "Head": (0, -0.6, 1.95),
+    "Head_top": (0, -0.7, 2),
+    "L_Shoulder": (0.2, -0.5, 2),
+    "L_Elbow": (0.25, -0.25, 2),
+    "L_Wrist": (0.2, -0.2, 1.75),
+    "R_Shoulder": (-0.2, -0.5, 2),
+    "R_Elbow": (-0.25, -0.25, 2),
+    "R_Wrist": (-0.2, -0.2, 1.75),
+}
 
 
 def clip(rng, label, event=None):
@@ -33,18 +81,26 @@ def clip(rng, label, event=None):
     right ones do either."""
     frames = int(rng.integers(18, 48))
     time = np.linspace(0, 1, frames)
-    pose = np.array([BASE[joint] for joint in SKELETON.joints]) + rng.normal(0, 0.002, (frames, 17, 3))
+    pose = np.array([BASE[joint] for joint in SKELETON.joints]) + rng.normal(
+        0, 0.002, (frames, 17, 3)
+    )
     for side, kind in (("L", label), ("R", rng.integers(4))):
         first, last = event if event and side == "L" else (0.0, 1.0)
-        course = np.sin(2 * np.pi * 2.5 * time + rng.uniform(0, 6)) * ((first <= time) & (time < last))
-        joint, = SKELETON.index(f"{side}_{'Wrist' if kind < 2 else 'Ankle'}")
+        course = np.sin(2 * np.pi * 2.5 * time + rng.uniform(0, 6)) * (
+            (first <= time) & (time < last)
+        )
+        (joint,) = SKELETON.index(f"{side}_{'Wrist' if kind < 2 else 'Ankle'}")
         pose[:, joint, 0 if kind % 2 == 0 else 2] += 0.12 * course
     return pose
 
 
 def people(count, each, seed, event=None):
     rng = np.random.default_rng(seed)
-    made = [(clip(rng, i % 4, event), f"c{person}_{i}", i % 4, f"p{person}") for person in range(count) for i in range(each)]
+    made = [
+        (clip(rng, i % 4, event), f"c{person}_{i}", i % 4, f"p{person}")
+        for person in range(count)
+        for i in range(each)
+    ]
     return pack(*map(list, zip(*made)))
 
 
@@ -54,8 +110,14 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     config = Config.of(SETTINGS, {"outputs": str(folder)})
     splits = {"train": people(8, 20, 0), "test": people(2, 20, 1)}
-    training.train(config, DataSet(folder, splits, CLASSES, SKELETON, (), known_people=True, simulated=False))
-    return load_trained(config.run_dir / "checkpoints" / "latest.pt", config), splits["test"], config
+    training.train(
+        config, DataSet(folder, splits, CLASSES, SKELETON, (), known_people=True, simulated=False)
+    )
+    return (
+        load_trained(config.run_dir / "checkpoints" / "latest.pt", config),
+        splits["test"],
+        config,
+    )
 
 
 def explainer(run, **choice):
@@ -65,7 +127,9 @@ def explainer(run, **choice):
 
 def odds(explained):
     """(N, 2) log-odds of the clips and of the still body."""
-    return explained.log_odds(explained.logits(lambda rows, bones: [bones, explained.still.expand_as(bones)])).numpy()
+    return explained.log_odds(
+        explained.logits(lambda rows, bones: [bones, explained.still.expand_as(bones)])
+    ).numpy()
 
 
 def test_the_limb_that_decides_is_the_most_important_by_both_methods(run):
@@ -73,12 +137,17 @@ def test_the_limb_that_decides_is_the_most_important_by_both_methods(run):
     labels = run[1].labels
     assert (explained.targets.numpy() == labels).mean() >= 0.95
     deciding = np.array(SKELETON.index("L_Wrist", "L_Wrist", "L_Ankle", "L_Ankle"))[labels]
-    for found in (explained.occlusion("joint"), np.stack([cells.sum(1) for cells in explained.integrated_gradients()])):
+    for found in (
+        explained.occlusion("joint"),
+        np.stack([cells.sum(1) for cells in explained.integrated_gradients()]),
+    ):
         assert (found.argmax(1) == deciding).mean() > 0.9
         others = found.mean(0)[SKELETON.index("Pelvis", "Head", "R_Wrist", "R_Ankle")]
         assert np.abs(others).max() < 0.1 * found[np.arange(len(found)), deciding].mean()
     parts = explained.occlusion("part")
-    assert (parts.argmax(1) == np.array([PARTS.index(CLASSES.regions[label]) for label in labels])).mean() > 0.9
+    assert (
+        parts.argmax(1) == np.array([PARTS.index(CLASSES.regions[label]) for label in labels])
+    ).mean() > 0.9
 
 
 def test_attributions_sum_to_what_the_clip_has_over_the_still_body(run):
@@ -87,18 +156,30 @@ def test_attributions_sum_to_what_the_clip_has_over_the_still_body(run):
     errors = {}
     for steps in (4, 16, 64):
         cells = explained.integrated_gradients(steps)
-        assert [values.shape for values in cells] == [(17, length) for length in run[1].lengths[:16]]
+        assert [values.shape for values in cells] == [
+            (17, length) for length in run[1].lengths[:16]
+        ]
         errors[steps] = np.abs([values.sum() for values in cells] - (whole - still)).mean()
     assert errors[64] < errors[16] < errors[4]
     assert errors[16] < 0.05 * np.abs(whole - still).mean()
 
 
-@pytest.mark.parametrize("settings, heads", [(dict(recipe="parity", clip_len=20), {}), (SETTINGS | dict(clip_len=16), dict(mirrored=True, regions=2))])
+@pytest.mark.parametrize(
+    "settings, heads",
+    [
+        (dict(recipe="parity", clip_len=20), {}),
+        (SETTINGS | dict(clip_len=16), dict(mirrored=True, regions=2)),
+    ],
+)
 def test_the_parity_recipe_and_heads_for_more_than_classes_are_explained_too(settings, heads):
     """Weights are random, but so large that answers depend on the clip."""
     clips = people(1, 4, 3)
     torch.manual_seed(0)
-    config = Config.of(dict(dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, maxlen=20, device="cpu"), settings, dict(hidden_dim=16))
+    config = Config.of(
+        dict(dim_feat=8, dim_rep=8, depth=1, num_heads=2, hidden_dim=16, maxlen=20, device="cpu"),
+        settings,
+        dict(hidden_dim=16),
+    )
     model = build_model(config, len(CLASSES), len(SKELETON), **heads)
     with torch.no_grad():
         for weight in model.parameters():
@@ -106,17 +187,31 @@ def test_the_parity_recipe_and_heads_for_more_than_classes_are_explained_too(set
     explained = Explainer(Trained(model, config, CLASSES, 0), clips, SKELETON, CLASSES, config)
     whole, still = odds(explained).T
     assert np.ptp(whole - still) > 0.05
-    np.testing.assert_allclose([cells.sum() for cells in explained.integrated_gradients(64)], whole - still, atol=0.1 * np.ptp(whole - still))
-    probabilities = predict_batches(model, explained.recipe, dataclasses.replace(config, views=1))[:, :len(CLASSES)].max(1)
+    np.testing.assert_allclose(
+        [cells.sum() for cells in explained.integrated_gradients(64)],
+        whole - still,
+        atol=0.1 * np.ptp(whole - still),
+    )
+    probabilities = predict_batches(model, explained.recipe, dataclasses.replace(config, views=1))[
+        :, : len(CLASSES)
+    ].max(1)
     np.testing.assert_allclose(whole, np.log(probabilities / (1 - probabilities)), atol=1e-3)
 
 
-def test_unaltered_clips_get_the_predictions_answers_and_hidden_bodies_of_one_length_all_the_same(run):
+def test_unaltered_clips_get_the_predictions_answers_and_hidden_bodies_of_one_length_all_the_same(
+    run,
+):
     trained, clips, config = run
     which = np.random.default_rng(0).permutation(len(clips))
     explained = explainer(run, which=which)
-    seen = explained.logits(lambda rows, bones: [bones, explained.without(bones, torch.ones(17, dtype=torch.bool))]).softmax(-1)
-    np.testing.assert_allclose(seen[:, 0], predict_batches(trained.model, explained.recipe, config)[which, :len(CLASSES)], atol=1e-5)
+    seen = explained.logits(
+        lambda rows, bones: [bones, explained.without(bones, torch.ones(17, dtype=torch.bool))]
+    ).softmax(-1)
+    np.testing.assert_allclose(
+        seen[:, 0],
+        predict_batches(trained.model, explained.recipe, config)[which, : len(CLASSES)],
+        atol=1e-5,
+    )
     frames = explained.recipe.frames_of[which]
     assert len(frames.unique()) > 1
     for hidden in (seen[frames == count, 1] for count in frames.unique()):
@@ -141,8 +236,12 @@ def test_hidden_spans_are_bridged_without_a_jump(run):
     for _, bones, _ in explained._groups(explained.recipe, np.arange(8)):
         bridged = list(_without_spans(bones, explained.still))
         frames = bones.shape[1]
-        changed = torch.stack([(body != bones).flatten(2).any(2).any(0) for body in bridged])  # (SPANS, F)
-        assert (changed.sum(0) <= 1).all() and changed.sum() > 0.7 * frames, "spans do not overlap, and cover the clip"
+        changed = torch.stack(
+            [(body != bones).flatten(2).any(2).any(0) for body in bridged]
+        )  # (SPANS, F)
+        assert (changed.sum(0) <= 1).all() and changed.sum() > 0.7 * frames, (
+            "spans do not overlap, and cover the clip"
+        )
         speed = bones.diff(dim=1).norm(dim=-1).amax(1)
         for body in bridged:
             assert (body.diff(dim=1).norm(dim=-1).amax(1) <= speed + 1e-6).all()
@@ -157,9 +256,18 @@ def test_frames_are_important_when_it_happens(run, event):
         assert frames.shape == (length,)
         assert frames.sum() == pytest.approx(1)
     time = [np.linspace(0, 1, length) for length in clips.lengths]
-    inside = np.mean([frames[(event[0] - 0.05 <= t) & (t <= event[1] + 0.05)].sum() for frames, t in zip(importance.frames, time)])
+    inside = np.mean(
+        [
+            frames[(event[0] - 0.05 <= t) & (t <= event[1] + 0.05)].sum()
+            for frames, t in zip(importance.frames, time)
+        ]
+    )
     assert inside > 0.75
-    drops = Explainer(trained, clips, SKELETON, CLASSES, config, targets=clips.labels).occlusion("span").mean(0)
+    drops = (
+        Explainer(trained, clips, SKELETON, CLASSES, config, targets=clips.labels)
+        .occlusion("span")
+        .mean(0)
+    )
     first, last = drops.argmax() / len(drops), (drops.argmax() + 1) / len(drops)
     assert first < event[1] and event[0] < last, "most is lost with a span that the event touches"
 
@@ -170,13 +278,23 @@ def test_hiding_important_joints_first_takes_the_answer_away_sooner_than_chance_
     np.testing.assert_allclose(importance.joints.sum(1), 1)
     assert (importance.joints >= 0).all()
     curve = deletion_curve(importance, trained, clips, SKELETON, CLASSES, config)
-    assert curve["share"].tolist() == sorted(curve["share"]) and curve["share"].iloc[[0, -1]].tolist() == [0, 1]
-    assert curve["important"].iloc[0] == pytest.approx(curve["random"].iloc[0]) and curve["important"].iloc[0] > 0.8
+    assert curve["share"].tolist() == sorted(curve["share"]) and curve["share"].iloc[
+        [0, -1]
+    ].tolist() == [0, 1]
+    assert (
+        curve["important"].iloc[0] == pytest.approx(curve["random"].iloc[0])
+        and curve["important"].iloc[0] > 0.8
+    )
     assert curve["important"].iloc[-1] == pytest.approx(curve["random"].iloc[-1], abs=1e-6)
     under = areas(curve)
     assert under["important"] < under["random"] - 0.15
     backwards = dataclasses.replace(importance, joints=1 - importance.joints)
-    assert areas(deletion_curve(backwards, trained, clips, SKELETON, CLASSES, config, seeds=1))["important"] > under["random"] + 0.15
+    assert (
+        areas(deletion_curve(backwards, trained, clips, SKELETON, CLASSES, config, seeds=1))[
+            "important"
+        ]
+        > under["random"] + 0.15
+    )
     table = by_region(importance, CLASSES)
     assert table["clips"].sum() == len(clips)
     assert all(table.at[region, region] > 0.9 for region in CLASSES.region_names)
@@ -192,17 +310,32 @@ def test_any_class_may_be_explained(run):
 
 def test_the_reference_is_the_average_body_of_the_background(run):
     other = people(1, 4, 5)
-    assert not torch.allclose(explainer(run, background=other).still, explainer(run).still, atol=1e-4)
-    poses = [pose for groups in make_recipe(other, run[0].config, SKELETON, CLASSES, torch.device("cpu")).test_poses([torch.arange(4)]) for pose, _ in groups]
+    assert not torch.allclose(
+        explainer(run, background=other).still, explainer(run).still, atol=1e-4
+    )
+    poses = [
+        pose
+        for groups in make_recipe(
+            other, run[0].config, SKELETON, CLASSES, torch.device("cpu")
+        ).test_poses([torch.arange(4)])
+        for pose, _ in groups
+    ]
     mean = torch.cat([pose.flatten(0, 1) for pose in poses]).mean(0)  # (B, F, J, 3) -> (B·F, J, 3)
     still = explainer(run, background=other).still
-    torch.testing.assert_close(torch.as_tensor(SKELETON.ancestry, dtype=torch.float32) @ still, mean, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        torch.as_tensor(SKELETON.ancestry, dtype=torch.float32) @ still, mean, atol=1e-4, rtol=0
+    )
 
 
 def test_regions_share_out_what_is_lost_and_count_clips():
     parts = np.array([[3.0, 1.0], [1.0, -2.0], [-1.0, 2.0]])
-    importance = Importance(np.arange(3), np.array([0, 1, 2]), np.zeros((3, 17)), [], parts, ("arms", "legs"))
-    table = by_region(importance, ClassTable(("A1", "A2", "B1", "C1"), tuple("abcd"), ("up", "up", "down", "head")))
+    importance = Importance(
+        np.arange(3), np.array([0, 1, 2]), np.zeros((3, 17)), [], parts, ("arms", "legs")
+    )
+    table = by_region(
+        importance,
+        ClassTable(("A1", "A2", "B1", "C1"), tuple("abcd"), ("up", "up", "down", "head")),
+    )
     assert table.index.tolist() == ["up", "down", "head"] and table["clips"].tolist() == [2, 1, 0]
     assert table.loc["up", ["arms", "legs"]].tolist() == [1, 0]
     assert table.loc["down", ["arms", "legs"]].tolist() == [0, 1]
@@ -211,13 +344,22 @@ def test_regions_share_out_what_is_lost_and_count_clips():
 
 def test_values_are_spread_over_the_clips_own_frames_without_loss():
     values = np.array([[1.0, -2.0, 4.0], [0.0, 0.0, 3.0]])
-    np.testing.assert_allclose(_at_frames(values, 6), [[0.5, 0.5, -1, -1, 2, 2], [0, 0, 0, 0, 1.5, 1.5]])
+    np.testing.assert_allclose(
+        _at_frames(values, 6), [[0.5, 0.5, -1, -1, 2, 2], [0, 0, 0, 0, 1.5, 1.5]]
+    )
     for frames in (1, 2, 7):
         np.testing.assert_allclose(_at_frames(values, frames).sum(1), values.sum(1))
 
 
-@pytest.mark.parametrize("choice, message", [(dict(which=[40]), "expected some of 0 to 39"), (dict(which=[]), "expected some"),
-                                             (dict(which=[1, 2], targets=[0]), "expected 2"), (dict(which=[1], targets=[4]), "from 0 to 3")])
+@pytest.mark.parametrize(
+    "choice, message",
+    [
+        (dict(which=[40]), "expected some of 0 to 39"),
+        (dict(which=[]), "expected some"),
+        (dict(which=[1, 2], targets=[0]), "expected 2"),
+        (dict(which=[1], targets=[4]), "from 0 to 3"),
+    ],
+)
 def test_clips_and_classes_that_there_are_not_are_refused(run, choice, message):
     with pytest.raises(InputError, match=message):
         explainer(run, **choice)

@@ -11,7 +11,9 @@ from mbnb.dataset import DataSet
 from mbnb.simulator import simulate
 from mbnb.skeleton import load_skeleton
 
-CLASSES = ClassTable(("A1", "A2", "B1", "B2"), ("a", "b", "c", "d"), ("body", "body", "head", "head"))
+CLASSES = ClassTable(
+    ("A1", "A2", "B1", "B2"), ("a", "b", "c", "d"), ("body", "body", "head", "head")
+)
 EACH = 24  # clips a person
 
 
@@ -24,15 +26,35 @@ def people(names, seed):
         body[0], body[8] = 0, (0, -0.5, 0)
         for i in range(EACH):
             frames = int(rng.integers(30, 60))
-            poses.append((body + rng.normal(0, 0.02, (17, 3)) + rng.normal(0, 0.01, (frames, 17, 3)).cumsum(0) + rng.uniform(-1, 1, 3)).astype(np.float32))
+            poses.append(
+                (
+                    body
+                    + rng.normal(0, 0.02, (17, 3))
+                    + rng.normal(0, 0.01, (frames, 17, 3)).cumsum(0)
+                    + rng.uniform(-1, 1, 3)
+                ).astype(np.float32)
+            )
             labels.append(i % 4)
             subjects.append(name)
     order = rng.permutation(len(poses))
-    return pack([poses[i] for i in order], [f"clip_{seed}_{k}" for k in range(len(order))], [labels[i] for i in order], [subjects[i] for i in order])
+    return pack(
+        [poses[i] for i in order],
+        [f"clip_{seed}_{k}" for k in range(len(order))],
+        [labels[i] for i in order],
+        [subjects[i] for i in order],
+    )
 
 
 def data_of(train, test):
-    return DataSet(None, {"train": train, "test": test}, CLASSES, load_skeleton(), (), known_people=True, simulated=False)
+    return DataSet(
+        None,
+        {"train": train, "test": test},
+        CLASSES,
+        load_skeleton(),
+        (),
+        known_people=True,
+        simulated=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +73,18 @@ def test_clean_data_have_no_findings(clean):
 def test_people_and_noisy_copies_on_both_sides_are_leaks(clean):
     train, test = clean
     rng = np.random.default_rng(2)
-    copy = pack([train[3][::2] + rng.normal(0, 0.002, train[3][::2].shape).astype(np.float32) + 0.7], ["copied"], train.labels[3:4], ["q1"])
+    copy = pack(
+        [train[3][::2] + rng.normal(0, 0.002, train[3][::2].shape).astype(np.float32) + 0.7],
+        ["copied"],
+        train.labels[3:4],
+        ["q1"],
+    )
     findings = audit(data_of(train, join([test, copy])))
     assert findings["kind"].tolist() == ["copies"]
-    assert "1 of 49" in leaks_of(findings, "test")[0] and "copied and clip_0_3" in leaks_of(findings, "test")[0]
+    assert (
+        "1 of 49" in leaks_of(findings, "test")[0]
+        and "copied and clip_0_3" in leaks_of(findings, "test")[0]
+    )
     findings = audit(data_of(train, join([test, people(["p2"], 5)])))
     assert findings["kind"].tolist() == ["people"]
     assert leaks_of(findings, "test") == ["1 of the 3 people of test are also in train"]
@@ -63,7 +93,10 @@ def test_people_and_noisy_copies_on_both_sides_are_leaks(clean):
 
 def test_names_that_tell_the_class_or_the_body_part_are_noted(clean):
     train, test = clean
-    coded = renamed(train, [f"{'body head'.split()[label // 2]}_{i:04d}" for i, label in enumerate(train.labels)])
+    coded = renamed(
+        train,
+        [f"{'body head'.split()[label // 2]}_{i:04d}" for i, label in enumerate(train.labels)],
+    )
     findings = audit(data_of(coded, test))
     assert findings[["kind", "severity", "where"]].values.tolist() == [["names", "note", "train"]]
     assert "field 1" in findings["what"][0] and "body region" in findings["what"][0]
@@ -71,8 +104,15 @@ def test_names_that_tell_the_class_or_the_body_part_are_noted(clean):
 
 def test_traces_of_the_recording_are_noted(clean):
     train, test = clean
-    placed = pack([clip - clip[:, :1].mean(0) + np.array([3.0 * label, 0, 0], np.float32) for clip, label in zip(train, train.labels)], list(train.names),
-                  train.labels, list(train.subjects))
+    placed = pack(
+        [
+            clip - clip[:, :1].mean(0) + np.array([3.0 * label, 0, 0], np.float32)
+            for clip, label in zip(train, train.labels)
+        ],
+        list(train.names),
+        train.labels,
+        list(train.subjects),
+    )
     findings = audit(data_of(placed, test))
     assert findings["kind"].tolist() == ["recording"]
     assert "place in the room" in findings["what"][0]
@@ -80,7 +120,9 @@ def test_traces_of_the_recording_are_noted(clean):
     for clip, label in zip(stuck, train.labels):
         if label == 2:
             clip[:, 13] = clip[0, 13]
-    findings = audit(data_of(pack(stuck, list(train.names), train.labels, list(train.subjects)), test))
+    findings = audit(
+        data_of(pack(stuck, list(train.names), train.labels, list(train.subjects)), test)
+    )
     assert findings["kind"].tolist() == ["dead joints"]
     assert "L_Wrist" in findings["what"][0]
 
@@ -94,5 +136,15 @@ def test_a_single_class_is_audited_and_learned_without_a_crash(clean):
 
 def test_simulated_people_have_no_leaks():
     splits = simulate(people=6, test_people=2, clips_per_person=26, seed=0)
-    findings = audit(DataSet(None, splits, read_classes("document"), load_skeleton(), (), known_people=True, simulated=True))
+    findings = audit(
+        DataSet(
+            None,
+            splits,
+            read_classes("document"),
+            load_skeleton(),
+            (),
+            known_people=True,
+            simulated=True,
+        )
+    )
     assert (findings["severity"] == "note").all()

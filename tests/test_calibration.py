@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from mbnb.calibration import at_temperature, calibration_error, fit_temperature, log_loss, reliability, risk_coverage
+from mbnb.calibration import (
+    at_temperature,
+    calibration_error,
+    fit_temperature,
+    log_loss,
+    reliability,
+    risk_coverage,
+)
 
 
 def drawn(count=20_000, classes=5, seed=0):
@@ -34,7 +41,9 @@ def test_the_bins_hold_all_clips_and_certainty_belongs_to_the_last():
     table = reliability(labels, probabilities)
     assert table["clips"].sum() == 500
     assert table["bin"].max() == 9
-    assert np.average(table["accuracy"], weights=table["clips"]) == pytest.approx((probabilities.argmax(1) == labels).mean())
+    assert np.average(table["accuracy"], weights=table["clips"]) == pytest.approx(
+        (probabilities.argmax(1) == labels).mean()
+    )
 
 
 def test_who_answers_the_surest_clips_only_is_wrong_less_often():

@@ -33,21 +33,50 @@ def test_the_documents_file_is_accepted_as_it_stands_and_wins(documented):
         assert getattr(config, key) == value, key
     assert config.recipe == "parity"
     assert config.parity
-    assert (config.hidden_dim, config.dim_feat, config.dim_rep, config.depth, config.num_heads) == (64, 192, 96, 2, 4)
-    assert (config.epochs, config.batch_size, config.lr_backbone, config.lr_head, config.lr_decay) == (300, 24, 1e-5, 8e-5, 0.98)
-    assert (config.schedule, config.dim_in, config.maxlen, config.label_smoothing) == ("exponential", 3, 243, 0)
+    assert (config.hidden_dim, config.dim_feat, config.dim_rep, config.depth, config.num_heads) == (
+        64,
+        192,
+        96,
+        2,
+        4,
+    )
+    assert (
+        config.epochs,
+        config.batch_size,
+        config.lr_backbone,
+        config.lr_head,
+        config.lr_decay,
+    ) == (300, 24, 1e-5, 8e-5, 0.98)
+    assert (config.schedule, config.dim_in, config.maxlen, config.label_smoothing) == (
+        "exponential",
+        3,
+        243,
+        0,
+    )
     assert Config.of(given, {"epochs": 2}).epochs == 2
 
 
 def test_preset_then_recipe_then_file_then_single_parameter():
-    assert Config.of().dim_feat == Config.of({"preset": "demo"}).dim_feat == PRESETS["demo"]["dim_feat"]
+    assert (
+        Config.of().dim_feat
+        == Config.of({"preset": "demo"}).dim_feat
+        == PRESETS["demo"]["dim_feat"]
+    )
     assert Config.of({"preset": "full"}).clip_len == PRESETS["full"]["clip_len"]
     parity = Config.of({"recipe": "parity"})
-    assert (parity.preset, parity.dim_feat, parity.clip_len) == ("ma52", 192, RECIPES["parity"]["clip_len"])
+    assert (parity.preset, parity.dim_feat, parity.clip_len) == (
+        "ma52",
+        192,
+        RECIPES["parity"]["clip_len"],
+    )
     larger = Config.of({"recipe": "parity"}, {"preset": "lite"})
     assert (larger.dim_feat, larger.clip_len, larger.epochs) == (256, 243, 300)
     file, single = {"recipe": "parity", "clip_len": 100, "epochs": 7}, {"epochs": 8}
-    assert (Config.of(file).clip_len, Config.of(file).epochs, Config.of(file, single).epochs) == (100, 7, 8)
+    assert (Config.of(file).clip_len, Config.of(file).epochs, Config.of(file, single).epochs) == (
+        100,
+        7,
+        8,
+    )
     assert Config.of({"preset": "lite", "dim_rep": 32}, {"hidden_dim": 5}).dim_rep == 32
 
 
@@ -63,57 +92,132 @@ def test_unknown_settings_name_the_nearest():
 
 
 def test_all_faults_come_at_once():
-    faults = faults_of({"lr_hed": 1, "epochs": "many", "batch_size": 1, "recipe": "best", "num_heads": 5, "smooth": 4, "motion": "yes",
-                        "dropout_ratio": 1.0, "run": "..", "scale_range_test": [2], "freeze": "backbone", "lr_head": float("nan")})
-    named = ["lr_hed", "epochs", "batch_size", "recipe", "dim_feat", "smooth", "motion", "dropout_ratio", "run", "scale_range_test",
-             "freeze", "lr_head"]
+    faults = faults_of(
+        {
+            "lr_hed": 1,
+            "epochs": "many",
+            "batch_size": 1,
+            "recipe": "best",
+            "num_heads": 5,
+            "smooth": 4,
+            "motion": "yes",
+            "dropout_ratio": 1.0,
+            "run": "..",
+            "scale_range_test": [2],
+            "freeze": "backbone",
+            "lr_head": float("nan"),
+        }
+    )
+    named = [
+        "lr_hed",
+        "epochs",
+        "batch_size",
+        "recipe",
+        "dim_feat",
+        "smooth",
+        "motion",
+        "dropout_ratio",
+        "run",
+        "scale_range_test",
+        "freeze",
+        "lr_head",
+    ]
     for key in named:
         assert sum(f"setting '{key}'" in fault for fault in faults) == 1, key
     assert len(faults) == len(named)
 
 
-@pytest.mark.parametrize("bad", [
-    {"epochs": 2.5}, {"epochs": True}, {"epochs": "3"}, {"epochs": float("inf")}, {"flip": 1}, {"lr_head": "fast"}, {"lr_head": True},
-    {"lr_head": float("inf")}, {"run": 1.5}, {"run": ""}, {"run": "a/b"}, {"run": "."}, {"freeze": [["head"]]},
-    {"scale_range_train": [0, 1]},
-    {"clip_len": 3000, "rate": 0}, {"val_fraction": -0.1}, {"preset": "huge"}, {"mlp_ratio": 0}, {"simulated_people": 0}, {"noise": -1}, {"seed": -1},
-    {"smooth": -7}, {"num_heads": 0}, {"bootstraps": 0}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"epochs": 2.5},
+        {"epochs": True},
+        {"epochs": "3"},
+        {"epochs": float("inf")},
+        {"flip": 1},
+        {"lr_head": "fast"},
+        {"lr_head": True},
+        {"lr_head": float("inf")},
+        {"run": 1.5},
+        {"run": ""},
+        {"run": "a/b"},
+        {"run": "."},
+        {"freeze": [["head"]]},
+        {"scale_range_train": [0, 1]},
+        {"clip_len": 3000, "rate": 0},
+        {"val_fraction": -0.1},
+        {"preset": "huge"},
+        {"mlp_ratio": 0},
+        {"simulated_people": 0},
+        {"noise": -1},
+        {"seed": -1},
+        {"smooth": -7},
+        {"num_heads": 0},
+        {"bootstraps": 0},
+    ],
+)
 def test_values_that_no_run_can_use(bad):
     assert f"'{next(iter(bad))}'" in faults_of(bad)[0]
 
 
 def test_numbers_as_people_write_them(tmp_path):
-    (tmp_path / "a.yaml").write_text("lr_backbone: 1e-4\nepochs: 12.0\nfps: 25\nrun: 5\nscale_range_test: [2, 2]\n", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(
+        "lr_backbone: 1e-4\nepochs: 12.0\nfps: 25\nrun: 5\nscale_range_test: [2, 2]\n",
+        encoding="utf-8",
+    )
     config = Config.of(read_yaml(tmp_path / "a.yaml"))
-    assert (config.lr_backbone, config.epochs, config.fps, config.run, config.scale_range_test) == (1e-4, 12, 25.0, "5", [2.0, 2.0])
+    assert (config.lr_backbone, config.epochs, config.fps, config.run, config.scale_range_test) == (
+        1e-4,
+        12,
+        25.0,
+        "5",
+        [2.0, 2.0],
+    )
     assert isinstance(config.epochs, int)
     assert isinstance(config.fps, float)
 
 
 def test_settings_of_the_parity_recipe_do_not_go_with_another():
-    for key, value in {"random_move": False, "normalize": False, "scale_range_train": [1, 2], "scale_range_test": [1, 1]}.items():
+    for key, value in {
+        "random_move": False,
+        "normalize": False,
+        "scale_range_train": [1, 2],
+        "scale_range_test": [1, 1],
+    }.items():
         assert Config.of({key: value}).recipe == "parity"
         assert faults_of({key: value, "recipe": "default"}) == [
-            f"setting {key!r} belongs to the recipe 'parity', but the recipe is 'default'"]
+            f"setting {key!r} belongs to the recipe 'parity', but the recipe is 'default'"
+        ]
 
 
-@pytest.mark.parametrize("settings", [
-    {}, {"recipe": "parity", "freeze": ["backbone"]}, {"preset": "full", "data_root": "some folder", "lr_head": "3e-5"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"recipe": "parity", "freeze": ["backbone"]},
+        {"preset": "full", "data_root": "some folder", "lr_head": "3e-5"},
+    ],
+)
 def test_saved_settings_read_back_equal(settings, tmp_path):
     config = Config.of(settings)
     config.save(tmp_path / "run" / "config.yaml")
     assert Config.of(read_yaml(tmp_path / "run" / "config.yaml")) == config
-    assert list(yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())) == [field.name for field in dataclasses.fields(Config)]
+    assert list(yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())) == [
+        field.name for field in dataclasses.fields(Config)
+    ]
 
 
-@pytest.mark.parametrize("content, message", [
-    (b"epochs: 3\nlr: [1, 2\nseed: 1\n", r"bad\.yaml, line 3: not YAML"),
-    (b"epochs: 3\nrun: !!python/object/apply:os.getcwd []\n", r"bad\.yaml, line 2: not YAML"),
-    (b"- epochs\n", r"bad\.yaml: expected `setting: value` lines, found a list"),
-    (b"just words", r"bad\.yaml: expected `setting: value` lines, found a str"),
-    (b"run: \xff\xfe", r"bad\.yaml: not UTF-8 text"),
-    (b"run: \x01", r"bad\.yaml: not YAML"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"epochs: 3\nlr: [1, 2\nseed: 1\n", r"bad\.yaml, line 3: not YAML"),
+        (b"epochs: 3\nrun: !!python/object/apply:os.getcwd []\n", r"bad\.yaml, line 2: not YAML"),
+        (b"- epochs\n", r"bad\.yaml: expected `setting: value` lines, found a list"),
+        (b"just words", r"bad\.yaml: expected `setting: value` lines, found a str"),
+        (b"run: \xff\xfe", r"bad\.yaml: not UTF-8 text"),
+        (b"run: \x01", r"bad\.yaml: not YAML"),
+    ],
+)
 def test_broken_files_are_named_with_the_line(content, message, tmp_path):
     (tmp_path / "bad.yaml").write_bytes(content)
     with pytest.raises(InputError, match=message):

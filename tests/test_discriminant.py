@@ -10,9 +10,16 @@ def drawn(people, each, features, seed, own=0.0, classes=4):
     """Features of clips and of their mirror images (2, N, D), labels and people; `own` is how far a person's means lie from the classes'."""
     rng = np.random.default_rng(seed)
     means = np.random.default_rng(7).normal(size=(2, classes, features)) / np.sqrt(features) * 3
-    label, person = np.tile(np.repeat(np.arange(classes), each), people), np.repeat(np.arange(people), classes * each)
+    label, person = (
+        np.tile(np.repeat(np.arange(classes), each), people),
+        np.repeat(np.arange(people), classes * each),
+    )
     shift = own * rng.normal(size=(people, classes, features)) / np.sqrt(features) * 3
-    x = means[:, label] + shift[person, label] + rng.normal(size=(2, len(label), features)) * 0.4 / np.sqrt(features)
+    x = (
+        means[:, label]
+        + shift[person, label]
+        + rng.normal(size=(2, len(label), features)) * 0.4 / np.sqrt(features)
+    )
     return x, label, [f"p{i}" for i in person]
 
 
@@ -32,7 +39,12 @@ def test_a_persons_own_means_help_where_people_differ_and_classes_recur():
     x, labels, _ = drawn(8, 6, 40, 0, own=1.5, classes=12)
     x_new, labels_new, people = drawn(10, 10, 40, 1, own=1.5, classes=12)
     model = fit_discriminant(x, labels, 12)
-    plain, by_person = ((scores.argmax(1) == labels_new).mean() for scores in (model.scores(x_new)[0], model.scores_by_person(x_new, people)))
+    plain, by_person = (
+        (scores.argmax(1) == labels_new).mean()
+        for scores in (model.scores(x_new)[0], model.scores_by_person(x_new, people))
+    )
     assert by_person > plain + 0.04
     alone = model.scores_by_person(x_new, [f"{name}_{i}" for i, name in enumerate(people)])
-    assert (alone.argmax(1) == model.scores(x_new)[0].argmax(1)).mean() > 0.98, "a single clip hardly moves anything"
+    assert (alone.argmax(1) == model.scores(x_new)[0].argmax(1)).mean() > 0.98, (
+        "a single clip hardly moves anything"
+    )

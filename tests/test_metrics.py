@@ -12,7 +12,11 @@ from mbnb.metrics import SCORES, compare, confusion, f1_per_class, hits, interva
 
 def table(classes, regions=2):
     ids = range(classes)
-    return ClassTable(tuple(f"A{i}" for i in ids), tuple(f"class {i}" for i in ids), tuple(f"region {i % regions}" for i in ids))
+    return ClassTable(
+        tuple(f"A{i}" for i in ids),
+        tuple(f"class {i}" for i in ids),
+        tuple(f"region {i % regions}" for i in ids),
+    )
 
 
 def guesses(clips, classes, seed=0, skill=1.0):
@@ -39,7 +43,12 @@ def test_macro_f1_equals_scikit_learn(clips, classes):
 
 
 def test_a_class_that_nobody_shows_or_predicts_has_no_f1():
-    assert np.isnan(f1_per_class(confusion(np.array([0, 0]), np.array([0, 2]), 4))).tolist() == [False, True, False, True]
+    assert np.isnan(f1_per_class(confusion(np.array([0, 0]), np.array([0, 2]), 4))).tolist() == [
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_confusion_has_truth_in_rows():
@@ -62,7 +71,10 @@ def test_hits_take_the_first_of_equals_as_argmax_does_and_broken_outputs_hit_not
     assert (hits(labels, equal, 1) == (equal.argmax(1) == labels)).all()
     assert not hits(labels, np.full((8, 8), np.nan), 5).any()
     labels, probabilities = guesses(200, 12)
-    assert all((hits(labels, probabilities, k) <= hits(labels, probabilities, k + 1)).all() for k in range(1, 12))
+    assert all(
+        (hits(labels, probabilities, k) <= hits(labels, probabilities, k + 1)).all()
+        for k in range(1, 12)
+    )
     assert hits(labels, probabilities, 12).all()
 
 
@@ -71,7 +83,9 @@ def test_fewer_than_five_classes():
     scores = score(labels, probabilities, table(3))
     assert scores["top5"] == 1
     assert scores["top1"] < 1
-    bounds = intervals(labels, probabilities, [f"p{i % 6}" for i in range(60)], table(3), resamples=50)
+    bounds = intervals(
+        labels, probabilities, [f"p{i % 6}" for i in range(60)], table(3), resamples=50
+    )
     assert bounds["top5"] == (1, 1)
 
 
@@ -107,7 +121,9 @@ def test_intervals_hold_the_score_and_narrow_with_more_people():
 def test_clips_of_one_person_do_not_count_as_independent():
     labels, probabilities, subjects = people(8, clips_each=40)
     by_person = intervals(labels, probabilities, subjects, table(6), resamples=300)["top1"]
-    by_clip = intervals(labels, probabilities, [f"{i}" for i in range(len(labels))], table(6), resamples=300)["top1"]
+    by_clip = intervals(
+        labels, probabilities, [f"{i}" for i in range(len(labels))], table(6), resamples=300
+    )["top1"]
     assert by_person[1] - by_person[0] > 2 * (by_clip[1] - by_clip[0])
 
 
@@ -116,7 +132,14 @@ def test_intervals_are_the_same_for_the_same_seed_and_whatever_the_order_of_clip
     first = intervals(labels, probabilities, subjects, table(6), resamples=100, seed=5)
     assert first == intervals(labels, probabilities, subjects, table(6), resamples=100, seed=5)
     order = np.random.default_rng(0).permutation(len(labels))
-    shuffled = intervals(labels[order], probabilities[order], [subjects[i] for i in order], table(6), resamples=100, seed=5)
+    shuffled = intervals(
+        labels[order],
+        probabilities[order],
+        [subjects[i] for i in order],
+        table(6),
+        resamples=100,
+        seed=5,
+    )
     assert all(shuffled[key] == pytest.approx(first[key]) for key in SCORES)
     assert first != intervals(labels, probabilities, subjects, table(6), resamples=100, seed=6)
 
@@ -126,7 +149,9 @@ def test_intervals_over_few_people_hold_the_truth_about_as_often_as_they_say():
     for study in range(200):
         skill = rng.normal(0.6, 0.15, 5).clip(0, 1)
         right = rng.random((5, 50)) < skill[:, None]
-        bounds = compare(right.ravel(), np.zeros(250), np.repeat(list("abcde"), 50), resamples=400, seed=study)
+        bounds = compare(
+            right.ravel(), np.zeros(250), np.repeat(list("abcde"), 50), resamples=400, seed=study
+        )
         found.append(bounds["low"] <= 0.6 <= bounds["high"])
     assert 0.9 < np.mean(found) < 0.98  # plain percentiles: 0.85
 
@@ -136,19 +161,32 @@ def test_a_paired_comparison_counts_what_changed_and_takes_mcnemars_exact_test()
     now[:8], was[8:10], was[15:], now[15:] = True, True, True, True
     found = compare(now, was, [f"p{i % 4}" for i in range(20)], resamples=50)
     assert (found["gained"], found["lost"], found["difference"]) == (8, 2, pytest.approx(0.3))
-    assert found["p"] == pytest.approx(2 * sum(math.comb(10, k) for k in range(3)) / 2 ** 10)
+    assert found["p"] == pytest.approx(2 * sum(math.comb(10, k) for k in range(3)) / 2**10)
 
 
 def test_official_scores_are_those_of_scikit_learn():
     labels, probabilities = guesses(300, 6)
     classes = table(6)
     ids = np.array(classes.region_ids)
-    body = np.stack([probabilities[:, ids == region].sum(1) for region in range(len(classes.region_names))], axis=1)
+    body = np.stack(
+        [probabilities[:, ids == region].sum(1) for region in range(len(classes.region_names))],
+        axis=1,
+    )
     found = official(labels, probabilities, classes)
     for level, true, values in (("action", labels, probabilities), ("body", ids[labels], body)):
         for kind in ("macro", "micro"):
-            assert found[f"{level}_f1_{kind}"] == pytest.approx(f1_score(true, values.argmax(1), average=kind))
-    assert found["F1_mean"] == pytest.approx(np.mean([found[f"{level}_f1_{kind}"] for level in ("action", "body") for kind in ("macro", "micro")]))
+            assert found[f"{level}_f1_{kind}"] == pytest.approx(
+                f1_score(true, values.argmax(1), average=kind)
+            )
+    assert found["F1_mean"] == pytest.approx(
+        np.mean(
+            [
+                found[f"{level}_f1_{kind}"]
+                for level in ("action", "body")
+                for kind in ("macro", "micro")
+            ]
+        )
+    )
     other = official(labels, probabilities, classes, np.eye(len(classes.region_names))[ids[labels]])
     assert other["body_top1"] == 1 and other["action_top1"] == found["action_top1"]
 

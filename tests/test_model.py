@@ -33,7 +33,9 @@ def test_backbone_equals_the_original(shared, name, case, dtype):
     forward = model(x)
     torch.testing.assert_close(forward, expected["forward"], atol=outputs, rtol=0)
     if expected["rep"] is not None:
-        torch.testing.assert_close(model.get_representation(x), expected["rep"], atol=outputs, rtol=0)
+        torch.testing.assert_close(
+            model.get_representation(x), expected["rep"], atol=outputs, rtol=0
+        )
     (forward**2).sum().backward()
     measured = {"x": x.grad} | {key: value.grad for key, value in model.named_parameters()}
     wanted = {"x": expected["grad_x"]} | expected["grad_params"]
@@ -46,25 +48,42 @@ def test_backbone_equals_the_original(shared, name, case, dtype):
 def test_heads_equal_the_original(shared, name):
     golden = load(shared, name)
     config = golden["config"]
-    model = ActionNet(DSTformer(**config), dim_rep=config["dim_rep"], num_classes=golden["num_classes"], version=golden["version"],
-                      hidden_dim=golden["hidden_dim"]).eval()
+    model = ActionNet(
+        DSTformer(**config),
+        dim_rep=config["dim_rep"],
+        num_classes=golden["num_classes"],
+        version=golden["version"],
+        hidden_dim=golden["hidden_dim"],
+    ).eval()
     model.load_state_dict(golden["state_dict"])
     with torch.no_grad():
         for case in golden["cases"].values():
             torch.testing.assert_close(model(case["x"]), case["out"], atol=3e-5, rtol=0)
         model.double()
         for case in golden["cases"].values():
-            torch.testing.assert_close(model(case["x"].double()), case["out_f64"], atol=1e-10, rtol=0)
+            torch.testing.assert_close(
+                model(case["x"].double()), case["out_f64"], atol=1e-10, rtol=0
+            )
 
 
 def test_three_training_steps_equal_the_original(shared):
     golden = load(shared, "train_steps.pt")
     config = golden["config"]
-    model = ActionNet(DSTformer(**config), dim_rep=config["dim_rep"], num_classes=golden["num_classes"], hidden_dim=golden["hidden_dim"])
+    model = ActionNet(
+        DSTformer(**config),
+        dim_rep=config["dim_rep"],
+        num_classes=golden["num_classes"],
+        hidden_dim=golden["hidden_dim"],
+    )
     model.load_state_dict(golden["init_state"])
     model.double().train()
-    optimizer = torch.optim.AdamW([{"params": model.backbone.parameters(), "lr": golden["lr_backbone"]},
-                                   {"params": model.head.parameters(), "lr": golden["lr_head"]}], weight_decay=golden["weight_decay"])
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": model.backbone.parameters(), "lr": golden["lr_backbone"]},
+            {"params": model.head.parameters(), "lr": golden["lr_head"]},
+        ],
+        weight_decay=golden["weight_decay"],
+    )
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1, golden["lr_decay"])
     for x, y, expected in zip(golden["x"].double(), golden["y"], golden["losses"]):
         loss = torch.nn.functional.cross_entropy(model(x), y)
@@ -77,14 +96,19 @@ def test_three_training_steps_equal_the_original(shared):
     for key, value in golden["final"].items():
         torch.testing.assert_close(model.state_dict()[key], value, atol=1e-6, rtol=0, msg=key)
     with torch.no_grad():
-        torch.testing.assert_close(model.eval()(golden["x"][0].double()), golden["eval_logits_after"], atol=1e-6, rtol=0)
+        torch.testing.assert_close(
+            model.eval()(golden["x"][0].double()), golden["eval_logits_after"], atol=1e-6, rtol=0
+        )
 
 
-@pytest.mark.parametrize("size, parameters", [
-    (dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2), 2_447_623),
-    (dict(), 16_001_549),
-    (dict(dim_feat=512, mlp_ratio=2), 42_466_317),
-])
+@pytest.mark.parametrize(
+    "size, parameters",
+    [
+        (dict(dim_feat=192, dim_rep=96, depth=2, num_heads=4, mlp_ratio=2), 2_447_623),
+        (dict(), 16_001_549),
+        (dict(dim_feat=512, mlp_ratio=2), 42_466_317),
+    ],
+)
 def test_published_sizes(size, parameters):
     assert sum(p.numel() for p in DSTformer(**size).parameters()) == parameters
 
@@ -111,9 +135,16 @@ def test_dropout_behind_the_mean_is_stronger_and_silent_in_evaluation():
     x = torch.randn(4, 1, 243, 17, 3)
     spread = {}
     for behind in (False, True):
-        head = ActionNet(backbone, dim_rep=4, num_classes=5, dropout_ratio=0.7, hidden_dim=8, drop_pooled=behind).head
+        head = ActionNet(
+            backbone, dim_rep=4, num_classes=5, dropout_ratio=0.7, hidden_dim=8, drop_pooled=behind
+        ).head
         feat = backbone.get_representation(x[:, 0])[:, None]
-        seen = torch.stack([head.dropout(feat.mean(2)) if behind else head.dropout(feat).mean(2) for _ in range(20)])
+        seen = torch.stack(
+            [
+                head.dropout(feat.mean(2)) if behind else head.dropout(feat).mean(2)
+                for _ in range(20)
+            ]
+        )
         spread[behind] = (seen.std(0) / feat.mean(2).abs().clamp_min(1e-3)).median()
         head.eval()
         torch.testing.assert_close(head(feat), head(feat), atol=0, rtol=0)
@@ -132,16 +163,35 @@ def test_clips_do_not_influence_each_other_and_stochastic_depth_ends_in_evaluati
 def small_net(**changes):
     """An ActionNet, and the settings it has."""
     torch.manual_seed(0)
-    settings = Config.of(dict(dim_feat=16, dim_rep=8, depth=2, num_heads=2, hidden_dim=12, maxlen=30, streams=["joint"], patch=1, peaks=False, dropout_ratio=0.0,
-                              rate=0.0, clip_len=20), changes)
+    settings = Config.of(
+        dict(
+            dim_feat=16,
+            dim_rep=8,
+            depth=2,
+            num_heads=2,
+            hidden_dim=12,
+            maxlen=30,
+            streams=["joint"],
+            patch=1,
+            peaks=False,
+            dropout_ratio=0.0,
+            rate=0.0,
+            clip_len=20,
+        ),
+        changes,
+    )
     net = build_model(settings, 5, 17)
-    for parameter in net.parameters():  # a fresh model's gates and biases are zeros, which would hide faults
+    for (
+        parameter
+    ) in net.parameters():  # a fresh model's gates and biases are zeros, which would hide faults
         torch.nn.init.normal_(parameter, std=0.2)
     return net, settings
 
 
 def gradients(net):
-    return torch.cat([parameter.grad.flatten() for parameter in net.parameters() if parameter.grad is not None])
+    return torch.cat(
+        [parameter.grad.flatten() for parameter in net.parameters() if parameter.grad is not None]
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -182,7 +232,9 @@ def test_empty_persons_cost_one_clip_a_batch_and_change_nothing():
     net(x).square().sum().backward()
     found = gradients(net)
     twin, _ = small_net()
-    plain.logits(dict(twin.double().state_dict(keep_vars=True)), x, settings.num_heads, training=True).square().sum().backward()
+    plain.logits(
+        dict(twin.double().state_dict(keep_vars=True)), x, settings.num_heads, training=True
+    ).square().sum().backward()
     torch.testing.assert_close(found, gradients(twin))
 
 
@@ -191,24 +243,40 @@ def test_stretched_time_embeddings_agree_on_the_parts_of_a_clip():
     backbone = net.backbone.eval()
     assert backbone.stretch_time and not small_net(rate=0.0, clip_len=20)[0].backbone.stretch_time
     seen = []
-    backbone.blocks_st[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][0, :, 0]))
+    backbone.blocks_st[0].register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0][0, :, 0])
+    )
     with torch.no_grad():
-        backbone.temp_embed.copy_(torch.linspace(0, 1, 30).view(1, 30, 1, 1).expand_as(backbone.temp_embed))
+        backbone.temp_embed.copy_(
+            torch.linspace(0, 1, 30).view(1, 30, 1, 1).expand_as(backbone.temp_embed)
+        )
         for frames in (30, 10, 7, 1):
             backbone(torch.zeros(1, frames, 17, 3))
-    times = [clip - seen[-1] + 0.5 for clip in seen]  # the embedding of a single frame is the mean of all
+    times = [
+        clip - seen[-1] + 0.5 for clip in seen
+    ]  # the embedding of a single frame is the mean of all
     torch.testing.assert_close(times[0][:, 0], torch.linspace(0, 1, 30))
     for time in times[1:]:
         torch.testing.assert_close(time.mean(0), torch.full((16,), 0.5), atol=0.01, rtol=0)
     for time in times:
-        torch.testing.assert_close(time.T[None], torch.nn.functional.adaptive_avg_pool1d(backbone.temp_embed[0, :, 0].T[None], len(time)))
+        torch.testing.assert_close(
+            time.T[None],
+            torch.nn.functional.adaptive_avg_pool1d(
+                backbone.temp_embed[0, :, 0].T[None], len(time)
+            ),
+        )
 
 
 @pytest.mark.parametrize("piece", [17 * 20, 3 * 17 * 20])
 def test_pieces_and_computing_again_change_neither_outputs_nor_gradients(monkeypatch, piece):
     x = torch.randn(7, 1, 20, 17, 3, dtype=torch.float64)
     found = []
-    for tokens, keep in ((1 << 30, float("inf")), (piece, float("inf")), (piece, 2 * piece), (piece, 0)):
+    for tokens, keep in (
+        (1 << 30, float("inf")),
+        (piece, float("inf")),
+        (piece, 2 * piece),
+        (piece, 0),
+    ):
         monkeypatch.setattr("mbnb.model.PIECE_TOKENS", tokens)
         net, _ = small_net(drop_path_rate=0.0)
         net.double().train().keep_tokens = keep
@@ -252,7 +320,9 @@ def test_bfloat16_stays_close_and_the_head_stays_exact():
     x = torch.randn(4, 1, 20, 17, 3)
     expected = net(x)
     heard = []
-    net.head.fc1.register_forward_hook(lambda _, inputs, output: heard.append((inputs[0].dtype, output.dtype)))
+    net.head.fc1.register_forward_hook(
+        lambda _, inputs, output: heard.append((inputs[0].dtype, output.dtype))
+    )
     with torch.autocast("cpu", torch.bfloat16):
         mixed = net(x)
     assert heard == [(torch.float32, torch.float32)]
@@ -270,8 +340,14 @@ def test_the_count_of_operations_is_what_torch_counts(preset):
 
 
 def test_other_devices_than_processors_take_whole_batches_if_they_can(monkeypatch):
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # which knows no device without memory
-    model = build_model(Config.of({"preset": "demo", "clip_len": 128, "patch": 1}), 52, 17).to("meta").train()
+    monkeypatch.setattr(
+        torch, "autocast", lambda *_, **__: contextlib.nullcontext()
+    )  # which knows no device without memory
+    model = (
+        build_model(Config.of({"preset": "demo", "clip_len": 128, "patch": 1}), 52, 17)
+        .to("meta")
+        .train()
+    )
     sizes, pooled = [], model.pooled
     monkeypatch.setattr(model, "pooled", lambda piece: (sizes.append(len(piece)), pooled(piece))[1])
     clips = torch.empty(600, 1, 128, 17, model.backbone.dim_in, device="meta")
@@ -282,7 +358,9 @@ def test_other_devices_than_processors_take_whole_batches_if_they_can(monkeypatc
     sizes.clear()
     model.keep_tokens = 100 * clips[0, ..., 0].numel()
     model([clips[:400]])
-    assert sizes == [25] * 16, "a quarter of what may be kept, since what is computed again is kept for its time"
+    assert sizes == [25] * 16, (
+        "a quarter of what may be kept, since what is computed again is kept for its time"
+    )
     sizes.clear()
     model.eval()
     model([clips[:400]])

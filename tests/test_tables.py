@@ -19,7 +19,7 @@ def faults_of(function, *arguments):
 
 def test_the_17_joints_stand_in_the_order_of_the_document(shared):
     text = (shared / "mission" / "000_5264d2a983e10901.txt").read_text(encoding="utf-8")
-    listed = re.findall(r"'(\w+)'", text[text.index("joints = ["):text.index("'R_Wrist'") + 10])
+    listed = re.findall(r"'(\w+)'", text[text.index("joints = [") : text.index("'R_Wrist'") + 10])
     assert list(load_skeleton().joints) == listed
     assert len(listed) == 17
 
@@ -28,10 +28,27 @@ def test_bones_and_parts_of_human36m():
     table = load_skeleton()
     bones = {(table.joints[a], table.joints[b]) for a, b in table.bones}
     assert bones == {
-        ("Pelvis", "R_Hip"), ("R_Hip", "R_Knee"), ("R_Knee", "R_Ankle"), ("Pelvis", "L_Hip"), ("L_Hip", "L_Knee"), ("L_Knee", "L_Ankle"),
-        ("Pelvis", "Spine1"), ("Spine1", "Neck"), ("Neck", "Head"), ("Head", "Head_top"), ("Neck", "L_Shoulder"), ("L_Shoulder", "L_Elbow"),
-        ("L_Elbow", "L_Wrist"), ("Neck", "R_Shoulder"), ("R_Shoulder", "R_Elbow"), ("R_Elbow", "R_Wrist")}
-    parts = {part: {joint for joint, its in zip(table.joints, table.parts) if its == part} for part in table.parts}
+        ("Pelvis", "R_Hip"),
+        ("R_Hip", "R_Knee"),
+        ("R_Knee", "R_Ankle"),
+        ("Pelvis", "L_Hip"),
+        ("L_Hip", "L_Knee"),
+        ("L_Knee", "L_Ankle"),
+        ("Pelvis", "Spine1"),
+        ("Spine1", "Neck"),
+        ("Neck", "Head"),
+        ("Head", "Head_top"),
+        ("Neck", "L_Shoulder"),
+        ("L_Shoulder", "L_Elbow"),
+        ("L_Elbow", "L_Wrist"),
+        ("Neck", "R_Shoulder"),
+        ("R_Shoulder", "R_Elbow"),
+        ("R_Elbow", "R_Wrist"),
+    }
+    parts = {
+        part: {joint for joint, its in zip(table.joints, table.parts) if its == part}
+        for part in table.parts
+    }
     assert parts["body"] == {"Pelvis", "Spine1", "Neck"}
     assert parts["head"] == {"Head", "Head_top"}
     assert {joint[2:] for joint in parts["upper limb"]} == {"Shoulder", "Elbow", "Wrist"}
@@ -46,11 +63,15 @@ def test_every_skeleton_is_a_tree_with_two_like_sides(name, joints):
     assert set(table.parts) == {"body", "head", "upper limb", "lower limb"}
     for i, other in enumerate(table.mirror):
         assert table.mirror[other] == i
-        swapped = {"L_": "R_", "R_": "L_"}.get(table.joints[i][:2], table.joints[i][:2]) + table.joints[i][2:]
+        swapped = {"L_": "R_", "R_": "L_"}.get(
+            table.joints[i][:2], table.joints[i][:2]
+        ) + table.joints[i][2:]
         assert table.joints[other] == swapped
         assert {table.side(i), table.side(other)} in ({"left", "right"}, {"middle"})
         if table.parents[i] >= 0:
-            assert table.parents[other] == table.mirror[table.parents[i]], "a bone's mirror must be a bone"
+            assert table.parents[other] == table.mirror[table.parents[i]], (
+                "a bone's mirror must be a bone"
+            )
         above = i
         for _ in range(joints):
             above = table.parents[above] if above != table.root else above
@@ -61,15 +82,22 @@ def test_an_unknown_skeleton_and_a_faulty_one_are_refused(tmp_path, monkeypatch)
     assert "h36m17, wholebody44" in faults_of(load_skeleton, "../classes")[0]
     text = (skeleton.TABLES / "h36m17.csv").read_text()
     monkeypatch.setattr(skeleton, "TABLES", tmp_path)
-    bad = text.replace("R_Knee,R_Hip,L_Knee", "R_Knee,R_Hips,R_Knee").replace("Head_top,Head,Head_top,head", "Head_top,Head,Head_top,")
+    bad = text.replace("R_Knee,R_Hip,L_Knee", "R_Knee,R_Hips,R_Knee").replace(
+        "Head_top,Head,Head_top,head", "Head_top,Head,Head_top,"
+    )
     (tmp_path / "bad.csv").write_text(bad)
     faults = "\n".join(faults_of(load_skeleton, "bad"))
-    for fault in ("line 4: R_Knee names the unknown joint R_Hips", "line 7: R_Knee, the mirror of L_Knee, has another mirror",
-                  "line 12: no value for part"):
+    for fault in (
+        "line 4: R_Knee names the unknown joint R_Hips",
+        "line 7: R_Knee, the mirror of L_Knee, has another mirror",
+        "line 12: no value for part",
+    ):
         assert f"bad.csv, {fault}" in faults
     (tmp_path / "circle.csv").write_text(text.replace("R_Hip,Pelvis", "R_Hip,R_Ankle"))
     assert [fault.rpartition(", ")[2] for fault in faults_of(load_skeleton, "circle")] == [
-        f"line {line}: {joint} is its own ancestor" for line, joint in ((3, "R_Hip"), (4, "R_Knee"), (5, "R_Ankle"))]
+        f"line {line}: {joint} is its own ancestor"
+        for line, joint in ((3, "R_Hip"), (4, "R_Knee"), (5, "R_Ankle"))
+    ]
 
 
 def test_the_documents_classes_are_the_documents(shared):
@@ -84,15 +112,28 @@ def test_the_documents_classes_are_the_documents(shared):
 
 
 def test_the_official_classes_are_the_official_ones(shared):
-    listed = [line.split("\t") for line in (shared / "ma52" / "label_name.txt").read_text().splitlines()]
+    listed = [
+        line.split("\t") for line in (shared / "ma52" / "label_name.txt").read_text().splitlines()
+    ]
     table = read_classes("ma52")
     assert [[str(i), name] for i, name in enumerate(table.names)] == listed
-    bounds = {"body": (0, 4), "head": (5, 10), "upper limb": (11, 23), "lower limb": (24, 31),
-              "body-hand": (32, 37), "head-hand": (38, 47), "leg-hand": (48, 51)}
+    bounds = {
+        "body": (0, 4),
+        "head": (5, 10),
+        "upper limb": (11, 23),
+        "lower limb": (24, 31),
+        "body-hand": (32, 37),
+        "head-hand": (38, 47),
+        "leg-hand": (48, 51),
+    }
     assert table.region_names == tuple(bounds)
     for letter, (region, (first, last)) in zip("ABCDEFG", bounds.items()):
-        assert [i for i, its in enumerate(table.regions) if its == region] == list(range(first, last + 1))
-        assert table.codes[first:last + 1] == tuple(f"{letter}{i}" for i in range(first, last + 1))
+        assert [i for i, its in enumerate(table.regions) if its == region] == list(
+            range(first, last + 1)
+        )
+        assert table.codes[first : last + 1] == tuple(
+            f"{letter}{i}" for i in range(first, last + 1)
+        )
 
 
 @pytest.mark.parametrize("name", ["document", "ma52"])
@@ -109,28 +150,48 @@ def test_rows_may_stand_in_any_order_and_names_may_hold_commas(tmp_path):
     path = tmp_path / "classes.csv"
     text = 'region,name,code,class_id,mirror,more\nb,"left, up",X,2,1,?\na,none,Z,0,0,\nb,"right, up",Y,1,2,\n'
     path.write_text(text, encoding="utf-8-sig")
-    assert read_classes(path) == ClassTable(("Z", "Y", "X"), ("none", "right, up", "left, up"), ("a", "b", "b"), (0, 2, 1))
+    assert read_classes(path) == ClassTable(
+        ("Z", "Y", "X"), ("none", "right, up", "left, up"), ("a", "b", "b"), (0, 2, 1)
+    )
 
 
 def test_every_fault_of_a_class_table_is_listed_with_its_line(tmp_path):
     path = tmp_path / "classes.csv"
-    path.write_text("class_id,code,name,region,mirror\n0,A1,one,body,0\nx,A2,two,body,1\n0,A3,three,body,2\n9,A1,four,body,3\n"
-                    "4,A5,,body,4\n,A6,six,,5\n6,A7,seven,body,77\n7,A8,eight,head,\n")
+    path.write_text(
+        "class_id,code,name,region,mirror\n0,A1,one,body,0\nx,A2,two,body,1\n0,A3,three,body,2\n9,A1,four,body,3\n"
+        "4,A5,,body,4\n,A6,six,,5\n6,A7,seven,body,77\n7,A8,eight,head,\n"
+    )
     faults = faults_of(read_classes, path)
-    expected = {3: ["whole number", "'x'"], 4: ["second time"], 5: ["below 8", "line 2"], 6: ["no value for name"],
-                7: ["no value for class_id", "no value for region"], 8: ["'77'"], 9: ["as mirror"]}
+    expected = {
+        3: ["whole number", "'x'"],
+        4: ["second time"],
+        5: ["below 8", "line 2"],
+        6: ["no value for name"],
+        7: ["no value for class_id", "no value for region"],
+        8: ["'77'"],
+        9: ["as mirror"],
+    }
     for line, words in expected.items():
         about = " ".join(fault for fault in faults if fault.startswith(f"{path}, line {line}: "))
         assert all(word in about for word in words), (line, about)
     assert all(int(re.search(r"line (\d+)", fault)[1]) in expected for fault in faults)
 
 
-@pytest.mark.parametrize("text, message", [
-    ("class_id,code,name\n0,A1,one\n", "line 1: expected the columns class_id, code, name, region; missing: region"),
-    ("class_id,code,name,region\n", "no classes"),
-    ("", "line 1: expected the columns"),
-    ("class_id,code,name,region,mirror\n0,A,a,x,1\n1,B,b,x,1\n", "line 2: class 0 has the mirror 1, which has another"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (
+            "class_id,code,name\n0,A1,one\n",
+            "line 1: expected the columns class_id, code, name, region; missing: region",
+        ),
+        ("class_id,code,name,region\n", "no classes"),
+        ("", "line 1: expected the columns"),
+        (
+            "class_id,code,name,region,mirror\n0,A,a,x,1\n1,B,b,x,1\n",
+            "line 2: class 0 has the mirror 1, which has another",
+        ),
+    ],
+)
 def test_other_faulty_tables(text, message, tmp_path):
     (tmp_path / "classes.csv").write_text(text)
     assert message in faults_of(read_classes, tmp_path / "classes.csv")[0]
