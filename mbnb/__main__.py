@@ -98,7 +98,7 @@ def run(
     """Execute NOTEBOOKS (beginnings of names such as 01 03; all if none are named) and write outputs/<run>/report.html."""
     from papermill.exceptions import PapermillExecutionError
 
-    from mbnb.runner import choose_notebooks, explain, run_notebooks
+    from mbnb.run.notebooks import choose_notebooks, explain, run_notebooks
 
     given = _collect(files, parameters)
     chosen = choose_notebooks(notebooks)
@@ -119,7 +119,7 @@ def run(
 @_settings
 def verify(folder: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """List every problem of the data set in FOLDER; exit code 1 where one would break a training."""
-    from mbnb import dataset
+    from mbnb.data import dataset
 
     config = Config.of(_collect(files, parameters, data_root=str(folder)))
     table = dataset.verify(folder, config)
@@ -143,7 +143,7 @@ def simulate(
 ) -> None:
     """Write simulated people into FOLDER in the documented layout."""
     from mbnb.clips import write_dataset
-    from mbnb.dataset import simulated_splits
+    from mbnb.data.dataset import simulated_splits
 
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: expected an empty or a new folder")
@@ -158,7 +158,8 @@ def simulate(
 @_settings
 def train(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Train into outputs/<run>/, going on where an earlier training of the same settings stopped."""
-    from mbnb import dataset, training
+    from mbnb.data import dataset
+    from mbnb.train import loop as training
 
     config = Config.of(_collect(files, parameters))
     data = dataset.load(config)
@@ -175,7 +176,8 @@ def evaluate(
     checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
 ) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names."""
-    from mbnb import dataset, evaluation
+    from mbnb.data import dataset
+    from mbnb.evaluate import evaluation
 
     config = _with_checkpoint(checkpoint, files, parameters)
     data = dataset.load(config)
@@ -214,9 +216,10 @@ def predict(
     parameters: tuple[tuple[str, str], ...],
 ) -> None:
     """Write a CSV with the probability of every class for each clip of FOLDER, labelled or not."""
-    from mbnb import dataset, evaluation
-    from mbnb.checkpoints import load_trained
-    from mbnb.quota import people_beside
+    from mbnb.data import dataset
+    from mbnb.evaluate import evaluation
+    from mbnb.model.checkpoints import load_trained
+    from mbnb.people.quota import people_beside
 
     config = _with_checkpoint(
         checkpoint,
@@ -280,8 +283,8 @@ def grid(
 
     FILE holds settings for all runs, `variants:` (a name and its settings each) and `grid:` (a list of values for each setting).
     """
-    from mbnb.ensembles import leaderboard
-    from mbnb.runner import plan_grid, run_grid
+    from mbnb.evaluate.ensemble import leaderboard
+    from mbnb.run.notebooks import plan_grid, run_grid
 
     first, _, every = share.partition("/")
     if not (first.isdecimal() and every.isdecimal() and 1 <= int(first) <= int(every)):
@@ -297,7 +300,7 @@ def grid(
 @_settings
 def _leaderboard(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """List all evaluated runs, the best first."""
-    from mbnb.ensembles import leaderboard
+    from mbnb.evaluate.ensemble import leaderboard
 
     _print_leaderboard(leaderboard(Config.of(_collect(files, parameters)).run_dir.parent))
 
@@ -325,7 +328,7 @@ def combine(
     The same clips in several sources are averaged, an ensemble; folds with different people are pooled. CSV files alone need no labels: their
     mean can be submitted.
     """
-    from mbnb import ensembles
+    from mbnb.evaluate import ensemble as ensembles
 
     given = _collect(files, parameters)
     config = Config.of({"run": "ensemble"}, given)
@@ -365,8 +368,8 @@ def submit(
     parameters: tuple[tuple[str, str], ...],
 ) -> None:
     """Write a challenge submission from PREDICTIONS, a table that `predict` or an evaluation wrote, checked against the sample first."""
-    from mbnb.challenge import write_submission
-    from mbnb.ensembles import read_regions, read_scores
+    from mbnb.evaluate.ensemble import read_regions, read_scores
+    from mbnb.scores.challenge import write_submission
 
     classes = _classes(_collect(files, parameters))
     count = write_submission(
@@ -388,8 +391,8 @@ def monitor(
     name: str, watch: float | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
 ) -> None:
     """Show how the training of RUN (a name or a folder) is going, or how far it came, and draw its curves."""
-    from mbnb import figures
-    from mbnb.progress import progress, read_history
+    from mbnb.show import figures
+    from mbnb.train.monitor import progress, read_history
 
     folder = Path(name)
     given = (
@@ -419,7 +422,7 @@ def monitor(
 @_settings
 def bench(quick: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
     """Measure speed and memory beside a plain reference; a table and a picture in outputs/benchmark/."""
-    from mbnb.benchmark import benchmark
+    from benchmarks.benchmark import benchmark
 
     config = Config.of({"run": "benchmark"}, _collect(files, parameters))
     click.echo(benchmark(config, quick).to_string(index=False, float_format="%.3g", na_rep=""))
@@ -428,7 +431,7 @@ def bench(quick: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str
 
 def _classes(given: dict[str, Any]) -> ClassTable:
     """Of the data that are given, if any; else the official MA-52 list or the class table that is given."""
-    from mbnb import dataset
+    from mbnb.data import dataset
 
     config = Config.of({"class_table": "ma52"}, given)
     return dataset.load(config).classes if config.data_root else read_classes(config.class_table)
@@ -438,7 +441,7 @@ def _with_checkpoint(
     checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
 ) -> Config:
     """The settings that the checkpoint carries, then the user's; results go to the checkpoint's own run, or to one of its name."""
-    from mbnb.checkpoints import read_checkpoint
+    from mbnb.model.checkpoints import read_checkpoint
 
     own = read_checkpoint(checkpoint).get("config")
     return Config.of(

@@ -1,6 +1,6 @@
 """Clips in memory, ragged: all frames in one array with offsets; and the documented layout on disk, written.
 
-`data/README.md` describes the layout. The simulator and the video converter write it, `mbnb.dataset` reads it.
+`data/README.md` describes the layout. The simulator and the video converter write it, `mbnb.data.dataset` reads it.
 """
 
 import csv
@@ -164,7 +164,7 @@ def write_dataset(
                 (part / f"{split}_labels.txt").write_text("".join(lines), encoding="utf-8")
         if simulated:
             (part / SIMULATED).write_text(
-                "Simulated people, made by mbnb.simulator: nothing here was recorded.\n",
+                "Simulated people, made by mbnb.simulate.simulator: nothing here was recorded.\n",
                 encoding="utf-8",
             )
         write_classes(classes, part / "classes.csv")

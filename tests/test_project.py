@@ -1,6 +1,7 @@
 """What the project promises about itself: its layout, its notebooks, its imports and its installation."""
 
 import ast
+import graphlib
 import json
 import re
 import subprocess
@@ -14,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# The order in which data flows; a module imports only from those before it.
+# The order in which data flows; a room imports only from itself and from those before it.
 FLOW = (
     "files",
     "config",
@@ -22,70 +23,70 @@ FLOW = (
     "skeleton",
     "classes",
     "clips",
-    "choreography",
-    "simulator",
+    "simulate",
+    "data",
     "video",
-    "conversion",
-    "portrait",
-    "cache",
-    "dataset",
-    "transforms",
-    "calibration",
-    "discriminant",
-    "handedness",
-    "convolutions",
-    "quota",
-    "audit",
-    "recipes",
+    "prepare",
     "model",
-    "checkpoints",
-    "metrics",
+    "scores",
+    "people",
     "baselines",
-    "training",
-    "progress",
-    "evaluation",
-    "attribution",
-    "embedding",
-    "review",
-    "ensembles",
-    "challenge",
-    "views",
-    "animation",
-    "figures",
-    "explorer",
-    "report",
-    "runner",
-    "plain",
-    "benchmark",
+    "train",
+    "evaluate",
+    "explain",
+    "show",
+    "run",
     "__main__",
 )
 
 
-def imports(path):
-    """The mbnb modules that a file imports."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def imported_rooms(path):
+    """The rooms of mbnb that a file imports from."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "mbnb":
-            found |= {alias.name for alias in node.names}
+            rooms |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mbnb."):
-            found.add(node.module.split(".")[1])
-    return found
+            rooms.add(node.module.split(".")[1])
+    return rooms
 
 
-def test_modules_import_only_from_those_before_them():
-    modules = {path.stem for path in (ROOT / "mbnb").glob("*.py")} - {"__init__"}
-    assert modules == set(FLOW)
-    for name in modules:
-        late = [
-            other
-            for other in imports(ROOT / "mbnb" / f"{name}.py")
-            if FLOW.index(other) >= FLOW.index(name)
-        ]
-        assert not late, f"{name} imports {late}"
+def test_rooms_import_only_from_those_before_them():
+    package = ROOT / "mbnb"
+    files = [path for path in package.rglob("*.py") if path != package / "__init__.py"]
+    room_of = {path: path.relative_to(package).parts[0].removesuffix(".py") for path in files}
+    assert set(room_of.values()) == set(FLOW)
+    for path, room in room_of.items():
+        late = [other for other in imported_rooms(path) if FLOW.index(other) > FLOW.index(room)]
+        assert not late, f"{path.relative_to(package)} imports {late}"
 
 
-def test_the_model_fits_one_short_file():
-    assert len((ROOT / "mbnb" / "model.py").read_text().splitlines()) < 350
+def test_modules_of_a_room_do_not_import_each_other_in_circles():
+    package = ROOT / "mbnb"
+    for room in package.iterdir():
+        edges = {}
+        for path in room.glob("**/*.py"):
+            inside = re.findall(
+                rf"from mbnb\.{room.name}\.([\w.]+) import", path.read_text("utf-8")
+            )
+            edges[path.stem] = {name.split(".")[-1] for name in inside}
+        tuple(graphlib.TopologicalSorter(edges).static_order())  # raises CycleError
+
+
+def test_every_file_is_laid_out_by_ruff_in_lines_of_100_columns_and_short_functions():
+    ruff = [sys.executable, "-m", "ruff"]
+    for command in (["format", "--check"], ["check"]):
+        found = subprocess.run([*ruff, *command, "."], cwd=ROOT, capture_output=True, text=True)
+        assert found.returncode == 0, found.stdout
+    for path in [
+        p for room in ("mbnb", "benchmarks", "tests") for p in (ROOT / room).rglob("*.py")
+    ]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = node.end_lineno - node.lineno + 1
+                assert lines <= 60, f"{path.relative_to(ROOT)}: {node.name} has {lines} lines"
+                first = (ast.get_docstring(node) or "").partition("\n")[0]
+                assert len(first) <= 90, f"{path.relative_to(ROOT)}: first line of {node.name}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pandas as pd
-from test_run import NOTEBOOKS, TINY, check_run, run
+from run.test_run import NOTEBOOKS, TINY, check_run, run
 
 from mbnb.config import Config
-from mbnb.dataset import load
-from mbnb.evaluation import evaluate
-from mbnb.training import train
+from mbnb.data.dataset import load
+from mbnb.evaluate.evaluation import evaluate
+from mbnb.train.loop import train
 
 
 def unpacked(shared, name, folder):

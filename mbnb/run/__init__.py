@@ -1,0 +1,4 @@
+"""Notebooks executed headlessly, and grids of runs.
+
+Imports show and what stands before it.
+"""

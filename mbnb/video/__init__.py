@@ -1,0 +1,4 @@
+"""Videos of people -> landmarks -> joints -> data sets.
+
+Imports data and what stands before it.
+"""
