@@ -96,7 +96,7 @@ def benchmark(config: Config, quick: bool = False) -> pd.DataFrame:
             )
             table = pd.DataFrame(rows)
             with replacing(
-                config.run_dir / "benchmark.csv"
+                config.folder.path / "benchmark.csv"
             ) as part:  # after every case, since a whole run takes long
                 table.to_csv(part, index=False, float_format="%.4g")
             bar.update()
@@ -110,13 +110,13 @@ def benchmark(config: Config, quick: bool = False) -> pd.DataFrame:
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
     }
-    write_text(config.run_dir / "benchmark.json", json.dumps(machine, indent=2) + "\n")
+    write_text(config.folder.path / "benchmark.json", json.dumps(machine, indent=2) + "\n")
     for suffix in ("png", "pdf"):
-        with replacing(config.run_dir / f"benchmark.{suffix}") as part:
+        with replacing(config.folder.path / f"benchmark.{suffix}") as part:
             speed(table).savefig(part, format=suffix)
     if device.type == "cuda":
         kernels = _kernels(config, device)
-        write_text(config.run_dir / "kernels.txt", kernels + "\n")
+        write_text(config.folder.path / "kernels.txt", kernels + "\n")
         print(kernels)
     return table
 

@@ -110,7 +110,7 @@ def run(
     try:
         click.echo(f"report: {run_notebooks(chosen, given)}")
     except PapermillExecutionError as error:
-        click.echo(f"error: {explain(error, Config.of(given).run_dir / 'notebooks')}", err=True)
+        click.echo(f"error: {explain(error, Config.of(given).folder.path / 'notebooks')}", err=True)
         sys.exit(1)
 
 
@@ -166,7 +166,7 @@ def train(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> N
     click.echo(data.describe())
     history = training.train(config, data)
     click.echo(history.tail(1).T.to_string(header=False))
-    click.echo(f"checkpoints: {config.run_dir / 'checkpoints'}")
+    click.echo(f"checkpoints: {config.folder.path / 'checkpoints'}")
 
 
 @main.command()
@@ -183,7 +183,7 @@ def evaluate(
     data = dataset.load(config)
     click.echo(data.describe())
     evaluation.evaluate(config, data)
-    click.echo((config.run_dir / "metrics.json").read_text(encoding="utf-8"), nl=False)
+    click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
 
 
 @main.command()
@@ -292,7 +292,7 @@ def grid(
     plan = plan_grid(_collect((file, *files), parameters))
     run_grid(plan, (int(first), int(every)), notebooks=("03", "04"))
     settings = {name: one for runs in plan.values() for name, one in runs.items()}
-    table = leaderboard(Config.of(next(iter(settings.values()))).run_dir.parent)
+    table = leaderboard(Config.of(next(iter(settings.values()))).folder.path.parent)
     _print_leaderboard(table[table["run"].isin(settings)])
 
 
@@ -302,7 +302,7 @@ def _leaderboard(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...
     """List all evaluated runs, the best first."""
     from mbnb.evaluate.ensemble import leaderboard
 
-    _print_leaderboard(leaderboard(Config.of(_collect(files, parameters)).run_dir.parent))
+    _print_leaderboard(leaderboard(Config.of(_collect(files, parameters)).folder.path.parent))
 
 
 def _print_leaderboard(table: pd.DataFrame) -> None:
@@ -342,7 +342,7 @@ def combine(
         )
         return
     ensembles.combine(config, sources, numbers)
-    click.echo((config.run_dir / "metrics.json").read_text(encoding="utf-8"), nl=False)
+    click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
 
 
 @main.command()
@@ -401,15 +401,15 @@ def monitor(
         else {"run": name}
     )
     config = Config.of(_collect(files, parameters), given)
-    text, finished = progress(config.run_dir)
+    text, finished = progress(config.folder.path)
     click.echo(text)
     with contextlib.suppress(KeyboardInterrupt):  # whoever has seen enough still gets the curves
         while watch and not finished:
             time.sleep(watch)
-            text, finished = progress(config.run_dir)
+            text, finished = progress(config.folder.path)
             click.clear()
             click.echo(text)
-    history, regions = read_history(config.run_dir)
+    history, regions = read_history(config.folder.path)
     if len(history):
         caption = f"{figures.CAPTIONS['curves']} Run {config.run}, epochs 1 to {history['epoch'].iloc[-1]}."
         click.echo(
@@ -426,7 +426,7 @@ def bench(quick: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str
 
     config = Config.of({"run": "benchmark"}, _collect(files, parameters))
     click.echo(benchmark(config, quick).to_string(index=False, float_format="%.3g", na_rep=""))
-    click.echo(f"picture: {config.run_dir / 'benchmark.png'}")
+    click.echo(f"picture: {config.folder.path / 'benchmark.png'}")
 
 
 def _classes(given: dict[str, Any]) -> ClassTable:

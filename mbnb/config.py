@@ -16,6 +16,7 @@ import yaml
 from IPython import get_ipython
 
 from mbnb.files import ROOT, InputError, write_text
+from mbnb.runs import RunFolder
 
 HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
@@ -355,13 +356,9 @@ class Config:
         return faults
 
     @property
-    def run_dir(self) -> Path:
-        """The folder that keeps everything of this run."""
-        return ROOT / self.outputs / self.run
-
-    @property
-    def figures_dir(self) -> Path:
-        return self.run_dir / "figures"
+    def folder(self) -> RunFolder:
+        """Where everything of this run lies."""
+        return RunFolder(ROOT / self.outputs / self.run)
 
     @property
     def folds(self) -> int:
@@ -444,7 +441,7 @@ def notebook_parameters() -> dict[str, Any]:
 def saved_config(given: dict[str, Any]) -> Config:
     """The settings that the run was trained with, where it was, and `given` over them."""
     config = Config.of(given)
-    kept = config.run_dir / "config.yaml"
+    kept = config.folder.config
     return Config.of(read_yaml(kept), given) if kept.exists() else config
 
 

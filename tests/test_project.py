@@ -18,6 +18,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # The order in which data flows; a room imports only from itself and from those before it.
 FLOW = (
     "files",
+    "runs",
     "config",
     "devices",
     "skeleton",

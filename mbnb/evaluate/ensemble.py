@@ -99,7 +99,7 @@ def fuse(
     weights = _checked(weights, sources)
     found = _mean([read_scores(path, classes) for path in sources], weights, sources)
     regions = _mean_regions(list(sources), classes, weights, sources)
-    out = config.run_dir / "predictions.csv"
+    out = config.folder.predictions
     write_csv(
         prediction_table(
             found.index,
@@ -130,7 +130,7 @@ def combine(
     not fit one another, or some clips are in more of them than others.
     """
     weights = _checked(weights, sources)
-    folders = [config.run_dir.parent / str(source) for source in sources]
+    folders = [config.folder.path.parent / str(source) for source in sources]
     about = [
         json.loads((folder / "metrics.json").read_text())
         if (folder / "metrics.json").exists()
@@ -138,7 +138,7 @@ def combine(
         for folder in folders
     ]
     missing = [
-        f"{source}: neither an evaluated run in {config.run_dir.parent} nor a CSV file"
+        f"{source}: neither an evaluated run in {config.folder.path.parent} nor a CSV file"
         for source, metrics in zip(sources, about)
         if metrics is None and not Path(source).is_file()
     ]
@@ -176,7 +176,7 @@ def combine(
         alone=alone if any(quotas) else None,
     )
     dataclasses.replace(config, data_root=str(data.root), pool=first.pool).save(
-        config.run_dir / "config.yaml"
+        config.folder.config
     )
     write_evaluation(
         config,

@@ -274,7 +274,7 @@ def find_checkpoint(config: Config, data: DataSet) -> Path:
     if config.checkpoint:
         return ROOT / config.checkpoint
     choice = "latest" if scored_split(config, data) == "val" else config.checkpoint_choice
-    path = config.run_dir / "checkpoints" / f"{choice}.pt"
+    path = config.folder.checkpoints / f"{choice}.pt"
     if not path.exists():
         print(f"run {config.run!r} has no checkpoint yet: training it now")
         train(config, data)
@@ -344,7 +344,7 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
         )
     clips = data.splits[split]
     if config.method != "dstformer":
-        config.save(config.run_dir / "config.yaml")
+        config.save(config.folder.config)
         known, in_mirror = _known(data, split), None
         if config.method == "rocket":
             turned = None
@@ -489,18 +489,18 @@ def write_evaluation(
         }
         | about
     )
-    kept = config.run_dir / "config.yaml"
+    kept = config.folder.config
     dataclasses.replace(
         Config.of(read_yaml(kept)) if kept.exists() else config, **_answering(config)
     ).save(kept)  # later notebooks go by it
-    write_text(config.run_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    write_csv(evaluation.table(), config.run_dir / "predictions.csv")
-    write_csv(evaluation.per_class, config.run_dir / "per_class.csv")
+    write_text(config.folder.metrics, json.dumps(metrics, indent=2) + "\n")
+    write_csv(evaluation.table(), config.folder.predictions)
+    write_csv(evaluation.per_class, config.folder.per_class)
 
 
 def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     """The run's evaluation as saved, or a new one where there is none of this checkpoint, with these settings, on these data."""
-    table_path, metrics_path = config.run_dir / "predictions.csv", config.run_dir / "metrics.json"
+    table_path, metrics_path = config.folder.predictions, config.folder.metrics
     if not (table_path.exists() and metrics_path.exists()):
         return evaluate(config, data)
     metrics, table = (
@@ -525,7 +525,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
         others += [] if same else ["other data or another checkpoint"]
     if others:
         print(
-            f"the predictions in {config.run_dir.name} belong to {' and '.join(others)}: evaluating anew"
+            f"the predictions in {config.folder.path.name} belong to {' and '.join(others)}: evaluating anew"
         )
         return evaluate(config, data)
     clips = find_clips(data, table["clip"]) if members else data.splits[metrics["split"]]
@@ -556,8 +556,10 @@ def load_other(config: Config, data: DataSet) -> tuple[str, Evaluation]:
         other = dataclasses.replace(
             config, run=f"{config.run}_linear", method="linear", checkpoint=""
         )
-    elif not (config.run_dir.parent / config.against / "config.yaml").exists():
-        raise InputError(f"setting 'against': no run {config.against!r} in {config.run_dir.parent}")
+    elif not (config.folder.path.parent / config.against / "config.yaml").exists():
+        raise InputError(
+            f"setting 'against': no run {config.against!r} in {config.folder.path.parent}"
+        )
     else:
         other = saved_config(
             {"run": config.against, "outputs": config.outputs, "data_root": str(data.root)}
@@ -578,7 +580,7 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
         name: baselines.METHODS[method](known, clips, data.skeleton, len(data.classes))
         for method, name in (("largest", "always the largest class"), ("linear", "linear model"))
     }
-    path = config.run_dir / "metrics.json"
+    path = config.folder.metrics
     metrics = json.loads(path.read_text())
     if metrics.get("quota"):
         found["linear model"] = Quota.of(metrics["quota"]).share_out(

@@ -62,7 +62,7 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
         private = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
         for path in bar:
             bar.set_postfix_str(path.stem)
-            out = config.run_dir / "notebooks" / path.name
+            out = config.folder.notebooks / path.name
             out.parent.mkdir(parents=True, exist_ok=True)
             executed = papermill.execute_notebook(
                 path,
@@ -149,7 +149,7 @@ def run_grid(
     with tqdm(left, desc="grid", unit="run") as bar:
         for settings, config in bar:
             bar.set_postfix_str(config.run)
-            begun = (config.run_dir / "checkpoints").exists()
+            begun = config.folder.checkpoints.exists()
             twin = next(
                 (
                     other
@@ -168,9 +168,9 @@ def run_grid(
                     "environment.json",
                     "checkpoints",
                 ):  # the last one tells that all are there
-                    with replacing(config.run_dir / name) as part:
+                    with replacing(config.folder.path / name) as part:
                         (shutil.copytree if name == "checkpoints" else shutil.copy)(
-                            twin.run_dir / name, part
+                            twin.folder.path / name, part
                         )
             if notebooks:
                 run_notebooks(
@@ -185,8 +185,8 @@ def run_grid(
 
 
 def _finished(config: Config) -> bool:
-    kept = config.run_dir / "config.yaml"
-    if not ((config.run_dir / "metrics.json").exists() and kept.exists()):
+    kept = config.folder.config
+    if not (config.folder.metrics.exists() and kept.exists()):
         return False
     then = Config.of(read_yaml(kept))
     if not config.epochs:
@@ -198,7 +198,7 @@ def _finished(config: Config) -> bool:
 
 
 def _places(config: Config) -> tuple[Path, bool, Path]:
-    return (ROOT / config.data_root).resolve(), bool(config.data_root), config.run_dir.resolve()
+    return (ROOT / config.data_root).resolve(), bool(config.data_root), config.folder.path.resolve()
 
 
 def _trained_alike(one: Config, other: Config) -> bool:

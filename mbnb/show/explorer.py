@@ -60,7 +60,7 @@ class Explorer(View):
         self.on_msg(lambda _, message, buffers: self._answer(message))
         self.observe(
             lambda change: write_text(
-                config.run_dir / "explorer.json", json.dumps(change["new"]) + "\n"
+                config.folder.explorer_state, json.dumps(change["new"]) + "\n"
             ),
             "view",
         )
@@ -158,7 +158,7 @@ def explore(
             "name": name,
             "predicted": other.predictions[evaluation.places_in(other)].tolist(),
         }
-    kept, predicted = config.run_dir / "explorer.json", config.run_dir / "predictions.csv"
+    kept, predicted = config.folder.explorer_state, config.folder.predictions
     same = (
         kept.exists() and predicted.exists() and kept.stat().st_mtime > predicted.stat().st_mtime
     )  # else it shows another evaluation
@@ -176,7 +176,7 @@ def explore(
 def has_model(config: Config) -> bool:
     """Whether a checkpoint stands behind the run's predictions: not behind a baseline's or those of several runs."""
     return config.method == "dstformer" and bool(
-        config.checkpoint or (config.run_dir / "checkpoints").exists()
+        config.checkpoint or config.folder.checkpoints.exists()
     )
 
 
@@ -286,7 +286,7 @@ def class_cards(evaluation: Evaluation, config: Config) -> list[dict[str, Any]]:
 def write_explorer(config: Config, explorer: Explorer) -> Path:
     """Write the explorer as a page that needs neither Python nor a network, `explorer.html` in the run's folder, and return its path."""
     page = jinja2.Environment(autoescape=True).from_string(script("page.html"))
-    path = config.run_dir / "explorer.html"
+    path = config.folder.explorer
     write_text(
         path,
         page.render(
@@ -309,7 +309,7 @@ def write_class_pages(
     """
     cards = class_cards(evaluation, config)
     kinds = jinja2.Environment(autoescape=True).from_string(script("page.html"))
-    folder = config.run_dir / "classes"
+    folder = config.folder.class_pages
     about = _about(config, data, evaluation)
     with replacing(folder) as part:
         part.mkdir()

@@ -138,7 +138,7 @@ SCORED = {
 def save_figure(figure: Figure, config: Config, name: str, caption: str = "") -> Path:
     """Write the figure to the run's `figures/` as `<name>.png`, as `<name>.pdf` (vector, text as text), and its caption as `<name>.txt`
     and into both files; each whole or not at all, and the same for the same figure. Returns the path of the PNG file."""
-    path = config.figures_dir / f"{name}.png"
+    path = config.folder.figures / f"{name}.png"
     with (
         replacing(path) as png,
         replacing(path.with_suffix(".pdf")) as pdf,
@@ -743,7 +743,7 @@ class LiveCurves:
     that drawing takes no more than a twentieth of the time."""
 
     def __init__(self, config: Config, seconds: float = 4.0):
-        self.folder, self.seconds, self.next, self.handle = config.run_dir, seconds, 0.0, None
+        self.folder, self.seconds, self.next, self.handle = config.folder.path, seconds, 0.0, None
 
     def __call__(self, history: pd.DataFrame) -> None:
         began = time.monotonic()

@@ -22,13 +22,13 @@ ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farthe
 
 def write_report(config: Config) -> Path:
     """Write the run's `report.html` from what its folder holds and return its path."""
-    run = config.run_dir
+    run = config.folder.path
     paths = {
-        name: path for name in CAPTIONS if (path := config.figures_dir / f"{name}.png").exists()
+        name: path for name in CAPTIONS if (path := config.folder.figures / f"{name}.png").exists()
     }
     paths |= {
         path.stem: path
-        for path in sorted(config.figures_dir.glob("*.png"))
+        for path in sorted(config.folder.figures.glob("*.png"))
         if path.with_suffix(".txt").exists()
     }  # figures of one's own, at the end
     captions = {name: _caption(path) or CAPTIONS.get(name, name) for name, path in paths.items()}

@@ -16,7 +16,7 @@ Notes = dict[str, dict[str, str]]  # clip -> its note, and the code of a better 
 def read_review(config: Config, classes: ClassTable) -> Notes:
     """The notes of a run; none where nobody wrote any. Raises InputError that lists every line with a clip that stands there twice
     or a label that is no class' code."""
-    path = config.run_dir / "review.csv"
+    path = config.folder.review
     if not path.exists():
         return {}
     faults: list[str] = []
@@ -37,7 +37,7 @@ def read_review(config: Config, classes: ClassTable) -> Notes:
 
 def write_review(config: Config, notes: Notes) -> Path:
     """Write the notes to the run's `review.csv`, whole or not at all."""
-    path = config.run_dir / "review.csv"
+    path = config.folder.review
     with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -63,7 +63,7 @@ def write_relabelled(config: Config, notes: Notes, split: str) -> list[Path]:
             and clips.labelled
             and not better.keys().isdisjoint(clips.names)
         ):
-            path = config.run_dir / "relabelled" / f"{stored}_labels.txt"
+            path = config.folder.relabelled / f"{stored}_labels.txt"
             write_text(
                 path,
                 "".join(

@@ -102,7 +102,7 @@ KEEP_SHARE = {
 
 def record_environment(config: Config, data: DataSet) -> None:
     """Write what a run needs to be repeated: config.yaml, and environment.json with versions, device and data fingerprint."""
-    config.save(config.run_dir / "config.yaml")
+    config.save(config.folder.config)
     packages = (
         "mbnb",
         "torch",
@@ -138,7 +138,7 @@ def record_environment(config: Config, data: DataSet) -> None:
         },
         "seeds": {"seed": config.seed, "simulated_seed": config.simulated_seed},
     }
-    write_text(config.run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
+    write_text(config.folder.environment, json.dumps(environment, indent=2) + "\n")
 
 
 def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
@@ -261,7 +261,7 @@ def train(
             f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}"
         )
     steps = math.ceil(len(train_clips) / config.batch_size)
-    latest = config.run_dir / "checkpoints" / "latest.pt"
+    latest = config.folder.latest
     begun = read_checkpoint(latest) if config.resume and latest.exists() else {}
     if not config.epochs:
         config = dataclasses.replace(
@@ -390,7 +390,7 @@ def train(
 
     with contextlib.ExitStack() as stack:
         board = (
-            stack.enter_context(SummaryWriter(config.run_dir / "tensorboard", purge_step=start))
+            stack.enter_context(SummaryWriter(config.folder.tensorboard, purge_step=start))
             if fabric.is_global_zero
             else None
         )
@@ -466,8 +466,8 @@ def train(
             )
             table = pd.DataFrame(history)
             with (
-                replacing(config.run_dir / "history.csv") as part,
-                replacing(config.run_dir / "region_confusion.csv") as other,
+                replacing(config.folder.history) as part,
+                replacing(config.folder.region_confusion) as other,
             ):
                 table.to_csv(part, index=False)
                 _region_table(
@@ -507,7 +507,7 @@ def _train_in_processes(
             "setting 'devices': several processes read the data themselves, and what data_root holds is not what was given"
         )
     settings, log, rows = (
-        config.run_dir / name for name in ("processes.yaml", "processes.log", "history.csv")
+        config.folder.path / name for name in ("processes.yaml", "processes.log", "history.csv")
     )
     config.save(settings)
     command = [

@@ -61,7 +61,7 @@ def data(settings):
 @pytest.fixture(scope="module")
 def trained(settings, data):
     training.train(settings, data)
-    return settings.run_dir / "checkpoints" / "latest.pt"
+    return settings.folder.path / "checkpoints" / "latest.pt"
 
 
 def test_what_was_fitted_is_the_same_when_it_was_kept(data, tmp_path):
@@ -98,7 +98,7 @@ def test_a_trained_model_and_convolutions_answer_together(settings, data, traine
     )
     assert both.correct.mean() > network.correct.mean()
     about = {
-        one.run: json.loads((one.run_dir / "metrics.json").read_text())["model"]
+        one.run: json.loads((one.folder.path / "metrics.json").read_text())["model"]
         for one in (settings, without)
     }
     assert (

@@ -26,10 +26,10 @@ def test_a_quick_run_measures_every_task_and_draws_the_picture(tmp_path):
     arithmetic = table[table["task"].isin(["training step", "evaluation", "epoch"])]
     assert arithmetic["GFLOP/s"].notna().all()
     assert arithmetic["share of peak"].between(0.001, 1.5).all()
-    assert len(pd.read_csv(config.run_dir / "benchmark.csv")) == len(table)
-    assert json.loads((config.run_dir / "benchmark.json").read_text())["device"] == "cpu"
-    assert (config.run_dir / "benchmark.png").read_bytes().startswith(b"\x89PNG")
-    assert (config.run_dir / "benchmark.pdf").read_bytes().startswith(b"%PDF")
+    assert len(pd.read_csv(config.folder.path / "benchmark.csv")) == len(table)
+    assert json.loads((config.folder.path / "benchmark.json").read_text())["device"] == "cpu"
+    assert (config.folder.path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+    assert (config.folder.path / "benchmark.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_batches_fit_the_memory_and_are_never_a_single_clip(monkeypatch):

@@ -69,7 +69,7 @@ def outputs(tmp_path):
         )
         data = load(config)
         chosen = data.splits[split].take(np.arange(18)[index])
-        config.save(config.run_dir / "config.yaml")
+        config.save(config.folder.config)
         write_evaluation(
             config,
             data,

@@ -114,7 +114,7 @@ def run(tmp_path_factory):
         config, DataSet(folder, splits, CLASSES, SKELETON, (), known_people=True, simulated=False)
     )
     return (
-        load_trained(config.run_dir / "checkpoints" / "latest.pt", config),
+        load_trained(config.folder.latest, config),
         splits["test"],
         config,
     )

@@ -181,13 +181,10 @@ def test_unseen_left_handed_people_are_recognised_as_well(
     assert (
         turned
         == {"v", "y"}
-        == set(json.loads((settings.run_dir / "metrics.json").read_text())["people_in_mirror"])
+        == set(json.loads(settings.folder.metrics.read_text())["people_in_mirror"])
     )
-    assert (
-        set(pd.read_csv(settings.run_dir / "predictions.csv").query("in_mirror")["subject"])
-        == turned
-    )
-    assert json.loads((without.run_dir / "metrics.json").read_text())["people_in_mirror"] == []
+    assert set(pd.read_csv(settings.folder.predictions).query("in_mirror")["subject"]) == turned
+    assert json.loads((without.folder.path / "metrics.json").read_text())["people_in_mirror"] == []
 
 
 def test_what_a_left_handed_person_does_is_explained_at_the_side_that_does_it(data, tmp_path):

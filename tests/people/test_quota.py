@@ -164,12 +164,12 @@ def test_people_of_a_planned_study_are_judged_together_in_evaluation_and_in_what
     np.testing.assert_array_equal(together.alone, one_by_one.probabilities)
     assert one_by_one.alone is None
     assert together.correct.mean() > one_by_one.correct.mean() + 0.02
-    metrics = json.loads((config.run_dir / "metrics.json").read_text())
+    metrics = json.loads(config.folder.metrics.read_text())
     assert (
         metrics["top1_alone"] == pytest.approx(one_by_one.correct.mean())
         and metrics["model"] == "linear"
     )
-    assert json.loads((alone.run_dir / "metrics.json").read_text())["top1_alone"] is None
+    assert json.loads((alone.folder.path / "metrics.json").read_text())["top1_alone"] is None
     again = load_evaluation(config, data)
     np.testing.assert_allclose(again.alone, together.alone, atol=1e-6)
     assert (again.predictions == together.predictions).all() and metrics[
@@ -275,7 +275,7 @@ def test_predict_judges_people_together_when_told_that_they_were_asked_for_the_s
     evaluation = evaluate(config, data)
     alone = evaluation.alone.argmax(1)
     assert (alone != evaluation.predictions).any()
-    checkpoint, tables = config.run_dir / "checkpoints" / "latest.pt", {}
+    checkpoint, tables = config.folder.latest, {}
     for flags in ((), ("--together",)):
         done = CliRunner().invoke(
             main,

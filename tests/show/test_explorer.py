@@ -229,7 +229,7 @@ def test_notes_are_kept_in_the_run_and_become_labels(guessed):
             {"kind": "note", "clip": clip, "ask": clip, "note": note, "label": label}, []
         )
     assert answers == [{"kind": "note", "clip": clip, "ask": clip} for clip in (0, 5, 6, 6)]
-    kept = pd.read_csv(config.run_dir / "review.csv", dtype=str, keep_default_na=False)
+    kept = pd.read_csv(config.folder.review, dtype=str, keep_default_na=False)
     assert kept.to_dict("records") == [
         {"clip": first, "note": 'bad, "really"\nbad', "label": ""},
         {"clip": second, "note": "mislabelled?", "label": code},
@@ -241,7 +241,7 @@ def test_notes_are_kept_in_the_run_and_become_labels(guessed):
     )
 
     errors._handle_custom_msg({"kind": "relabel"}, [])
-    (path,) = (config.run_dir / "relabelled").iterdir()
+    (path,) = config.folder.relabelled.iterdir()
     labels = dict(line.split() for line in path.read_text().splitlines())
     before = dict(zip(evaluation.clips.names, map(str, evaluation.clips.labels)))
     assert path.name == "test_labels.txt" and str(path) in answers[-1]["text"]
@@ -293,8 +293,8 @@ def test_better_labels_of_held_out_people_go_back_to_the_split_that_is_stored(tr
 
 def test_a_broken_review_is_refused_line_by_line(guessed):
     config, data, _ = guessed
-    config.run_dir.mkdir(parents=True)
-    (config.run_dir / "review.csv").write_text("clip,note,label\na,x,A1\nb,y,Z9\na,z,\n")
+    config.folder.path.mkdir(parents=True)
+    config.folder.review.write_text("clip,note,label\na,x,A1\nb,y,Z9\na,z,\n")
     with pytest.raises(
         InputError,
         match=r"line 3: expected the code of a class as label, found 'Z9'\n.*line 4: a stands there already",
@@ -344,9 +344,9 @@ def test_without_another_run_it_is_the_linear_model(trained):
     config, data, evaluation = trained
     name, other = load_other(config, data)
     assert name == "tiny_linear" and other.clips.names == evaluation.clips.names
-    assert json.loads((config.run_dir.parent / name / "metrics.json").read_text())["members"] == {
-        "linear": 1.0
-    }
+    assert json.loads((config.folder.path.parent / name / "metrics.json").read_text())[
+        "members"
+    ] == {"linear": 1.0}
     again, same = load_other(dataclasses.replace(config, against=name), data)
     assert again == name and np.allclose(same.probabilities, other.probabilities, atol=1e-5)
     with pytest.raises(InputError, match="no run 'nowhere'"):

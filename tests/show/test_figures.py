@@ -303,7 +303,7 @@ def test_files_are_vector_whole_and_the_same_every_time(tmp_path):
         and b"/Subject" in pdf
         and b"/Subtype /Image" not in pdf
     )
-    assert sorted(p.name for p in config.figures_dir.iterdir()) == [
+    assert sorted(p.name for p in config.folder.figures.iterdir()) == [
         "class_profile.pdf",
         "class_profile.png",
         "class_profile.txt",

@@ -100,7 +100,7 @@ def config(folder, **changes):
 
 
 def weights(settings, name="latest"):
-    return read_checkpoint(settings.run_dir / "checkpoints" / f"{name}.pt")["model"]
+    return read_checkpoint(settings.folder.path / "checkpoints" / f"{name}.pt")["model"]
 
 
 def assert_same(a, b):
@@ -144,7 +144,7 @@ def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(data, tmp_path, 
     assert_same(weights(whole), weights(broken))
     assert_same(weights(whole, "best"), weights(broken, "best"))
     pd.testing.assert_frame_equal(history.drop(columns=CLOCKED), resumed.drop(columns=CLOCKED))
-    saved = pd.read_csv(broken.run_dir / "history.csv")
+    saved = pd.read_csv(broken.folder.path / "history.csv")
     assert saved["epoch"].tolist() == [1, 2, 3]
 
 
@@ -152,7 +152,7 @@ def test_confusion_of_regions_and_gradient_norms_are_kept_for_every_epoch(data, 
     whole, broken, closed = (config(tmp_path, run=name) for name in ("whole", "broken", "closed"))
     history = training.train(whole, data)
     assert (history[["grad_norm_backbone", "grad_norm_head"]] > 0).all(axis=None)
-    read, regions = progress.read_history(whole.run_dir)
+    read, regions = progress.read_history(whole.folder.path)
     pd.testing.assert_frame_equal(read, history)
     assert regions.groupby("epoch")["clips"].sum().tolist() == [12, 12, 12] and set(
         regions["split"]
@@ -166,20 +166,20 @@ def test_confusion_of_regions_and_gradient_norms_are_kept_for_every_epoch(data, 
 
     with pytest.raises(KeyboardInterrupt):
         training.train(broken, data, on_epoch=pull_the_plug)
-    assert progress.read_history(broken.run_dir)[1]["epoch"].max() == 2
+    assert progress.read_history(broken.folder.path)[1]["epoch"].max() == 2
     training.train(broken, data)
-    pd.testing.assert_frame_equal(progress.read_history(broken.run_dir)[1], regions)
+    pd.testing.assert_frame_equal(progress.read_history(broken.folder.path)[1], regions)
 
     alone = dataclasses.replace(data, splits={"train": data.splits["train"]})
     history = training.train(
         dataclasses.replace(closed, freeze=["backbone"], clip_gradients=0.0), alone
     )
     assert (history["grad_norm_backbone"] == 0).all() and (history["grad_norm_head"] > 0).all()
-    regions = progress.read_history(closed.run_dir)[1]
+    regions = progress.read_history(closed.folder.path)[1]
     assert set(regions["split"]) == {"train"} and regions.groupby("epoch")[
         "clips"
     ].sum().tolist() == [25, 25, 25]
-    events = EventAccumulator(str(whole.run_dir / "tensorboard")).Reload()
+    events = EventAccumulator(str(whole.folder.path / "tensorboard")).Reload()
     assert {"train/loss", "val/top1", "lr/head", "grad/norm_backbone", "clips/per_second"} <= set(
         events.Tags()["scalars"]
     )
@@ -195,26 +195,26 @@ def test_a_killed_training_leaves_what_a_monitor_draws(folder, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while process.poll() is None and len(progress.read_history(settings.run_dir)[0]) < 2:
+    while process.poll() is None and len(progress.read_history(settings.folder.path)[0]) < 2:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    history, regions = progress.read_history(settings.run_dir)
+    history, regions = progress.read_history(settings.folder.path)
     assert 2 <= len(history) < 400 and regions["epoch"].max() == len(history)
 
-    rows, text = settings.run_dir / "history.csv", progress.progress(settings.run_dir)[0]
+    rows, text = settings.folder.history, progress.progress(settings.folder.path)[0]
     assert "running: last epoch" in text and "to go" in text
     os.utime(rows, (0, time.time() - 3600))
-    text, finished = progress.progress(settings.run_dir)
+    text, finished = progress.progress(settings.folder.path)
     assert "no epoch for 60 min" in text and "stopped or crashed" in text and not finished
     assert (
         f"epoch {len(history)} of 400" in text
         and "clips of held-out people: rows true, columns predicted" in text
         and "grad_norm_head" in text
     )
-    shown = CliRunner().invoke(main, ["monitor", str(settings.run_dir)])
+    shown = CliRunner().invoke(main, ["monitor", str(settings.folder.path)])
     assert shown.exit_code == 0 and text.splitlines()[0] in shown.output, shown.output
-    assert {path.name for path in settings.figures_dir.iterdir()} == {
+    assert {path.name for path in settings.folder.figures.iterdir()} == {
         "curves.png",
         "curves.pdf",
         "curves.txt",
@@ -263,12 +263,12 @@ def test_a_sparkline_keeps_the_course_of_any_number_of_values():
 def test_a_finished_training_is_not_done_again_and_other_settings_are_refused(data, tmp_path):
     settings = config(tmp_path)
     training.train(settings, data)
-    before = (settings.run_dir / "checkpoints" / "latest.pt").stat().st_mtime_ns
+    before = (settings.folder.path / "checkpoints" / "latest.pt").stat().st_mtime_ns
     assert len(training.train(settings, data)) == 3
     assert len(training.train(dataclasses.replace(settings, epochs=0), data)) == 3, (
         "as many as it was begun with"
     )
-    assert (settings.run_dir / "checkpoints" / "latest.pt").stat().st_mtime_ns == before
+    assert (settings.folder.path / "checkpoints" / "latest.pt").stat().st_mtime_ns == before
     with pytest.raises(InputError, match="lr_head 0.005 there, 0.5 now"):
         training.train(dataclasses.replace(settings, lr_head=0.5), data)
     other = dataclasses.replace(data, splits=data.splits | {"train": people(5, 5, 1)})
@@ -295,8 +295,8 @@ def test_it_learns_and_leaves_everything_in_the_run_folder(data, tmp_path):
     history = training.train(settings, data)
     assert history["val_top1"].max() >= 0.9
     kept = {
-        str(path.relative_to(settings.run_dir))
-        for path in settings.run_dir.rglob("*")
+        str(path.relative_to(settings.folder.path))
+        for path in settings.folder.path.rglob("*")
         if path.is_file()
     }
     assert {
@@ -307,7 +307,7 @@ def test_it_learns_and_leaves_everything_in_the_run_folder(data, tmp_path):
         "checkpoints/latest.pt",
     } <= kept
     assert any("tfevents" in name for name in kept)
-    trained = load_trained(settings.run_dir / "checkpoints" / "best.pt", Config())
+    trained = load_trained(settings.folder.path / "checkpoints" / "best.pt", Config())
     assert trained.config == settings
     assert trained.classes == CLASSES
     assert trained.epoch == training.best_epoch(history)
@@ -316,7 +316,7 @@ def test_it_learns_and_leaves_everything_in_the_run_folder(data, tmp_path):
         "best",
         "latest",
     ):  # what predictions are calibrated by was fitted to predictions made in the same way
-        trained = load_trained(settings.run_dir / "checkpoints" / f"{name}.pt", settings)
+        trained = load_trained(settings.folder.path / "checkpoints" / f"{name}.pt", settings)
         probabilities, *_ = predict(
             dataclasses.replace(trained, temperature=1.0), val, data.skeleton, CLASSES, settings
         )
@@ -338,7 +338,7 @@ def test_best_is_the_best_on_held_out_people():
 def test_frozen_weights_stay_and_the_rest_moves(data, tmp_path):
     start = config(tmp_path, run="start", epochs=1)
     training.train(start, data)
-    checkpoint = start.run_dir / "checkpoints" / "latest.pt"
+    checkpoint = start.folder.path / "checkpoints" / "latest.pt"
     tuned = config(tmp_path, run="tuned", init_from=str(checkpoint), freeze=["backbone"], epochs=1)
     training.train(tuned, data)
     before, after = weights(start), weights(tuned)
@@ -405,7 +405,7 @@ def test_without_training_clips_there_are_scores_but_no_baselines(data, tmp_path
 
 def in_processes(count, settings):
     """Train in `count` processes by torchrun, as a cluster would."""
-    settings.save(settings.run_dir / "given.yaml")
+    settings.save(settings.folder.path / "given.yaml")
     command = [
         sys.executable,
         "-m",
@@ -416,11 +416,11 @@ def in_processes(count, settings):
         "mbnb",
         "train",
         "-f",
-        str(settings.run_dir / "given.yaml"),
+        str(settings.folder.path / "given.yaml"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    return pd.read_csv(settings.run_dir / "history.csv").drop(columns=CLOCKED)
+    return pd.read_csv(settings.folder.history).drop(columns=CLOCKED)
 
 
 @pytest.fixture(scope="module")
@@ -483,7 +483,7 @@ def test_the_setting_devices_starts_processes_and_shows_every_epoch(folder, data
     )
     assert history["epoch"].tolist() == [1, 2]
     assert shown == sorted(set(shown)) and shown[-1] == 2
-    assert (settings.run_dir / "config.yaml").exists()
+    assert settings.folder.config.exists()
     other = dataclasses.replace(data, splits={"train": people(5, 5, 9)})
     with pytest.raises(InputError, match="several processes read the data themselves"):
         training.train(dataclasses.replace(settings, run="other"), other)
@@ -576,7 +576,7 @@ def test_regions_have_a_head_of_their_own_and_mirrored_clips_classes_of_their_ow
     np.testing.assert_allclose(evaluation.regions.sum(1), 1, atol=1e-5)
     again = load_evaluation(settings, unsided)
     np.testing.assert_allclose(again.regions, evaluation.regions, atol=1e-5)
-    official = json.loads((settings.run_dir / "metrics.json").read_text())["official"]
+    official = json.loads(settings.folder.metrics.read_text())["official"]
     both = evaluation.regions + evaluation.probabilities  # each region has one class
     assert official["body_top1"] == (both.argmax(1) == evaluation.clips.labels).mean()
     plain = evaluate(dataclasses.replace(settings, views=1), unsided)
@@ -599,7 +599,7 @@ def test_evaluated_weights_are_running_means(data, tmp_path):
     plain, averaged = config(tmp_path, run="plain"), config(tmp_path, run="averaged", ema=0.9)
     training.train(plain, data)
     training.train(averaged, data)
-    content = read_checkpoint(averaged.run_dir / "checkpoints" / "latest.pt")
+    content = read_checkpoint(averaged.folder.path / "checkpoints" / "latest.pt")
     assert_same(content["raw"], weights(plain))
     name = "head.fc1.weight"
     assert 0 < (content["model"][name] - content["raw"][name]).abs().max() < 0.1
@@ -650,13 +650,13 @@ def test_people_are_left_out_fold_by_fold(data, tmp_path):
     )
     training.train(settings, load(settings))
     assert set(evaluate(settings, load(settings)).clips.subjects) == out[2]
-    metrics = json.loads((settings.run_dir / "metrics.json").read_text())
+    metrics = json.loads(settings.folder.metrics.read_text())
     assert (metrics["checkpoint"], metrics["chosen_on_scored"]) == ("latest.pt", False), (
         "who chose the best epoch is not scored with it"
     )
-    best = settings.run_dir / "checkpoints" / "best.pt"
+    best = settings.folder.path / "checkpoints" / "best.pt"
     evaluate(dataclasses.replace(settings, checkpoint=str(best)), load(settings))
-    assert json.loads((settings.run_dir / "metrics.json").read_text())["chosen_on_scored"]
+    assert json.loads(settings.folder.metrics.read_text())["chosen_on_scored"]
     for pool in (False, True):  # the folder's own splits, whatever the training made of them
         answer = CliRunner().invoke(
             main, ["predict", str(best), str(root), "-p", "pool", str(pool)], catch_exceptions=False
