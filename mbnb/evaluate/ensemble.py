@@ -30,10 +30,12 @@ ROUNDED = (
 
 def read_scores(path: Path, classes: ClassTable, alone: bool = False) -> pd.DataFrame:
     """The probabilities (N, C) in a CSV file, a row a clip: our own `predictions.csv`, or another model's with the clip's name first
-    (clip, vid or the like) and a column for each class, called by its code, with or without p_, or by its id.
+    (clip, vid or the like) and a column for each class, called by its code, with or without p_,
+    or by its id.
 
-    Probabilities may be rounded; where there is a number below 0 or above 1, all are taken for logits. With `alone`, of clips that were judged
-    together what they were before. Raises InputError that lists every fault, such as sums of probabilities far from 1.
+    Probabilities may be rounded; where there is a number below 0 or above 1, all are taken for
+    logits. With `alone`, of clips that were judged together what they were before. Raises
+    InputError that lists every fault, such as sums of probabilities far from 1.
     """
     try:
         table = pd.read_csv(path, dtype=str, index_col=0)  # names such as 0001 are no numbers
@@ -94,7 +96,8 @@ def fuse(
     weights: Sequence[float] | None = None,
 ) -> Path:
     """The weighted mean of tables of predictions for clips that have no labels, such as a challenge's test, written to `config`'s run beside
-    `members.json`, which tells what it is made of; returns its path. Body parts told by heads of their own are averaged too, where all sources
+    `members.json`, which tells what it is made of; returns its path. Body parts told by heads of
+    their own are averaged too, where all sources
     have them. Raises InputError where sources do not fit one another."""
     weights = _checked(weights, sources)
     found = _mean([read_scores(path, classes) for path in sources], weights, sources)
@@ -124,10 +127,11 @@ def combine(
 ) -> Evaluation:
     """One evaluation of several, written to `config`'s run: runs by name, or CSV files that `read_scores` takes.
 
-    A clip's probabilities are the weighted mean over the sources that have it. Sources with the same clips so become an
-    ensemble; folds, which have clips of different people, are pooled. Means are of clips judged alone; then those of a person are judged
-    together by the quota of the first source that had them and one. The first source must be a run. Raises InputError where sources do
-    not fit one another, or some clips are in more of them than others.
+    A clip's probabilities are the weighted mean over the sources that have it. Sources with the
+    same clips so become an ensemble; folds, which have clips of different people, are pooled.
+    Means are of clips judged alone; then those of a person are judged together by the quota of
+    the first source that had them and one. The first source must be a run. Raises InputError
+    where sources do not fit one another, or some clips are in more of them than others.
     """
     weights = _checked(weights, sources)
     folders = [config.folder.path.parent / str(source) for source in sources]
@@ -242,7 +246,8 @@ def _mean_regions(
 
 def leaderboard(outputs: Path) -> pd.DataFrame:
     """A row for each evaluated run below `outputs`, the best first: run, data, split, clips, people, every score, top-1 without quota where
-    people were judged together, the interval of top-1, F1_mean, calibration error, epochs, people also in train. The split tells where it is
+    people were judged together, the interval of top-1, F1_mean, calibration error, epochs, people
+    also in train. The split tells where it is
     of pooled people, and where it chose the epoch."""
     rows = []
     for path in sorted(outputs.glob("*/metrics.json")):
@@ -300,8 +305,8 @@ def compare_variants(
     """A row for each variant, a name and its evaluated runs, over all their predictions: every score, the interval of top-1, and how
     far its top-1 is above that of the first variant, by the paired tests of `metrics.compare`.
 
-    Runs are folds, which have different clips, or seeds, which have the same. Raises InputError for a run that was not evaluated,
-    and for variants with different clips.
+    Runs are folds, which have different clips, or seeds, which have the same. Raises InputError
+    for a run that was not evaluated, and for variants with different clips.
     """
     rows, first = [], None
     for name, runs in variants.items():

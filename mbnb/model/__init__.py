@@ -3,6 +3,7 @@
 Imports prepare and what stands before it.
 """
 
-from mbnb.model.dstformer import ActionNet, DSTformer
+from mbnb.model.action import ActionNet
+from mbnb.model.dstformer import DSTformer
 
 __all__ = ["ActionNet", "DSTformer"]

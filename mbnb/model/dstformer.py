@@ -1,22 +1,22 @@
-"""DSTformer and its action heads.
+"""DSTformer, the backbone of MotionBERT.
 
-Zhu et al., MotionBERT: A Unified Perspective on Learning Human Motion Representations, ICCV 2023 (arXiv 2210.06551).
-Constructor keywords and parameter names are those of the authors' code, so that scripts and weights carry over.
-Shapes: B batch, M persons, F frames, J joints, C channels, D = dim_feat, R = dim_rep, H heads.
+Zhu et al., MotionBERT: A Unified Perspective on Learning Human Motion Representations, ICCV 2023
+(arXiv 2210.06551). Constructor keywords and parameter names are those of the authors' code, so that
+scripts and weights carry over.
+
+Shapes: B batch, F frames, J joints, C channels, D = dim_feat, R = dim_rep, H heads.
 """
 
-import math
 from collections.abc import Callable
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-PIECE_TOKENS = 8192  # frames · joints that a processor's caches hold well
-GRID = 65535  # frames that a GPU's fused kernels take at once as so many sequences of joints
-SHORT = 64  # up to so many joints or frames, plain products are faster on processors than the fused kernel (seen: 1.6 times with 17 joints, 3.4 in few channels)
+# Up to so many joints or frames, plain products are faster on processors than the fused kernel:
+# 1.6 times with 17 joints, 3.4 times in few channels.
+SHORT = 64
 
 
 class Attention(nn.Module):
@@ -74,7 +74,10 @@ class MLP(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: drops a sub-layer's whole output for a random part of the batch (Huang et al., 2016)."""
+    """Stochastic depth (Huang et al., 2016).
+
+    Drops a sub-layer's whole output for a random part of the batch.
+    """
 
     def __init__(self, rate: float):
         super().__init__()
@@ -88,8 +91,9 @@ class DropPath(nn.Module):
 
 
 class Block(nn.Module):
-    """Spatial attention (joints of a frame) and temporal attention (frames of a joint), each with an MLP.
+    """Spatial and temporal attention, each with an MLP.
 
+    Spatial attention is among the joints of a frame, temporal among the frames of a joint.
     `order` is 'st' (spatial pair first) or 'ts'. (B, F, J, D) -> (B, F, J, D).
     """
 
@@ -122,16 +126,17 @@ class Block(nn.Module):
         return x + self.drop_path(self.mlp_t(self.norm2_t(x)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (
-            self.temporal(self.spatial(x)) if self.order == "st" else self.spatial(self.temporal(x))
-        )
+        if self.order == "st":
+            return self.temporal(self.spatial(x))
+        return self.spatial(self.temporal(x))
 
 
 class DSTformer(nn.Module):
-    """Dual-stream spatio-temporal transformer: two orders of the same sub-layers, fused after every layer.
+    """Dual-stream spatio-temporal transformer: two orders of the same sub-layers, fused.
 
-    A clip of F frames takes the first F temporal embeddings, as the authors' does; with `stretch_time` the `maxlen` embeddings
-    cover every clip from its beginning to its end, so that clips of different lengths agree on what its middle is.
+    A clip of F frames takes the first F temporal embeddings, as the authors' does; with
+    `stretch_time` the `maxlen` embeddings cover every clip from its beginning to its end, so that
+    clips of different lengths agree on what its middle is.
     """
 
     def __init__(
@@ -201,20 +206,18 @@ class DSTformer(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def get_representation(self, x: Tensor) -> Tensor:
-        """(B, F, J, dim_in) -> (B, F, J, R), 1 ≤ F ≤ maxlen. Raises ValueError for any other shape."""
-        if (
-            x.ndim != 4
-            or x.shape[2:] != (self.num_joints, self.dim_in)
-            or not 1 <= x.shape[1] <= self.maxlen
-        ):
+        """(B, F, J, dim_in) -> (B, F, J, R), 1 ≤ F ≤ maxlen.
+
+        Raises ValueError for any other shape.
+        """
+        joints = x.ndim == 4 and x.shape[2:] == (self.num_joints, self.dim_in)
+        if not joints or not 1 <= x.shape[1] <= self.maxlen:
             raise ValueError(
-                f"expected (B, F, {self.num_joints}, {self.dim_in}) with 1 to {self.maxlen} frames (maxlen), got {tuple(x.shape)}"
+                f"expected (B, F, {self.num_joints}, {self.dim_in}) with 1 to {self.maxlen} frames "
+                f"(maxlen), got {tuple(x.shape)}"
             )
-        time = (
-            self._stretched_time(x.shape[1])
-            if self.stretch_time
-            else self.temp_embed[:, : x.shape[1]]
-        )
+        frames = x.shape[1]
+        time = self._stretched_time(frames) if self.stretch_time else self.temp_embed[:, :frames]
         x = self.joints_embed(x) + self.pos_embed + time  # (B, F, J, D)
         x = self.pos_drop(x)
         gates = self.ts_attn if self.att_fuse else [None] * len(self.blocks_st)
@@ -224,7 +227,7 @@ class DSTformer(nn.Module):
 
     @staticmethod
     def layer(x: Tensor, block_st: Block, block_ts: Block, gate: nn.Linear | None) -> Tensor:
-        """(B, F, J, D) -> (B, F, J, D): both orders, each of which has its share in every joint of every frame."""
+        """(B, F, J, D) -> (B, F, J, D): both orders, with shares for each joint of each frame."""
         x_st, x_ts = block_st(x), block_ts(x)
         if gate is None:
             return (x_st + x_ts) / 2
@@ -245,214 +248,11 @@ class DSTformer(nn.Module):
 
     @property
     def bytes_per_token(self) -> int:
-        """Roughly what a training step keeps in float32 for the gradients of one joint in one frame."""
+        """Roughly what a training step keeps for the gradients of one joint in one frame."""
         hidden = self.blocks_st[0].mlp_s.fc1.out_features
         attention = self.blocks_st[0].attn_s
         sub_layers = 4 * (8 * self.dim_feat + 2 * hidden)  # two blocks' spatial and temporal pairs
-        sub_layers += 2 * (
-            3 * self.dim_feat + attention.num_heads * self.num_joints
-        )  # what spatial attention keeps besides on processors
-        return 4 * (
-            len(self.blocks_st) * (sub_layers + 6 * self.dim_feat)
-            + 2 * self.dim_feat
-            + 2 * self.dim_rep
-        )
-
-    def get_classifier(self) -> nn.Module:
-        return self.head
-
-    def reset_classifier(self, dim_out: int, global_pool: str = "") -> None:
-        """A fresh output layer of `dim_out` channels."""
-        self.dim_out = dim_out
-        self.head = nn.Linear(self.dim_rep, dim_out)
-
-
-class ActionHeadClassification(nn.Module):
-    """(B, M, F, J, R) -> logits (B, num_classes), behind them those of mirrored clips as classes of their own (`mirrored`) and those
-    of `num_regions`, where the head has them; `sizes` tells how many of each.
-
-    The authors' dropout stands before the mean over frames, where averaging undoes it; `drop_pooled` puts it behind. The
-    mean is over each of `segments` parts of a clip, one after the other; with `peaks` the greatest value over the clip stands beside
-    them (S values in all below).
-    """
-
-    def __init__(
-        self,
-        dropout_ratio: float = 0.0,
-        dim_rep: int = 512,
-        num_classes: int = 60,
-        num_joints: int = 17,
-        hidden_dim: int = 2048,
-        drop_pooled: bool = False,
-        segments: int = 1,
-        peaks: bool = False,
-        mirrored: bool = False,
-        num_regions: int = 0,
-    ):
-        super().__init__()
-        self.dropout = nn.Dropout(dropout_ratio)
-        self.drop_pooled, self.segments, self.peaks = drop_pooled, segments, peaks
-        self.sizes = (num_classes, num_classes * mirrored, num_regions)
-        self.fc1 = nn.Linear((segments + peaks) * num_joints * dim_rep, hidden_dim)
-        self.bn = nn.BatchNorm1d(hidden_dim, momentum=0.1)
-        self.fc2 = nn.Linear(hidden_dim, num_classes)
-        if mirrored:
-            self.mirrored = nn.Linear(hidden_dim, num_classes)
-        if num_regions:
-            self.regions = nn.Linear(hidden_dim, num_regions)
-
-    def pool(self, feat: Tensor) -> Tensor:
-        """(B, M, F, J, R) -> (B, S·J·R), each clip by itself."""
-        return _pooled(feat if self.drop_pooled else self.dropout(feat), self.segments, self.peaks)
-
-    def classify(self, pooled: Tensor) -> Tensor:
-        """(B, S·J·R) -> logits (B, sum of sizes); in training the clips of a batch share their statistics."""
-        return self.answer(self.embed(pooled))
-
-    def embed(self, pooled: Tensor) -> Tensor:
-        """(B, S·J·R) -> (B, hidden_dim), around `bn.running_mean`."""
-        return self.fc1(self.dropout(pooled) if self.drop_pooled else pooled)
-
-    def answer(self, embedded: Tensor) -> Tensor:
-        """(B, hidden_dim) -> logits (B, sum of sizes)."""
-        hidden = F.relu(self.bn(embedded))
-        layers = [
-            getattr(self, name) for name in ("fc2", "mirrored", "regions") if hasattr(self, name)
-        ]
-        return (
-            torch.cat([layer(hidden) for layer in layers], dim=-1)
-            if len(layers) > 1
-            else self.fc2(hidden)
-        )
-
-    def forward(self, feat: Tensor) -> Tensor:
-        return self.classify(self.pool(feat))
-
-
-class ActionHeadEmbed(nn.Module):
-    """(B, M, F, J, R) -> unit vectors (B, hidden_dim), for one-shot recognition by the nearest exemplar."""
-
-    def __init__(
-        self,
-        dropout_ratio: float = 0.0,
-        dim_rep: int = 512,
-        num_joints: int = 17,
-        hidden_dim: int = 2048,
-    ):
-        super().__init__()
-        self.dropout = nn.Dropout(dropout_ratio)
-        self.fc1 = nn.Linear(num_joints * dim_rep, hidden_dim)
-
-    def pool(self, feat: Tensor) -> Tensor:
-        """(B, M, F, J, R) -> (B, J·R)."""
-        return _pooled(self.dropout(feat))
-
-    def classify(self, pooled: Tensor) -> Tensor:
-        """(B, J·R) -> unit vectors (B, hidden_dim)."""
-        return F.normalize(self.fc1(pooled), dim=-1)
-
-    def forward(self, feat: Tensor) -> Tensor:
-        return self.classify(self.pool(feat))
-
-
-def _pooled(feat: Tensor, segments: int = 1, peaks: bool = False) -> Tensor:
-    exact, frames = torch.promote_types(feat.dtype, torch.float32), feat.shape[2]
-    # Of a clip with fewer frames than segments, neighbours share a frame.
-    found = [
-        feat[:, :, i * frames // segments : -(-(i + 1) * frames // segments)].mean(2, dtype=exact)
-        for i in range(segments)
-    ]
-    found += [feat.amax(2).to(exact)] if peaks else []
-    return (
-        torch.stack(found, dim=2).flatten(2).mean(1)
-    )  # (B, M, S, J, R) -> (B, M, S·J·R) -> (B, S·J·R)
-
-
-class ActionNet(nn.Module):
-    """A DSTformer backbone with an action head; `version` is 'class' or 'embed'.
-
-    The backbone takes a batch piece by piece, since a processor's caches and its allocator like small buffers; a GPU takes it whole if it can. In
-    training, pieces beyond `keep_tokens` (clips · persons · frames · joints) are computed again for the gradient instead of kept.
-    `gather` sees the pooled clips before they meet in the head, for trainings whose batches are spread over processes.
-    """
-
-    def __init__(
-        self,
-        backbone: DSTformer,
-        dim_rep: int = 512,
-        num_classes: int = 60,
-        dropout_ratio: float = 0.0,
-        version: str = "class",
-        hidden_dim: int = 2048,
-        num_joints: int = 17,
-        drop_pooled: bool = False,
-        segments: int = 1,
-        peaks: bool = False,
-        mirrored: bool = False,
-        num_regions: int = 0,
-    ):
-        super().__init__()
-        if version not in ("class", "embed"):
-            raise ValueError(f"version must be 'class' or 'embed', got {version!r}")
-        self.backbone = backbone
-        self.feat_J = num_joints
-        common = dict(
-            dropout_ratio=dropout_ratio,
-            dim_rep=dim_rep,
-            num_joints=num_joints,
-            hidden_dim=hidden_dim,
-        )
-        self.head = (
-            ActionHeadEmbed(**common)
-            if version == "embed"
-            else ActionHeadClassification(
-                num_classes=num_classes,
-                drop_pooled=drop_pooled,
-                segments=segments,
-                peaks=peaks,
-                mirrored=mirrored,
-                num_regions=num_regions,
-                **common,
-            )
-        )
-        self.keep_tokens = math.inf
-        self.gather: Callable[[Tensor], Tensor] | None = None
-
-    def forward(self, x: Tensor | list[Tensor], embed: bool = False) -> Tensor:
-        """(B, M, F, J, C), or a list of such parts that differ in F, -> logits (B, sum of the head's sizes), or unit vectors (B, hidden_dim);
-        with `embed` what the logits are made of (B, hidden_dim)."""
-        pooled, kept = [], 0
-        parts = [x] if isinstance(x, Tensor) else x
-        most = PIECE_TOKENS
-        if parts[0].device.type != "cpu":
-            most = GRID * self.feat_J
-            if self.training and sum(part[..., 0].numel() for part in parts) > self.keep_tokens:
-                most = min(
-                    most, int(self.keep_tokens / 4)
-                )  # what is computed again is, for its time, kept too
-        for part in parts:
-            tokens = part[0, ..., 0].numel()
-            for piece in part.split(max(1, most // tokens)):
-                kept += len(piece) * tokens
-                again = self.training and kept > self.keep_tokens
-                pooled.append(
-                    checkpoint(self.pooled, piece, use_reentrant=False)
-                    if again
-                    else self.pooled(piece)
-                )
-        pooled = self.gather(torch.cat(pooled)) if self.gather else torch.cat(pooled)
-        with torch.autocast(
-            pooled.device.type, enabled=False
-        ):  # the head is small, and its statistics want float32
-            return self.head.embed(pooled) if embed else self.head.classify(pooled)
-
-    def pooled(self, x: Tensor) -> Tensor:
-        """(B, M, F, J, C) -> (B, S·J·R). Empty persons, all zero, share one run of the backbone."""
-        people = x.flatten(0, 1)  # (B, M, F, J, C) -> (B·M, F, J, C)
-        there = people.flatten(1).any(1) if x.shape[1] > 1 else None  # (B·M,)
-        if there is None or there.sum() >= len(people) - 1:
-            feat = self.backbone(people, return_rep=True)
-        else:
-            feat = self.backbone(torch.cat([people[there], people[~there][:1]]), return_rep=True)
-            feat = feat[torch.where(there, there.cumsum(0) - 1, len(feat) - 1)]
-        return self.head.pool(feat.unflatten(0, x.shape[:2]))  # (B·M, F, J, R) -> (B, M, F, J, R)
+        # What spatial attention keeps besides on processors.
+        sub_layers += 2 * (3 * self.dim_feat + attention.num_heads * self.num_joints)
+        layers = len(self.blocks_st) * (sub_layers + 6 * self.dim_feat)
+        return 4 * (layers + 2 * self.dim_feat + 2 * self.dim_rep)  # of float32

@@ -1,4 +1,8 @@
 """What a person's other clips tell about a clip: a stage of its own, behind any predictor.
 
-Imports scores and what stands before it.
+Imports model and what stands before it; knows nothing of networks, training or checkpoints.
 """
+
+from mbnb.people.stage import STEPS, Stage
+
+__all__ = ["STEPS", "Stage"]

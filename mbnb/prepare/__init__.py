@@ -2,3 +2,8 @@
 
 Imports video and what stands before it.
 """
+
+from mbnb.prepare.parity import ParityRecipe
+from mbnb.prepare.recipe import DefaultRecipe, make_recipe, views_of
+
+__all__ = ["DefaultRecipe", "ParityRecipe", "make_recipe", "views_of"]

@@ -1,741 +1,290 @@
-"""The training loop: one code for CPU and GPU, the same result for the same seed on the same machine (but for rounding on GPUs, whose fused
-attention sums in no fixed order).
+"""The training loop that every task shares: one code for CPU and GPU, for one process and several.
 
-A run's folder gets `config.yaml`, `environment.json`, `history.csv` and `region_confusion.csv`, TensorBoard events and `checkpoints/latest.pt`
-and `best.pt`, all of them whole after every epoch. Best is the best on people held out from train, seen in one view; test data plays no part.
+A task brings its model, its batches and its loss (`Task`); `fit` prepares, loops over epochs, and
+writes. The same seed gives the same result on the same machine, but for rounding on GPUs, whose
+fused attention sums in no fixed order.
+
+A run's folder gets `config.yaml`, `environment.json`, `history.csv` and `region_confusion.csv`,
+TensorBoard events and `checkpoints/latest.pt` and `best.pt`, all of them whole after every epoch.
+Best is the best on people held out from train; test data plays no part.
 """
 
-import contextlib
 import dataclasses
-import json
 import math
-import os
-import platform
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
-from importlib import metadata
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm.auto import tqdm
 
-from mbnb.baselines.rocket import fit_convolutions
 from mbnb.config import Config
-from mbnb.data.dataset import DataSet, load
-from mbnb.devices import (
-    compile_mode,
-    connect,
-    free_memory,
-    keep_freed_memory,
-    launched,
-    mixed_precision,
-    pick_device,
-    whole_batch,
-)
-from mbnb.files import ROOT, InputError, replacing, write_text
-from mbnb.model.checkpoints import (
-    CONVOLUTIONS,
-    build_model,
-    load_weights,
-    read_checkpoint,
-    save_checkpoint,
-    weights_of,
-)
-from mbnb.model.dstformer import ActionNet
-from mbnb.people.handedness import learn_handedness, say_who
-from mbnb.people.quota import learn_quota
-from mbnb.prepare.recipes import DefaultRecipe, ParityRecipe, make_recipe
-from mbnb.scores.calibration import fit_temperature, log_loss, person_shift
-from mbnb.scores.metrics import confusion, score
+from mbnb.data.dataset import DataSet
+from mbnb.files import ROOT, InputError
+from mbnb.model.checkpoints import GONE, load_weights, read_checkpoint, save_checkpoint, weights_of
+from mbnb.train.history import best_epoch, record_environment
 
-# Settings that the weights do not depend on.
-AFTER_TRAINING = (
-    "checkpoint_choice",
-    "bootstraps",
-    "views",
-    "convolutions",
-    "adapt",
-    "quota",
-    "scored",
-    "reject",
-    "explained",
-    "against",
-)
-# Settings that may differ between a training and its continuation.
-FREE_TO_CHANGE = AFTER_TRAINING + (
-    "run",
-    "outputs",
-    "data_root",
-    "checkpoint",
-    "videos",
-    "video_labels",
-    "epochs",
-    "resume",
-    "device",
-    "devices",
-    "precision",
-    "compile",
-    "clips_on",
-    "recipes",
-)
-STEPS, EPOCHS = (
-    3600,
-    24,
-)  # where `epochs` is 0: as many epochs as make these steps, but at least these
-REGION_COLUMNS = ["epoch", "split", "true", "predicted", "clips"]  # of region_confusion.csv
-KEEP_SHARE = {
-    "cpu": 0.125,
-    "cuda": 0.5,
-}  # of the free memory, for what a step keeps for its gradients; the rest is computed again
+WARMUP = 0.1  # share of the steps over which the cosine schedule rises
+CLIP_GRADIENTS = 1.0  # largest norm of all gradients together
+Watcher = Callable[[pd.DataFrame], None]
 
 
-def record_environment(config: Config, data: DataSet) -> None:
-    """Write what a run needs to be repeated: config.yaml, and environment.json with versions, device and data fingerprint."""
-    config.save(config.folder.config)
-    packages = (
-        "mbnb",
-        "torch",
-        "numpy",
-        "scipy",
-        "scikit-learn",
-        "pandas",
-        "matplotlib",
-        "papermill",
-        "mediapipe",
-        "av",
-    )
-    versions = {}
-    for name in packages:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    environment = {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": versions,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "threads": torch.get_num_threads(),
-        "processes": config.devices,
-        "data": {
-            "name": data.root.name,
-            "fingerprint": data.fingerprint(),
-            "simulated": data.simulated,
-            "known_people": data.known_people,
-            "clips": {split: len(clips) for split, clips in data.splits.items()},
-            "notes": list(data.notes),
-        },
-        "seeds": {"seed": config.seed, "simulated_seed": config.simulated_seed},
-    }
-    write_text(config.folder.environment, json.dumps(environment, indent=2) + "\n")
+class Task(Protocol):
+    """What one kind of training brings to the loop."""
+
+    model: nn.Module  # on its device
+    size: int  # clips in an epoch
+    steps: int  # batches in an epoch
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Parts of the model with their learning rates, each `name`, `params` and `lr`."""
+
+    def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Any]:
+        """An epoch's batches; `order` holds the places of the clips of each."""
+
+    def loss(self, engine: nn.Module, batch: Any) -> Tensor:
+        """The loss of a batch, by the model as the loop runs it (`engine`)."""
+
+    def train_scores(self) -> dict[str, float]:
+        """Of the training clips since the last call."""
+
+    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+        """Of people held out from train, `val_…`; empty where there are none."""
+
+    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+        """What a checkpoint holds of the task.
+
+        `used` tells that predictions may be made with this epoch.
+        """
+
+    def resume(self, begun: dict[str, Any]) -> None:
+        """Take up what `state` gave."""
+
+    def write(self, epoch: int, history: pd.DataFrame, board: SummaryWriter) -> None:
+        """Write the history, and what else the task shows of an epoch."""
 
 
-def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
-    """Compile the model where that pays, and let its training keep no more for its gradients than the device's memory bears."""
-    keep_freed_memory()
-    if mode := compile_mode(config, device):
-        # One graph for all layers and lengths: it is ready in the time of one layer, and what lies around the layers is little work.
-        model.backbone.layer = torch.compile(model.backbone.layer, mode=mode, dynamic=True)
-    model.keep_tokens = (
-        free_memory(device) * KEEP_SHARE[device.type] / model.backbone.bytes_per_token
-    )
+class Training:
+    """A training under way: what changes with every step."""
 
+    def __init__(self, task: Task, config: Config, fabric: Fabric, begun: dict[str, Any]):
+        self.task, self.config, self.fabric = task, config, fabric
+        start_from(config, task.model)
+        freeze(config, task.model)
+        self.groups = task.parameter_groups()
+        moving = [group for group in self.groups if group["params"]]
+        if not moving:
+            raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
+        optimizer = torch.optim.AdamW(moving, weight_decay=config.weight_decay, fused=True)
+        rate = partial(learning_rate, steps=task.steps, config=config)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        self.history: list[dict[str, float]] = []
+        if begun:
+            task.model.load_state_dict(begun["model"])
+            optimizer.load_state_dict(begun["optimizer"])
+            self.schedule.load_state_dict(begun["schedule"])
+            self.history = begun["history"]
+            task.resume(begun)
+        self.engine, self.optimizer = fabric.setup(task.model, optimizer)
 
-@torch.no_grad()
-def embed_view(
-    model: ActionNet,
-    recipe: DefaultRecipe | ParityRecipe,
-    config: Config,
-    view: dict,
-    people: Sequence[str] | None = None,
-    fabric: Fabric | None = None,
-    done: Callable[[int], object] = lambda clips: None,
-) -> Tensor:
-    """(N, hidden_dim) what the logits of all clips of a recipe are made of in this view, in their order; with `people` (N names) less what is
-    a person's own way (`calibration.person_shift`). Processes that train together share the work; `done` hears how many clips were added."""
-    model.eval()
-    model.gather = None
-    device = next(model.parameters()).device
-    rank, world = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
-    order = recipe.frames_of.argsort(
-        stable=True
-    )  # clips of one length stand together, so that nothing is padded
-    batches = order.split(config.batch_size * 4)
-    found = {}
-    with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision(config, device)):
-        for i, parts in zip(
-            range(rank, len(batches), world), recipe.test_batches(batches[rank::world], **view)
-        ):
-            found[i] = model(parts, embed=True).float().cpu()
-            done(len(batches[i]) * world)
-    if world > 1:
-        everyone = [None] * world
-        torch.distributed.all_gather_object(everyone, found)
-        found = {i: part for other in everyone for i, part in other.items()}
-    embedded = torch.cat([found[i] for i in range(len(batches))])[order.argsort()]
-    if people is not None:
-        classes = model.head.sizes[0]
-        answers = _answers(model, recipe, embedded, view)[:, :classes].argmax(1)
-        embedded = embedded - torch.as_tensor(
-            person_shift(
-                embedded.numpy(), people, answers, classes, model.head.bn.running_mean.cpu().numpy()
-            )
-        )
-    return embedded
-
-
-@torch.no_grad()
-def predict_batches(
-    model: ActionNet,
-    recipe: DefaultRecipe | ParityRecipe,
-    config: Config,
-    description: str = "",
-    fabric: Fabric | None = None,
-    people: Sequence[str] | None = None,
-) -> np.ndarray:
-    """Probabilities (N, C) of all clips of a recipe, in their order, behind them those of the regions (N, C + R) where the model
-    tells them; with `config.views` the means over several crops, and with `people` (N names) less what is a person's own way
-    (`calibration.person_shift`). Processes that train together share the work."""
-    rank = fabric.global_rank if fabric else 0
-    views = recipe.views(config.views)
-    total = 0
-    with tqdm(
-        total=len(recipe) * len(views),
-        desc=description,
-        unit="clip",
-        delay=2,
-        mininterval=0.5,
-        leave=False,
-        disable=not description or rank > 0,
-    ) as bar:
-        for view in views:
-            total = total + _answers(
-                model,
-                recipe,
-                embed_view(model, recipe, config, view, people, fabric, bar.update),
-                view,
-            ) / len(views)
-    return total
-
-
-def _answers(
-    model: ActionNet, recipe: DefaultRecipe | ParityRecipe, embedded: Tensor, view: dict
-) -> np.ndarray:
-    """The probabilities (N, C + R) of what `model` embedded in this view."""
-    seen, mirrored, regions = (
-        part.softmax(-1)
-        for part in model.head.answer(embedded.to(model.head.fc2.weight.device)).split(
-            model.head.sizes, dim=-1
-        )
-    )
-    if view.get("mirrored"):
-        seen = mirrored if mirrored.numel() else seen[:, recipe.mirror]
-        regions = regions[:, recipe.region_mirror] if regions.numel() else regions
-    return torch.cat([seen, regions], dim=-1).cpu().numpy()
-
-
-def train(
-    config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None] | None = None
-) -> pd.DataFrame:
-    """Train the configured model and return its history, a row an epoch; `on_epoch` sees the history so far.
-
-    Goes on from `checkpoints/latest.pt` of the run where there is one, as if there had been no break. Raises InputError
-    where that file belongs to other settings or other data. With `config.devices` processes of its own where there are several.
-    """
-    if config.method != "dstformer":
-        raise InputError(f"setting 'method': {config.method} has nothing to train; evaluate it")
-    train_clips, val_clips = data.splits.get("train"), data.splits.get("val")
-    if train_clips is None or len(train_clips) < 2:
-        raise InputError(
-            f"{data.root}: expected at least 2 clips in train, found {len(train_clips or [])}"
-        )
-    steps = math.ceil(len(train_clips) / config.batch_size)
-    latest = config.folder.latest
-    begun = read_checkpoint(latest) if config.resume and latest.exists() else {}
-    if not config.epochs:
-        config = dataclasses.replace(
-            config,
-            epochs=begun.get("config", {}).get("epochs") or max(EPOCHS, round(STEPS / steps)),
-        )
-    processes = int(os.environ["WORLD_SIZE"]) if launched() else config.devices
-    if len(train_clips) // steps < processes:
-        raise InputError(
-            f"setting 'devices': {processes} processes cannot share batches of {len(train_clips) // steps} clips"
-        )
-    if config.devices > 1 and not launched():
-        if pick_device(config).type == "cuda" and config.devices > torch.cuda.device_count():
-            raise InputError(
-                f"setting 'devices': {config.devices}, but torch finds {torch.cuda.device_count()} CUDA GPUs here"
-            )
-        return _train_in_processes(config, data, on_epoch)
-    fabric = connect(config)
-    device = fabric.device
-    torch.manual_seed(config.seed)
-    mirrored = config.flip and config.mirror_classes and not data.classes.mirror
-    model = build_model(
-        config,
-        len(data.classes),
-        len(data.skeleton),
-        mirrored=mirrored,
-        regions=len(data.classes.region_names) if config.region_weight else 0,
-    ).to(device)
-    if config.init_from:
-        print(
-            f"{config.init_from}:",
-            load_weights(
-                model, weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)
-            ),
-        )
-    unknown = [
-        start
-        for start in config.freeze
-        if not any(name.startswith(start) for name, _ in model.named_parameters())
-    ]
-    if unknown:
-        raise InputError(
-            f"setting 'freeze': no weight's name begins with {' or '.join(map(repr, unknown))}; they begin with backbone. or head."
-        )
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad = not any(name.startswith(start) for start in config.freeze)
-    model.backbone.head.requires_grad_(False)  # it would give poses, and no action depends on it
-    groups = [
-        {"params": [p for p in part.parameters() if p.requires_grad], "lr": lr}
-        for part, lr in ((model.backbone, config.lr_backbone), (model.head, config.lr_head))
-    ]
-    if not any(group["params"] for group in groups):
-        raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
-    optimizer = torch.optim.AdamW(
-        [group for group in groups if group["params"]], weight_decay=config.weight_decay, fused=True
-    )
-    in_mirror, handedness = None, None
-    if mirrored and config.handedness and data.known_people:
-        in_mirror, handedness = learn_handedness(train_clips, data.skeleton, len(data.classes))
-    if fabric.is_global_zero:
-        say_who(train_clips, in_mirror)
-    quota = (
-        learn_quota(train_clips.labels, train_clips.subjects, len(data.classes))
-        if data.known_people
-        else None
-    )
-    recipe = make_recipe(
-        train_clips, config, data.skeleton, data.classes, device, training=True, in_mirror=in_mirror
-    )
-    val_recipe = None
-    if val_clips and val_clips.labelled:
-        val_in_mirror = handedness.find(val_clips, data.skeleton) if handedness else None
-        val_recipe = make_recipe(
-            val_clips, config, data.skeleton, data.classes, device, in_mirror=val_in_mirror
-        )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, config))
-
-    history, regions = [], {}
-    fingerprint = data.fingerprint()
-    if begun:
-        _check_same_training(latest, begun, config, fingerprint)
-        model.load_state_dict(begun.get("raw", begun["model"]))
-        optimizer.load_state_dict(begun["optimizer"])
-        schedule.load_state_dict(begun["schedule"])
-        history, regions = begun["history"], begun.get("regions", {})
-    average = None
-    if config.ema:
-        average = AveragedModel(
-            model, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
-        )
-        if history:
-            average.module.load_state_dict(begun["model"])
-            average.n_averaged += 1
-    evaluated = average.module if average else model
-
-    def held_out(views: int) -> np.ndarray:
-        changed = dataclasses.replace(config, views=views)
-        return predict_batches(
-            evaluated,
-            val_recipe,
-            changed,
-            fabric=fabric,
-            people=val_clips.subjects if config.adapt else None,
-        )[:, : len(data.classes)]
-
-    make_fast(model, config, device)
-    engine, stepper = fabric.setup(model, optimizer)
-    start = len(history)
-    if start < config.epochs and fabric.is_global_zero:
-        record_environment(config, data)
-    elif fabric.is_global_zero:
-        print(
-            f"{config.run} has its {config.epochs} epochs already, so nothing is trained: give more epochs, another run, or resume: false to start afresh"
-        )
-    beside = latest.with_name(CONVOLUTIONS)
-    if fabric.is_global_zero and not begun:
-        beside.unlink(missing_ok=True)  # of a training that this one takes the place of
-
-    def convolve() -> None:
-        if len(train_clips) <= config.convolutions and not beside.exists():
-            fitted = fit_convolutions(
-                train_clips, data.skeleton, len(data.classes), config.seed, config.fps, in_mirror
-            )
-            with replacing(beside) as part:
-                torch.save({"convolutions": fitted.state(), "fingerprint": fingerprint}, part)
-
-    with contextlib.ExitStack() as stack:
-        board = (
-            stack.enter_context(SummaryWriter(config.folder.tensorboard, purge_step=start))
-            if fabric.is_global_zero
-            else None
-        )
-        bar = stack.enter_context(
-            tqdm(
-                total=config.epochs * steps,
-                initial=start * steps,
-                desc="training",
-                unit="step",
-                mininterval=1.0,
-                disable=not fabric.is_global_zero,
-            )
-        )
-        if board:
-            board.add_text(
-                "region_confusion",
-                f"true regions from above, predicted ones from the left: {', '.join(data.classes.region_names)}",
-                start,
-            )
-        loop = _Loop(
-            fabric, model, engine, average, recipe, stepper, schedule, data, config, steps, bar
-        )
-        for epoch in range(start, config.epochs):
-            began = time.perf_counter()
-            scores, true, probabilities = loop.epoch(epoch)
-            row = {"epoch": epoch + 1} | scores
-            if val_recipe is not None:
-                true, probabilities = val_clips.labels, held_out(views=1)
-                row |= {"val_loss": log_loss(true, probabilities)} | {
-                    f"val_{key}": value
-                    for key, value in score(true, probabilities, data.classes).items()
-                }
-            row["seconds"] = time.perf_counter() - began
-            history.append(row)
-            best = best_epoch(pd.DataFrame(history))
-            # Curves make do with one view; what is kept for use is calibrated for all of them.
-            calibrated = None
-            if val_recipe is not None and epoch + 1 in (best, config.epochs):
-                calibrated = probabilities if config.views == 1 else held_out(config.views)
-            region = np.array(data.classes.region_ids)
-            counts = confusion(
-                region[true], region[probabilities.argmax(1)], len(data.classes.region_names)
-            )
-            regions[epoch + 1] = counts.tolist()
-            if board is None:
-                continue
-            convolve()  # after the first epoch, so that the training begins at once, but before there is a checkpoint that would lack them
-            state = dict(
-                epoch=epoch + 1,
-                history=history,
-                regions=regions,
-                fingerprint=fingerprint,
-                best_epoch=best,
-                skeleton=data.skeleton.name,
-                handedness=handedness.state() if handedness else None,
-                quota=quota.state() if quota else None,
-            )
-            if calibrated is not None:
-                state["temperature"] = fit_temperature(true, calibrated)
-            if best == epoch + 1:
-                save_checkpoint(
-                    latest.with_name("best.pt"), evaluated, config, data.classes, **state
-                )
-            state |= {"raw": model.state_dict()} if average else {}
-            save_checkpoint(
-                latest,
-                evaluated,
-                config,
-                data.classes,
-                optimizer=optimizer.state_dict(),
-                schedule=schedule.state_dict(),
-                **state,
-            )
-            table = pd.DataFrame(history)
-            with (
-                replacing(config.folder.history) as part,
-                replacing(config.folder.region_confusion) as other,
-            ):
-                table.to_csv(part, index=False)
-                _region_table(
-                    regions, "val" if val_recipe else "train", data.classes.region_names
-                ).to_csv(other, index=False)
-            for key, value in row.items():
-                board.add_scalar(key.replace("_", "/", 1), value, epoch + 1)
-            shares = counts / counts.sum(1, keepdims=True).clip(1)
-            board.add_image(
-                "region_confusion",
-                np.kron(1 - shares, np.ones((40, 40))),
-                epoch + 1,
-                dataformats="HW",
-            )
-            board.flush()
-            bar.set_postfix(
-                {
-                    key: f"{row[key]:.3f}"
-                    for key in ("train_loss", "train_top1", "val_top1")
-                    if key in row
-                },
-                refresh=False,
-            )
-            if on_epoch:
-                on_epoch(table)
-    if fabric.is_global_zero:
-        convolve()  # beside a finished training that had none
-    return pd.DataFrame(history)
-
-
-def _train_in_processes(
-    config: Config, data: DataSet, on_epoch: Callable[[pd.DataFrame], None] | None
-) -> pd.DataFrame:
-    """`train` by torchrun, watched from here; the processes read the data and the settings by themselves."""
-    if load(config).fingerprint() != data.fingerprint():
-        raise InputError(
-            "setting 'devices': several processes read the data themselves, and what data_root holds is not what was given"
-        )
-    settings, log, rows = (
-        config.folder.path / name for name in ("processes.yaml", "processes.log", "history.csv")
-    )
-    config.save(settings)
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={config.devices}",
-        "-m",
-        "mbnb",
-        "train",
-        "-f",
-        str(settings),
-    ]
-    with (
-        open(log, "w") as file,
-        tqdm(
-            total=config.epochs, desc=f"training in {config.devices} processes", unit="epoch"
-        ) as bar,
-        subprocess.Popen(
-            command,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env=os.environ | {"TQDM_DISABLE": "1"},
-        ) as processes,
-    ):
-        shown, ended = 0, False
-        while not ended:
-            time.sleep(0.5)
-            ended = processes.poll() is not None
-            history = pd.read_csv(rows) if rows.exists() else []
-            if len(history) > shown and on_epoch:
-                on_epoch(history)
-            bar.update(len(history) - shown)
-            shown = len(history)
-    if processes.returncode:
-        raise InputError(
-            f"training in {config.devices} processes failed; the end of {log}:\n"
-            + "\n".join(log.read_text().splitlines()[-20:])
-        )
-    return pd.read_csv(rows)
-
-
-def _region_table(
-    regions: dict[int, list[list[int]]], split: str, names: tuple[str, ...]
-) -> pd.DataFrame:
-    """A row for every epoch and pair of regions, from the epochs' confusions (R, R), true by predicted."""
-    return pd.DataFrame(
-        [
-            (epoch, split, true, predicted, clips)
-            for epoch, counts in regions.items()
-            for true, row in zip(names, counts)
-            for predicted, clips in zip(names, row)
-        ],
-        columns=REGION_COLUMNS,
-    )
-
-
-def best_epoch(history: pd.DataFrame) -> int:
-    """The epoch with the highest val top-1, the lower val loss deciding between equals; the last one without val."""
-    if "val_top1" not in history:
-        return int(history["epoch"].iloc[-1])
-    return int(
-        history.sort_values(["val_top1", "val_loss"], ascending=[False, True], kind="stable")[
-            "epoch"
-        ].iloc[0]
-    )
-
-
-@dataclass(frozen=True)
-class _Loop:
-    """What every epoch of a training works with."""
-
-    fabric: Fabric
-    model: ActionNet
-    engine: nn.Module
-    average: AveragedModel | None
-    recipe: DefaultRecipe | ParityRecipe
-    optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
-    data: DataSet
-    config: Config
-    steps: int
-    bar: tqdm
-
-    def epoch(self, epoch: int) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
-        """Train on every clip once; the epoch's row of the history, and of the clips in the order they came the true classes (N,) and logits (N, C)."""
-        # Every epoch starts from its own seed, so that a resumed training draws what an unbroken one would have drawn.
+    def epoch(self, epoch: int, bar: tqdm) -> dict[str, float]:
+        """Train on every clip once; returns the epoch's row of the history."""
+        # Every epoch has its own seed, so that a resumed training draws what an unbroken one draws.
         torch.manual_seed(self.config.seed * 100_003 + epoch)
-        self.model.train()
-        began, losses, logits, labels, norms = time.perf_counter(), [], [], [], []
-        rates = self.schedule.get_last_lr()
+        task, began = self.task, time.perf_counter()
+        task.model.train()
+        rates = iter(self.schedule.get_last_lr())  # of the groups that are not frozen
+        rates = {g["name"]: next(rates) if g["params"] else 0.0 for g in self.groups}
+        losses, norms = [], []
         # Batches of nearly equal size: a last batch of a single clip would break BatchNorm.
-        batches = torch.randperm(len(self.recipe)).tensor_split(self.steps)
-        chance = np.random.default_rng(
-            (self.config.seed, epoch)
-        )  # of its own, so that all processes blend alike
-        for parts, y in self.recipe.training_batches(
-            batches, self.fabric.global_rank, self.fabric.world_size
-        ):
-            share = chance.beta(self.config.mixup, self.config.mixup) if self.config.mixup else 1.0
-            share = max(share, 1 - share)
-            other = torch.as_tensor(chance.permutation(len(y)), device=y.device)
-            self.model.gather = partial(_blend, self.fabric, share=share, other=other)
-            output = self.engine(parts)
-            loss = (
-                self._loss(output, y)
-                if share == 1
-                else share * self._loss(output, y) + (1 - share) * self._loss(output, y[other])
-            )
-            self.optimizer.zero_grad(set_to_none=True)
-            self.fabric.backward(loss)
-            norms.append(
-                torch.stack(
-                    [_gradient_norm(part) for part in (self.model.backbone, self.model.head)]
-                )
-            )
-            if self.config.clip_gradients:
-                nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_gradients)
-            self.optimizer.step()
-            self.schedule.step()
-            if self.average:
-                self.average.update_parameters(self.model)
+        order = torch.randperm(task.size).tensor_split(task.steps)
+        for batch in task.batches(order, self.fabric.global_rank, self.fabric.world_size):
+            loss = task.loss(self.engine, batch)
+            norms.append(self._step(loss))
             losses.append(loss.detach())
-            classes = len(self.data.classes)
-            seen = output.detach()[:, : sum(self.model.head.sizes[:2])].unflatten(
-                -1, (-1, classes)
-            )  # (B, 1 or 2, C), the second of mirrored clips
-            logits.append(seen[torch.arange(len(y)), y // classes])
-            labels.append(y % classes)
-            self.bar.update()
+            bar.update()
         mean = torch.stack(losses).mean().item()
         if not math.isfinite(mean):
             raise InputError(
                 f"the loss became {mean} in epoch {epoch + 1}: lower lr_backbone and lr_head"
             )
-        backbone, head = torch.stack(norms).mean(0).tolist()
-        true, answers = _numpy(labels), _numpy(logits)
+        means = zip(self.groups, torch.stack(norms).mean(0).tolist())
         return (
-            {"train_loss": mean}
-            | {
-                f"train_{key}": value
-                for key, value in score(true, answers, self.data.classes).items()
-            }
-            | {
-                "lr_backbone": rates[0],
-                "lr_head": rates[-1],
-                "grad_norm_backbone": backbone,
-                "grad_norm_head": head,
-                "clips_per_second": len(self.recipe) / (time.perf_counter() - began),
-            },
-            true,
-            answers,
+            {"epoch": epoch + 1, "train_loss": mean}
+            | task.train_scores()
+            | {f"lr_{name}": rate for name, rate in rates.items()}
+            | {f"grad_norm_{group['name']}": norm for group, norm in means}
+            | {"clips_per_second": task.size / (time.perf_counter() - began)}
         )
 
-    def _loss(self, output: Tensor, y: Tensor) -> Tensor:
-        """Of the logits of all heads against class ids (B,), those of mirrored clips from C on."""
-        *sizes, _ = self.model.head.sizes
-        logits, regions = output.tensor_split([sum(sizes)], dim=-1)
-        loss = F.cross_entropy(
-            logits + self.log_prior[: sum(sizes)], y, label_smoothing=self.config.label_smoothing
-        )
-        if self.config.region_weight:
-            loss = loss + self.config.region_weight * F.cross_entropy(
-                regions, self.region_ids[y], label_smoothing=self.config.label_smoothing
+    def _step(self, loss: Tensor) -> Tensor:
+        """Move the weights; returns the norm of each group's gradients, on the device."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        norms = [gradient_norm(group["params"]).to(loss.device) for group in self.groups]
+        if not self.config.parity:
+            nn.utils.clip_grad_norm_(self.task.model.parameters(), CLIP_GRADIENTS)
+        self.optimizer.step()
+        self.schedule.step()
+        return torch.stack(norms)
+
+    def save(self, data: DataSet, state: dict[str, Any]) -> None:
+        """Write `latest.pt`, and `best.pt` where the last epoch is the best so far."""
+        folder, model = self.config.folder, self.task.model
+        best = best_epoch(pd.DataFrame(self.history))
+        state = {
+            "epoch": len(self.history),
+            "history": self.history,
+            "best_epoch": best,
+            "fingerprint": data.fingerprint(),
+            "skeleton": data.skeleton.name,
+        } | state
+        if best == len(self.history):
+            save_checkpoint(folder.best, model, self.config, data.classes, **state)
+        state |= {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        save_checkpoint(folder.latest, model, self.config, data.classes, **state)
+
+
+def fit(
+    task: Task,
+    config: Config,
+    data: DataSet,
+    fabric: Fabric,
+    begun: dict[str, Any],
+    on_epoch: Watcher | None = None,
+) -> pd.DataFrame:
+    """Train a task and return its history, a row an epoch; `on_epoch` sees the history so far.
+
+    `begun` is the run's latest checkpoint, empty at the beginning.
+    """
+    if begun:
+        check_same_training(config.folder.latest, begun, config, data.fingerprint())
+    training = Training(task, config, fabric, begun)
+    start, leads = len(training.history), fabric.is_global_zero
+    if start >= config.epochs:
+        if leads:
+            print(
+                f"{config.run} has its {config.epochs} epochs already, so nothing is trained: give "
+                f"more epochs, another run, or resume: false to start afresh"
             )
-        return loss
-
-    @cached_property
-    def region_ids(self) -> Tensor:
-        """(2·C,), for mirrored clips a second time."""
-        return torch.tensor(2 * self.data.classes.region_ids, device=self.fabric.device)
-
-    @cached_property
-    def log_prior(self) -> Tensor:
-        """(2·C,) what logit adjustment adds in training (Menon et al., ICLR 2021): rare classes must win by a margin there."""
-        counts = np.bincount(
-            self.data.splits["train"].labels, minlength=len(self.data.classes)
-        ).clip(1)
-        return self.config.balance * torch.as_tensor(
-            counts / counts.sum(), dtype=torch.float32, device=self.fabric.device
-        ).log().repeat(2)
-
-
-def _gradient_norm(part: nn.Module) -> Tensor:
-    """The norm of all its gradients together, 0 where it is frozen; stays on the device."""
-    gradients = [parameter.grad for parameter in part.parameters() if parameter.grad is not None]
-    return (
-        nn.utils.get_total_norm(gradients) if gradients else next(part.parameters()).new_zeros(())
-    )
-
-
-def _blend(fabric: Fabric, pooled: Tensor, share: float, other: Tensor) -> Tensor:
-    """The clips of the whole batch (B, C), each blended with another, of which it keeps `share` (Verma et al., Manifold Mixup, ICML 2019)."""
-    pooled = whole_batch(fabric, pooled, len(other))
-    return pooled if share == 1 else share * pooled + (1 - share) * pooled[other]
-
-
-def _numpy(parts: list[Tensor]) -> np.ndarray:
-    return (
-        torch.cat(parts).float().cpu().numpy()
-        if parts[0].is_floating_point()
-        else torch.cat(parts).cpu().numpy()
-    )
+        return pd.DataFrame(training.history)
+    if leads:
+        record_environment(config, data)
+    with (
+        _board(config, start, leads) as board,
+        tqdm(
+            total=config.epochs * task.steps,
+            initial=start * task.steps,
+            desc="training",
+            unit="step",
+            mininterval=1.0,
+            disable=not leads,
+        ) as bar,
+    ):
+        for epoch in range(start, config.epochs):
+            began = time.perf_counter()
+            row = training.epoch(epoch, bar) | task.held_out_scores(fabric)
+            training.history.append(row | {"seconds": time.perf_counter() - began})
+            history = pd.DataFrame(training.history)
+            # Predictions are made with the best and the last epoch, so these are calibrated.
+            used = epoch + 1 in (best_epoch(history), config.epochs)
+            state = task.state(fabric, epoch + 1, used)
+            if leads:
+                training.save(data, state)
+                task.write(epoch + 1, history, board)
+                _show(board, bar, training.history[-1])
+                if on_epoch:
+                    on_epoch(history)
+    return pd.DataFrame(training.history)
 
 
-def _rate(step: int, steps: int, config: Config) -> float:
-    """The learning rates' factor at a step."""
-    if config.schedule == "exponential":
+def _board(config: Config, start: int, leads: bool) -> AbstractContextManager:
+    """TensorBoard's events from epoch `start` on, written by the process that `leads` alone."""
+    if not leads:
+        return nullcontext()
+    return SummaryWriter(config.folder.tensorboard, purge_step=start)
+
+
+def _show(board: SummaryWriter, bar: tqdm, row: dict[str, float]) -> None:
+    """An epoch's row, for TensorBoard and for who watches the bar."""
+    for key, value in row.items():
+        board.add_scalar(key.replace("_", "/", 1), value, row["epoch"])
+    board.flush()
+    shown = ("train_loss", "train_top1", "val_top1")
+    bar.set_postfix({key: f"{row[key]:.3f}" for key in shown if key in row}, refresh=False)
+
+
+def start_from(config: Config, model: nn.Module) -> None:
+    """Take over the weights of `config.init_from`, as far as they fit, and say which did not."""
+    if config.init_from:
+        weights = weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)
+        print(f"{config.init_from}:", load_weights(model, weights))
+
+
+def freeze(config: Config, model: nn.Module) -> None:
+    """Keep the weights whose names begin as `config.freeze` says.
+
+    Raises InputError for a beginning that no name has.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    unknown = [start for start in config.freeze if not any(n.startswith(start) for n in names)]
+    if unknown:
+        beginnings = sorted({name.split(".")[0] + "." for name in names})
+        raise InputError(
+            f"setting 'freeze': no weight's name begins with {' or '.join(map(repr, unknown))}; "
+            f"they begin with {' or '.join(beginnings)}"
+        )
+    for name, parameter in model.named_parameters():
+        if any(name.startswith(start) for start in config.freeze):
+            parameter.requires_grad = False
+
+
+def learning_rate(step: int, steps: int, config: Config) -> float:
+    """The learning rates' factor at a step.
+
+    A rise and a cosine's fall to zero; in the parity recipe times `lr_decay` after every epoch.
+    """
+    if config.parity:
         return config.lr_decay ** (step // steps)
     total = config.epochs * steps
-    rise = config.warmup * total
+    rise = WARMUP * total
     if step < rise:
         return (step + 1) / (rise + 1)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(total - rise, 1))))
 
 
-def _check_same_training(path: Path, content: dict, config: Config, fingerprint: str) -> None:
+def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
+    """The norm of all their gradients together, 0 where there are none; stays on the device."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    return nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
+
+
+def check_same_training(
+    path: Path, content: dict[str, Any], config: Config, fingerprint: str
+) -> None:
+    """Raise InputError where a checkpoint belongs to other settings or other data."""
     now, then = dataclasses.asdict(config), content.get("config", {})
     differences = [
         f"{key} {then[key]!r} there, {now[key]!r} now"
-        for key in now
-        if key not in FREE_TO_CHANGE and key in then and then[key] != now[key]
+        for key in settings.that_affect("weights")
+        if key in then and then[key] != now[key]
     ]
     if content.get("fingerprint") != fingerprint:
         differences.append("other data")
+    if any(key.startswith(GONE) for key in content["model"]):
+        differences.append("an earlier version, whose model had parts that are gone")
     if differences:
         raise InputError(
-            f"{path} belongs to another training: {'; '.join(differences)}. Choose another name with the setting run, or start afresh with resume: false"
+            f"{path} belongs to another training: {'; '.join(differences)}. Choose another name "
+            f"with the setting run, or start afresh with resume: false"
         )

@@ -1,0 +1,343 @@
+"""Scoring a predictor on people who were not in training, and predicting clips without labels.
+
+Every clip is judged by itself. Where the setting `people` names steps, what they make of a person's
+clips is scored, too, and stands beside.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mbnb import settings
+from mbnb.baselines import METHODS
+from mbnb.classes import ClassTable
+from mbnb.clips import Clips, join
+from mbnb.config import Config, read_yaml
+from mbnb.data.dataset import DataSet, people_overlap
+from mbnb.evaluate.evaluation import Evaluation
+from mbnb.evaluate.tables import find_clips, prediction_table, write_csv
+from mbnb.files import ROOT, InputError, fingerprint, write_text
+from mbnb.model.checkpoints import Trained, load_trained
+from mbnb.model.predict import Network
+from mbnb.people import Stage, look
+from mbnb.people.stage import Predictor
+from mbnb.runs import RunFolder, probability_columns, region_columns
+from mbnb.scores.calibration import calibration_error, log_loss
+from mbnb.scores.intervals import intervals, official_interval
+from mbnb.scores.metrics import official, score
+from mbnb.train import train
+
+CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path
+
+
+def scored_split(config: Config, data: DataSet) -> str | None:
+    """The labelled split that `config.scored` names; None where there is none.
+
+    By itself test, where that is labelled, else val.
+    """
+    wished = ("test", "val") if config.scored == "auto" else (config.scored,)
+    labelled = [name for name in wished if name in data.splits and data.splits[name].labelled]
+    return labelled[0] if labelled else None
+
+
+def known_clips(data: DataSet, scored: str) -> Clips:
+    """All labelled clips that a baseline may learn from, of held-out people, too.
+
+    It chooses nothing on them.
+    """
+    splits = [name for name in data.splits if name not in ("test", scored)]
+    return join([data.splits[name] for name in splits if data.splits[name].labelled])
+
+
+def find_checkpoint(config: Config, data: DataSet) -> Path:
+    """The configured checkpoint, or the run's own; a run without one is trained first.
+
+    That is said. Where val is scored, which chose the best epoch, the last one is taken: what chooses
+    is not scored.
+    """
+    if config.checkpoint and config.checkpoint not in CHECKPOINTS:
+        return ROOT / config.checkpoint
+    choice = config.checkpoint or ("latest" if scored_split(config, data) == "val" else "best")
+    path = getattr(config.folder, choice)
+    if not path.exists():
+        print(f"run {config.run!r} has no checkpoint yet: training it now")
+        train(config, data)
+    return path
+
+
+def check_fit(trained: Trained, data: DataSet, path: object) -> None:
+    """Raise InputError where the model's joints or classes are not those of the data."""
+    joints, classes = trained.model.feat_J, trained.model.head.fc2.out_features
+    faults = []
+    if joints != len(data.skeleton):
+        faults.append(f"{path} was trained on {joints} joints, the data have {len(data.skeleton)}")
+    if classes != len(data.classes):
+        faults.append(f"{path} was trained on {classes} classes, the data have {len(data.classes)}")
+    elif trained.classes and trained.classes.titles != data.classes.titles:
+        pairs = enumerate(zip(trained.classes.titles, data.classes.titles))
+        i, (there, here) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+        faults.append(
+            f"{path} was trained on another class table: {i} is {there!r} there and {here!r} in "
+            f"the data"
+        )
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def evaluate(config: Config, data: DataSet) -> Evaluation:
+    """Score a checkpoint or a baseline and write `metrics.json` and `predictions.csv` to the run.
+
+    Takes the `scored_split`. Raises InputError where there is none, or the checkpoint does not fit.
+    """
+    split = scored_split(config, data)
+    if split is None:
+        wished = "test or val" if config.scored == "auto" else config.scored
+        raise InputError(
+            f"{data.root}: no labelled {wished} split, so nothing can be scored; "
+            f"python -m mbnb predict writes probabilities"
+        )
+    predictor, about = _predictor(config, data, split)
+    clips = look(predictor, data.splits[split])
+    regions = predictor.regions(clips.features) if isinstance(predictor, Network) else None
+    evaluation = Evaluation(split, data.splits[split], data.classes, clips.probabilities, regions)
+    if config.people:
+        stage = fitted_stage(config, data, predictor, about)
+        evaluation = dataclasses.replace(
+            evaluation, adapted=stage.answer(predictor, clips), steps=tuple(stage.steps)
+        )
+    write_evaluation(config, data, evaluation, about)
+    return evaluation
+
+
+def _predictor(config: Config, data: DataSet, split: str) -> tuple[Predictor, dict[str, Any]]:
+    """What answers, and what `metrics.json` tells of it."""
+    if config.method != "dstformer":
+        config.save(config.folder.config)
+        clips, classes = known_clips(data, split), len(data.classes)
+        baseline = METHODS[config.method].fit(
+            clips, data.skeleton, classes, config.seed, config.fps
+        )
+        return baseline, {"model": config.method, "members": {config.method: 1.0}}
+    path = find_checkpoint(config, data)
+    trained = load_trained(path, config)
+    check_fit(trained, data, path)
+    chosen = split == "val" and path.stem == "best"
+    if chosen:
+        print(
+            "scored on val, on which the best epoch was chosen, so the scores are a little too "
+            "good; without `checkpoint` the last epoch is scored"
+        )
+    elif split == "val" and not config.checkpoint:
+        print("val chose the best epoch, so the last one is scored")
+    if split == "val":
+        trained = dataclasses.replace(trained, temperature=1.0)  # it was fitted to these clips
+    size, recipe = trained.config.preset, trained.config.recipe
+    return Network(trained, data.skeleton, data.classes, config), {
+        "model": f"DSTformer ({size}, recipe {recipe}, epoch {trained.epoch})",
+        "checkpoint": path.name,
+        "checkpoint_fingerprint": fingerprint(path.read_bytes()),
+        "epoch": trained.epoch,
+        "temperature": trained.temperature,
+        "chosen_on_scored": chosen,
+    }
+
+
+def fitted_stage(
+    config: Config, data: DataSet, predictor: Predictor, about: dict[str, Any]
+) -> Stage:
+    """The people stage of a run: as it was fitted, or fitted now on train and kept.
+
+    Raises InputError where it is not fitted yet and the data have no labelled train split.
+    """
+    path = config.folder.people
+    learned = about.get("checkpoint_fingerprint") or data.fingerprint()
+    mark = fingerprint(repr((about["model"], learned, config.people, config.views)).encode())
+    if path.exists() and (stage := Stage.load(path)).fingerprint == mark:
+        return stage
+    train_clips = data.splits.get("train")
+    if train_clips is None or not train_clips.labelled:
+        raise InputError(
+            f"setting 'people': {', '.join(config.people)} must be fitted on train, and "
+            f"{data.root} has no labelled train split"
+        )
+    stage = Stage.fit(config.people, predictor, train_clips, mark)
+    stage.save(path)
+    return stage
+
+
+def write_evaluation(
+    config: Config, data: DataSet, evaluation: Evaluation, about: dict[str, object]
+) -> None:
+    """Write `metrics.json`, `predictions.csv` and `per_class.csv` to the run's folder.
+
+    Where the people stage was applied, `people_predictions.csv`, too. `about` says what made the
+    predictions.
+    """
+    folder = config.folder
+    metrics = _metrics(config, data, evaluation) | about
+    saved = config
+    if folder.config.exists():
+        saved = Config.of_saved(read_yaml(folder.config), folder.config)
+    # Later notebooks go by it.
+    dataclasses.replace(saved, **_answering(config)).save(folder.config)
+    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
+    write_csv(evaluation.table(), folder.predictions)
+    write_csv(evaluation.per_class, folder.per_class)
+    if evaluation.adapted is None:
+        folder.people_predictions.unlink(missing_ok=True)
+    else:
+        write_csv(evaluation.table(adapted=True), folder.people_predictions)
+        with_people = metrics["with_people"]["top1"]
+        print(
+            f"clip by clip: top-1 {metrics['top1']:.1%}; with each person's other clips "
+            f"({', '.join(evaluation.steps)}): {with_people:.1%}"
+        )
+
+
+def _metrics(config: Config, data: DataSet, evaluation: Evaluation) -> dict[str, Any]:
+    """Everything in `metrics.json` but what made the predictions."""
+    clips, probabilities, regions = evaluation.clips, evaluation.probabilities, evaluation.regions
+    labels, classes = clips.labels, data.classes
+    answered = probabilities.max(1) >= config.reject
+    right = float(evaluation.correct[answered].mean()) if answered.any() else None
+    both = {"train", evaluation.split} <= data.splits.keys()
+    shared = int(people_overlap(data).at["train", evaluation.split]) if both else 0
+    with_people = None
+    if evaluation.adapted is not None:
+        with_people = {"steps": list(evaluation.steps)}
+        with_people |= _scores(config, clips, evaluation.adapted, classes)
+    resampling = config.bootstraps, config.seed
+    return _scores(config, clips, probabilities, classes) | {
+        "n_test": len(clips),
+        "people": len(set(clips.subjects)),
+        "split": evaluation.split,
+        "known_people": data.known_people,
+        "people_also_in_train": shared,
+        "with_people": with_people,
+        "official": official(labels, probabilities, classes, regions),
+        "F1_mean_interval": official_interval(
+            labels, probabilities, clips.subjects, classes, regions, *resampling
+        ),
+        "official_without_region_head": (
+            None if regions is None else official(labels, probabilities, classes)
+        ),
+        "reject": {
+            "below": config.reject,
+            "answered": float(answered.mean()),
+            "right_of_answered": right,
+        },
+        "simulated": data.simulated,
+        "fingerprint": data.fingerprint(),
+        "settings": _answering(config),
+    }
+
+
+def _scores(
+    config: Config, clips: Clips, probabilities: np.ndarray, classes: ClassTable
+) -> dict[str, Any]:
+    """Scores with their intervals, None where there is one person only, and calibration."""
+    resampling = config.bootstraps, config.seed
+    bounds = intervals(clips.labels, probabilities, clips.subjects, classes, *resampling)
+    known = {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()}
+    return score(clips.labels, probabilities, classes) | {
+        "intervals": known,
+        "calibration_error": calibration_error(clips.labels, probabilities),
+        "log_loss": log_loss(clips.labels, probabilities),
+    }
+
+
+def _answering(config: Config) -> dict[str, object]:
+    """The settings that predictions depend on, besides what was trained."""
+    return {name: getattr(config, name) for name in settings.that_affect("answers")}
+
+
+def load_evaluation(config: Config, data: DataSet) -> Evaluation:
+    """The run's evaluation as saved, or a new one.
+
+    A new one where there is none of this checkpoint, with these settings, on these data.
+    """
+    folder = config.folder
+    if not (folder.predictions.exists() and folder.metrics.exists()):
+        return evaluate(config, data)
+    metrics = json.loads(folder.metrics.read_text())
+    if others := _differences(config, data, metrics):
+        print(
+            f"the predictions in {folder.path.name} belong to {' and '.join(others)}: "
+            f"evaluating anew"
+        )
+        return evaluate(config, data)
+    table = pd.read_csv(folder.predictions, dtype={"clip": str, "subject": str})
+    members = "members" in metrics
+    clips = find_clips(data, table["clip"]) if members else data.splits[metrics["split"]]
+    columns = probability_columns(data.classes.codes)
+    heads = region_columns(data.classes.region_names)
+    adapted, steps = None, ()
+    if metrics.get("with_people"):
+        adapted = pd.read_csv(folder.people_predictions)[columns].to_numpy()
+        steps = tuple(metrics["with_people"]["steps"])
+    return Evaluation(
+        metrics["split"],
+        clips,
+        data.classes,
+        table[columns].to_numpy(),
+        table[heads].to_numpy() if heads[0] in table else None,
+        adapted,
+        steps,
+    )
+
+
+def _differences(config: Config, data: DataSet, metrics: dict[str, Any]) -> list[str]:
+    """In what saved predictions are not those that `config` would make now."""
+    now, differences = _answering(config), []
+    # Several runs as one, or a baseline: there is no checkpoint.
+    members = "members" in metrics
+    combined = members and config.method == "dstformer"
+    if metrics.get("settings", now) != now and not combined:
+        differences.append(f"settings other than {now}")
+    if not members:
+        checkpoint = fingerprint(find_checkpoint(config, data).read_bytes())
+        then = metrics.get("fingerprint"), metrics.get("checkpoint_fingerprint")
+        if then != (data.fingerprint(), checkpoint):
+            differences.append("other data or another checkpoint")
+    return differences
+
+
+def predict(
+    checkpoint: Path, data: DataSet, split: str, config: Config
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The probabilities of every class for each clip of a split, labelled or not.
+
+    Each clip by itself; and where the setting `people` names steps, a second table of what they make
+    of them. Raises InputError where there is no such split, the checkpoint does not fit, or nothing
+    was fitted for the people stage beside it.
+    """
+    if split not in data.splits:
+        raise InputError(f"{data.root}: no split {split!r}; there are {', '.join(data.splits)}")
+    trained = load_trained(checkpoint, config)
+    classes = trained.classes or data.classes
+    check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
+    network, clips = Network(trained, data.skeleton, classes, config), data.splits[split]
+    known = look(network, clips)
+    about_clips = {"reject": config.reject, "subjects": clips.subjects}
+    regions = network.regions(known.features)
+    alone = prediction_table(clips.names, classes, known.probabilities, regions, **about_clips)
+    if not config.people:
+        return alone, None
+    kept = RunFolder(checkpoint.resolve().parents[1]).people
+    if not kept.exists():
+        raise InputError(
+            f"setting 'people': {checkpoint} has nothing fitted on train beside it; "
+            f"python -m mbnb evaluate {checkpoint} -p people {config.people} does that"
+        )
+    stage = Stage.load(kept)
+    if set(stage.steps) != set(config.people):
+        raise InputError(
+            f"setting 'people': {kept} holds {', '.join(stage.steps) or 'no step'}, not "
+            f"{', '.join(config.people)}"
+        )
+    adapted = stage.answer(network, known)
+    return alone, prediction_table(clips.names, classes, adapted, **about_clips)

@@ -1,0 +1,104 @@
+"""Heads: what is made of a representation, for actions and for one-shot recognition.
+
+Shapes: B batch, M persons, F frames, J joints, R = dim_rep, S values that are pooled over a clip.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ActionHeadClassification(nn.Module):
+    """(B, M, F, J, R) -> logits (B, num_classes), behind them those of `num_regions`.
+
+    `sizes` tells how many logits are of classes and of regions. The authors' dropout stands
+    before the mean over frames, where averaging undoes it; `drop_pooled` puts it behind. The mean
+    is over each of `segments` parts of a clip, one after the other; with `peaks` the greatest
+    value over the clip stands beside them.
+    """
+
+    def __init__(
+        self,
+        dropout_ratio: float = 0.0,
+        dim_rep: int = 512,
+        num_classes: int = 60,
+        num_joints: int = 17,
+        hidden_dim: int = 2048,
+        drop_pooled: bool = False,
+        segments: int = 1,
+        peaks: bool = False,
+        num_regions: int = 0,
+    ):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout_ratio)
+        self.drop_pooled, self.segments, self.peaks = drop_pooled, segments, peaks
+        self.sizes = (num_classes, num_regions)
+        self.fc1 = nn.Linear((segments + peaks) * num_joints * dim_rep, hidden_dim)
+        self.bn = nn.BatchNorm1d(hidden_dim, momentum=0.1)
+        self.fc2 = nn.Linear(hidden_dim, num_classes)
+        if num_regions:
+            self.regions = nn.Linear(hidden_dim, num_regions)
+
+    def pool(self, representation: Tensor) -> Tensor:
+        """(B, M, F, J, R) -> (B, S·J·R), each clip by itself."""
+        if not self.drop_pooled:
+            representation = self.dropout(representation)
+        return pool(representation, self.segments, self.peaks)
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """(B, S·J·R) -> (B, hidden_dim), what the logits are made of."""
+        return self.fc1(self.dropout(pooled) if self.drop_pooled else pooled)
+
+    def answer(self, embedded: Tensor) -> Tensor:
+        """(B, hidden_dim) -> logits (B, sum of sizes); in training a batch shares statistics."""
+        hidden = F.relu(self.bn(embedded))
+        logits = self.fc2(hidden)
+        if not self.sizes[1]:
+            return logits
+        return torch.cat([logits, self.regions(hidden)], dim=-1)
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """(B, S·J·R) -> logits (B, sum of sizes)."""
+        return self.answer(self.embed(pooled))
+
+    def forward(self, representation: Tensor) -> Tensor:
+        return self.classify(self.pool(representation))
+
+
+class ActionHeadEmbed(nn.Module):
+    """(B, M, F, J, R) -> unit vectors (B, hidden_dim), for the nearest of one example each."""
+
+    def __init__(
+        self,
+        dropout_ratio: float = 0.0,
+        dim_rep: int = 512,
+        num_joints: int = 17,
+        hidden_dim: int = 2048,
+    ):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout_ratio)
+        self.fc1 = nn.Linear(num_joints * dim_rep, hidden_dim)
+
+    def pool(self, representation: Tensor) -> Tensor:
+        """(B, M, F, J, R) -> (B, J·R)."""
+        return pool(self.dropout(representation))
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """(B, J·R) -> unit vectors (B, hidden_dim)."""
+        return F.normalize(self.fc1(pooled), dim=-1)
+
+    def forward(self, representation: Tensor) -> Tensor:
+        return self.classify(self.pool(representation))
+
+
+def pool(representation: Tensor, segments: int = 1, peaks: bool = False) -> Tensor:
+    """(B, M, F, J, R) -> (B, S·J·R): means over parts of a clip and its peak, mean over persons."""
+    exact = torch.promote_types(representation.dtype, torch.float32)
+    frames = representation.shape[2]
+    # Of a clip with fewer frames than segments, neighbours share a frame.
+    edges = [(i * frames // segments, -(-(i + 1) * frames // segments)) for i in range(segments)]
+    values = [representation[:, :, first:end].mean(2, dtype=exact) for first, end in edges]
+    if peaks:
+        values.append(representation.amax(2).to(exact))
+    stacked = torch.stack(values, dim=2).flatten(2)  # S of (B, M, J, R) -> (B, M, S·J·R)
+    return stacked.mean(1)  # (B, S·J·R)

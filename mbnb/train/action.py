@@ -1,0 +1,182 @@
+"""Action recognition: what its training brings to the loop.
+
+Shapes: B clips of a batch, C classes, R regions of the body.
+"""
+
+import dataclasses
+import math
+import os
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from mbnb.config import Config
+from mbnb.data.dataset import DataSet
+from mbnb.devices import connect, launched, whole_batch
+from mbnb.files import InputError
+from mbnb.model.checkpoints import build_model, read_checkpoint
+from mbnb.model.predict import answer_views, embed_views, make_fast
+from mbnb.prepare import make_recipe, views_of
+from mbnb.scores.calibration import fit_temperature, log_loss
+from mbnb.scores.metrics import confusion, score
+from mbnb.train.history import region_table, write_history
+from mbnb.train.loop import Watcher, fit
+from mbnb.train.processes import train_in_processes
+
+# Where `epochs` is 0: as many epochs as make these steps, but at least these epochs.
+STEPS, EPOCHS = 3600, 24
+
+
+def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.DataFrame:
+    """Train the configured model and return its history, a row an epoch.
+
+    `on_epoch` sees the history so far. Goes on from `checkpoints/latest.pt` of the run where
+    there is one, as if there had been no break; with `config.devices` processes of its own where
+    there are several. Raises InputError where that file belongs to other settings or other data,
+    and where there is nothing to train.
+    """
+    if config.method != "dstformer":
+        raise InputError(f"setting 'method': {config.method} has nothing to train; evaluate it")
+    clips = data.splits.get("train")
+    if clips is None or len(clips) < 2:
+        raise InputError(
+            f"{data.root}: expected at least 2 clips in train, found {len(clips or [])}"
+        )
+    steps = math.ceil(len(clips) / config.batch_size)
+    resumed = config.resume and config.folder.latest.exists()
+    begun = read_checkpoint(config.folder.latest) if resumed else {}
+    if not config.epochs:
+        epochs = begun.get("config", {}).get("epochs") or max(EPOCHS, round(STEPS / steps))
+        config = dataclasses.replace(config, epochs=epochs)
+    processes = int(os.environ["WORLD_SIZE"]) if launched() else config.devices
+    if len(clips) // steps < processes:
+        raise InputError(
+            f"setting 'devices': {processes} processes cannot share batches of "
+            f"{len(clips) // steps} clips"
+        )
+    if config.devices > 1 and not launched():
+        return train_in_processes(config, data, on_epoch)
+    fabric = connect(config)
+    torch.manual_seed(config.seed)
+    task = ActionTask(config, data, fabric, steps)
+    return fit(task, config, data, fabric, begun, on_epoch)
+
+
+class ActionTask:
+    """A `train.loop.Task`: classes of clips, and of the regions of the body beside them."""
+
+    def __init__(self, config: Config, data: DataSet, fabric: Fabric, steps: int):
+        self.config, self.data, self.fabric, self.steps = config, data, fabric, steps
+        self.classes, device = data.classes, fabric.device
+        train_clips, val_clips = data.splits["train"], data.splits.get("val")
+        regions = len(self.classes.region_names) if config.region_weight else 0
+        model = build_model(config, len(self.classes), len(data.skeleton), regions)
+        self.model = model.to(device)
+        # It would give poses, and no action depends on it.
+        self.model.backbone.head.requires_grad_(False)
+        make_fast(self.model, config, device)
+        prepare = partial(make_recipe, config=config, skeleton=data.skeleton, classes=data.classes)
+        self.recipe = prepare(train_clips, device=device, training=True)
+        self.val_recipe = None
+        if val_clips and val_clips.labelled:
+            self.val_recipe = prepare(val_clips, device=device)
+        self.size = len(self.recipe)
+        self.region_ids = torch.tensor(self.classes.region_ids, device=device)  # (C,)
+        self.regions: dict[int, list[list[int]]] = {}  # (R, R) confusion counts by epoch
+        self.labels: list[Tensor] = []
+        self.logits: list[Tensor] = []
+        self.last: tuple[np.ndarray, np.ndarray] | None = None  # classes, predictions of an epoch
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Backbone and head, each with its own learning rate."""
+        parts = ("backbone", self.config.lr_backbone), ("head", self.config.lr_head)
+        return [
+            {
+                "name": name,
+                "params": [p for p in getattr(self.model, name).parameters() if p.requires_grad],
+                "lr": rate,
+            }
+            for name, rate in parts
+        ]
+
+    def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Any]:
+        """Parts of clips, and the labels (B,) of the whole batch."""
+        self.labels, self.logits = [], []
+        return self.recipe.training_batches(order, rank, world)
+
+    def loss(self, engine: nn.Module, batch: tuple[list[Tensor], Tensor]) -> Tensor:
+        """Cross-entropy of the classes, and of the regions with its weight."""
+        parts, labels = batch
+        # BatchNorm and the loss want the whole batch, of which each process has its share.
+        self.model.gather = partial(whole_batch, self.fabric, clips=len(labels))
+        logits, regions = engine(parts).split(self.model.head.sizes, dim=-1)  # (B, C), (B, R)
+        smoothing = self.config.label_smoothing
+        loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        if self.config.region_weight:
+            regional = F.cross_entropy(regions, self.region_ids[labels], label_smoothing=smoothing)
+            loss = loss + self.config.region_weight * regional
+        self.labels.append(labels)
+        self.logits.append(logits.detach())
+        return loss
+
+    def train_scores(self) -> dict[str, float]:
+        """Of the clips as the model saw them while it learned."""
+        labels = torch.cat(self.labels).cpu().numpy()
+        logits = torch.cat(self.logits).float().cpu().numpy()
+        self.last = labels, logits.argmax(1)
+        return {f"train_{key}": v for key, v in score(labels, logits, self.classes).items()}
+
+    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+        """Of people held out from train, in one view: curves make do with it."""
+        if self.val_recipe is None:
+            return {}
+        labels, probabilities = self.val_recipe.clips.labels, self._held_out(fabric, views=1)
+        self.last = labels, probabilities.argmax(1)
+        scores = score(labels, probabilities, self.classes)
+        return {"val_loss": log_loss(labels, probabilities)} | {
+            f"val_{key}": value for key, value in scores.items()
+        }
+
+    def resume(self, begun: dict[str, Any]) -> None:
+        """Confusions of the epochs so far."""
+        self.regions = begun.get("regions", {})
+
+    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+        """Confusions by region, and of an epoch that is used the temperature, in all views."""
+        labels, predictions = self.last
+        ids = np.array(self.classes.region_ids)
+        counts = confusion(ids[labels], ids[predictions], len(self.classes.region_names))
+        self.regions[epoch] = counts.tolist()
+        state: dict[str, Any] = {"regions": self.regions}
+        if used and self.val_recipe is not None:
+            probabilities = self._held_out(fabric, self.config.views)
+            state["temperature"] = fit_temperature(labels, probabilities)
+        return state
+
+    def write(self, epoch: int, history: pd.DataFrame, board: SummaryWriter) -> None:
+        """`history.csv`, `region_confusion.csv`, and a picture of the latter for TensorBoard."""
+        split = "train" if self.val_recipe is None else "val"
+        table = region_table(self.regions, split, self.classes.region_names)
+        write_history(self.config.folder, history, table)
+        counts = np.array(self.regions[epoch])
+        shares = counts / counts.sum(1, keepdims=True).clip(1)
+        picture = np.kron(1 - shares, np.ones((40, 40)))
+        board.add_image("region_confusion", picture, epoch, dataformats="HW")
+        if epoch == 1:
+            names = ", ".join(self.classes.region_names)
+            text = f"true regions from above, predicted ones from the left: {names}"
+            board.add_text("region_confusion", text, epoch)
+
+    def _held_out(self, fabric: Fabric, views: int) -> np.ndarray:
+        """Probabilities (N, C) of the held-out clips."""
+        ways = views_of(self.config, self.classes, views)
+        embedded = embed_views(self.model, self.val_recipe, self.config, ways, fabric=fabric)
+        return answer_views(self.model, embedded, self.classes, ways)[:, : len(self.classes)]

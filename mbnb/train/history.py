@@ -1,0 +1,105 @@
+"""What a run's folder tells of its training: where it was made, and a row for every epoch."""
+
+import json
+import platform
+from importlib import metadata
+
+import pandas as pd
+import torch
+
+from mbnb.config import Config
+from mbnb.data.dataset import DataSet
+from mbnb.files import replacing, write_text
+from mbnb.runs import RunFolder
+
+REGION_COLUMNS = ["epoch", "split", "true", "predicted", "clips"]  # of region_confusion.csv
+PACKAGES = (
+    "mbnb",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "matplotlib",
+    "papermill",
+    "mediapipe",
+    "av",
+)
+
+
+def record_environment(config: Config, data: DataSet) -> None:
+    """Write what a run needs to be repeated: `config.yaml` and `environment.json`.
+
+    The latter holds versions, device, seeds and the data's fingerprint.
+    """
+    config.save(config.folder.config)
+    versions: dict[str, str | None] = dict.fromkeys(PACKAGES)
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    environment = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": versions,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "threads": torch.get_num_threads(),
+        "processes": config.devices,
+        "data": {
+            "name": data.root.name,
+            "fingerprint": data.fingerprint(),
+            "simulated": data.simulated,
+            "known_people": data.known_people,
+            "clips": {split: len(clips) for split, clips in data.splits.items()},
+            "notes": list(data.notes),
+        },
+        "seeds": {"seed": config.seed, "simulated_seed": config.simulated_seed},
+    }
+    write_text(config.folder.environment, json.dumps(environment, indent=2) + "\n")
+
+
+def best_epoch(history: pd.DataFrame) -> int:
+    """The epoch with the highest val top-1, the lower val loss deciding between equals.
+
+    The last one where nobody was held out.
+    """
+    if "val_top1" not in history:
+        return int(history["epoch"].iloc[-1])
+    ranked = history.sort_values(["val_top1", "val_loss"], ascending=[False, True], kind="stable")
+    return int(ranked["epoch"].iloc[0])
+
+
+def region_table(
+    regions: dict[int, list[list[int]]], split: str, names: tuple[str, ...]
+) -> pd.DataFrame:
+    """A row for every epoch and pair of regions, from the epochs' confusions (R, R)."""
+    rows = [
+        (epoch, split, true, predicted, clips)
+        for epoch, counts in regions.items()
+        for true, row in zip(names, counts)
+        for predicted, clips in zip(names, row)
+    ]
+    return pd.DataFrame(rows, columns=REGION_COLUMNS)
+
+
+def write_history(folder: RunFolder, history: pd.DataFrame, regions: pd.DataFrame) -> None:
+    """Write both tables, whole or not at all."""
+    with replacing(folder.history) as part, replacing(folder.region_confusion) as other:
+        history.to_csv(part, index=False)
+        regions.to_csv(other, index=False)
+
+
+def read_history(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`history.csv`, a row an epoch, and `region_confusion.csv` of a run.
+
+    Its training may be finished, going on or broken off; without files there are tables without
+    rows.
+    """
+    return tuple(
+        pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
+        for path, columns in (
+            (folder.history, ["epoch"]),
+            (folder.region_confusion, REGION_COLUMNS),
+        )
+    )
