@@ -2,3 +2,8 @@
 
 Imports train and what stands before it.
 """
+
+from mbnb.evaluate.evaluation import Evaluation
+from mbnb.evaluate.score import evaluate, load_evaluation
+
+__all__ = ["Evaluation", "evaluate", "load_evaluation"]

@@ -64,8 +64,11 @@ class Evaluation:
 
     @cached_property
     def per_class(self) -> pd.DataFrame:
-        """A row a class: code, name, region, support, precision, recall, f1, and what became of its clips, as counts:
-        right, wrong within the region, wrong in another region; and the class it is most often taken for."""
+        """A row a class: what it is, its scores, and what became of its clips.
+
+        Code, name, region, support, precision, recall, f1; as counts right, wrong within the
+        region, wrong in another region; and the class it is most often taken for.
+        """
         matrix, ids = self.confusion, np.array(self.classes.region_ids)
         true, predicted, right = matrix.sum(1), matrix.sum(0), matrix.diagonal()
         wrong = self.wrong
@@ -92,46 +95,44 @@ class Evaluation:
         )
 
     def worst_pairs(self, count: int = 10) -> pd.DataFrame:
-        """The most frequent confusions: true, predicted (class ids and titles), clips, share of the true class, same region."""
+        """The most frequent confusions, a row each.
+
+        True and predicted class (ids and titles), clips, their share of the true class, and whether
+        both classes are of the same region.
+        """
         wrong = self.wrong
         order = np.argsort(-wrong, axis=None, kind="stable")[:count]
         rows = [divmod(int(i), len(self.classes)) for i in order if wrong.flat[i] > 0]
+        classes, (true, predicted) = self.classes, np.array(rows, int).reshape(-1, 2).T
+        counts = wrong[true, predicted]
         return pd.DataFrame(
-            [
-                {
-                    "true_id": a,
-                    "predicted_id": b,
-                    "true": self.classes.titles[a],
-                    "predicted": self.classes.titles[b],
-                    "clips": int(wrong[a, b]),
-                    "share": wrong[a, b] / self.confusion[a].sum(),
-                    "same region": self.classes.regions[a] == self.classes.regions[b],
-                }
-                for a, b in rows
-            ],
-            columns=[
-                "true_id",
-                "predicted_id",
-                "true",
-                "predicted",
-                "clips",
-                "share",
-                "same region",
-            ],
+            {
+                "true_id": true,
+                "predicted_id": predicted,
+                "true": [classes.titles[i] for i in true],
+                "predicted": [classes.titles[i] for i in predicted],
+                "clips": counts,
+                "share": counts / self.confusion.sum(1)[true],
+                "same region": [classes.regions[a] == classes.regions[b] for a, b in rows],
+            }
         )
 
     def clips_of(self, true: int, predicted: int) -> np.ndarray:
-        """Indices of the clips of class `true` that were taken for `predicted`, the most confident first."""
-        found = np.flatnonzero((self.clips.labels == true) & (self.predictions == predicted))
-        return found[np.argsort(-self.probabilities[found, predicted], kind="stable")]
+        """Places of the clips of class `true` that were taken for `predicted`, surest first."""
+        places = np.flatnonzero((self.clips.labels == true) & (self.predictions == predicted))
+        return places[np.argsort(-self.probabilities[places, predicted], kind="stable")]
 
     def places_in(self, other: "Evaluation") -> np.ndarray:
-        """(N,) where each clip stands in another evaluation. Raises InputError where that has other clips."""
+        """(N,) where each clip stands in another evaluation.
+
+        Raises InputError where that has other clips.
+        """
         place = {name: i for i, name in enumerate(other.clips.names)}
         if place.keys() != set(self.clips.names):
             same = len(place.keys() & set(self.clips.names))
             raise InputError(
-                f"expected two evaluations of the same clips, found {len(self.clips)} and {len(other.clips)}, of which {same} are the same"
+                f"expected two evaluations of the same clips, found {len(self.clips)} and "
+                f"{len(other.clips)}, of which {same} are the same"
             )
         return np.array([place[name] for name in self.clips.names])
 
@@ -143,7 +144,7 @@ class Evaluation:
         return table.rename(columns={"support": "clips"})
 
     def motion_of_errors(self, fps: float) -> pd.DataFrame:
-        """A row a clip: region, whether it was right, and its mean speed over the joints in cm/s."""
+        """A row a clip: region, outcome, and its mean speed over the joints in cm/s."""
         speed = np.array([motion_energy(clip, fps).mean() for clip in self.clips]) * 100
         return pd.DataFrame(
             {
@@ -154,7 +155,7 @@ class Evaluation:
         )
 
     def table(self, adapted: bool = False) -> pd.DataFrame:
-        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, probabilities.
+        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, p_<code>.
 
         Of what the people stage made of them with `adapted`.
         """

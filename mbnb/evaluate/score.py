@@ -56,8 +56,8 @@ def known_clips(data: DataSet, scored: str) -> Clips:
 def find_checkpoint(config: Config, data: DataSet) -> Path:
     """The configured checkpoint, or the run's own; a run without one is trained first.
 
-    That is said. Where val is scored, which chose the best epoch, the last one is taken: what chooses
-    is not scored.
+    That is said. Where val is scored, which chose the best epoch, the last one is taken: what
+    chooses is not scored.
     """
     if config.checkpoint and config.checkpoint not in CHECKPOINTS:
         return ROOT / config.checkpoint
@@ -181,7 +181,7 @@ def write_evaluation(
     metrics = _metrics(config, data, evaluation) | about
     saved = config
     if folder.config.exists():
-        saved = Config.of_saved(read_yaml(folder.config), folder.config)
+        saved = Config.of(saved=read_yaml(folder.config))
     # Later notebooks go by it.
     dataclasses.replace(saved, **_answering(config)).save(folder.config)
     write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
@@ -252,7 +252,7 @@ def _scores(
 
 def _answering(config: Config) -> dict[str, object]:
     """The settings that predictions depend on, besides what was trained."""
-    return {name: getattr(config, name) for name in settings.that_affect("answers")}
+    return {name: getattr(config, name) for name in settings.names(Config, "answers")}
 
 
 def load_evaluation(config: Config, data: DataSet) -> Evaluation:
@@ -311,9 +311,9 @@ def predict(
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """The probabilities of every class for each clip of a split, labelled or not.
 
-    Each clip by itself; and where the setting `people` names steps, a second table of what they make
-    of them. Raises InputError where there is no such split, the checkpoint does not fit, or nothing
-    was fitted for the people stage beside it.
+    Each clip by itself; and where the setting `people` names steps, a second table of what they
+    make of them. Raises InputError where there is no such split, the checkpoint does not fit, or
+    nothing was fitted for the people stage beside it.
     """
     if split not in data.splits:
         raise InputError(f"{data.root}: no split {split!r}; there are {', '.join(data.splits)}")

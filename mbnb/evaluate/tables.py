@@ -27,8 +27,8 @@ def prediction_table(
 ) -> pd.DataFrame:
     """A row a clip: clip, subject where known, predicted, confidence, and the probabilities.
 
-    `predicted` is a code, nothing where the confidence is below `reject`; `p_<code>` stands for every
-    class, and `r_<region>` for every region where a head of its own tells them.
+    `predicted` is a code, nothing where the confidence is below `reject`; `p_<code>` stands for
+    every class, and `r_<region>` for every region where a head of its own tells them.
     """
     best, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
     columns = {"clip": names} | ({} if subjects is None else {"subject": subjects})
@@ -81,7 +81,9 @@ def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
     InputError that lists every fault, such as sums of probabilities far from 1.
     """
     table = _read_by_clip(path)
+    # An earlier version kept what it said of clips by themselves in columns a_.
     kinds = (
+        [f"a_{code}" for code in classes.codes],
         probability_columns(classes.codes),
         list(classes.codes),
         [str(i) for i in range(len(classes))],

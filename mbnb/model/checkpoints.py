@@ -198,7 +198,7 @@ def _settings_of(path: str | Path, content: dict[str, Any], config: Config) -> C
     if not isinstance(content.get("config"), dict):
         return dataclasses.replace(config, patch=1, segments=1, peaks=False)
     try:
-        return Config.of_saved(content["config"], path)
+        return Config.of(saved=content["config"])
     except InputError as error:
         raise InputError(f"{path}: carries settings that cannot be used: {error}") from None
 
@@ -249,7 +249,7 @@ def _classes_of(content: dict[str, Any]) -> ClassTable | None:
 def save_checkpoint(
     path: Path, model: nn.Module, config: Config, classes: ClassTable, **state: Any
 ) -> None:
-    """Write weights, settings, class table and `state` (epoch, optimizer …), whole or not at all."""
+    """Write weights, settings, class table and `state`, whole or not at all."""
     content = {
         "model": model.state_dict(),
         "config": dataclasses.asdict(config),

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm.auto import tqdm
 
+from mbnb import settings
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.files import ROOT, InputError
@@ -274,10 +275,11 @@ def check_same_training(
 ) -> None:
     """Raise InputError where a checkpoint belongs to other settings or other data."""
     now, then = dataclasses.asdict(config), content.get("config", {})
+    free = settings.free_to_change(Config)
     differences = [
         f"{key} {then[key]!r} there, {now[key]!r} now"
-        for key in settings.that_affect("weights")
-        if key in then and then[key] != now[key]
+        for key in now
+        if key not in free and key in then and then[key] != now[key]
     ]
     if content.get("fingerprint") != fingerprint:
         differences.append("other data")

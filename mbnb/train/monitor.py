@@ -1,4 +1,4 @@
-"""How a training is going, for a terminal: read from its run's folder, so a crashed one has its say."""
+"""How a training is going, for a terminal, read from its run's folder."""
 
 import json
 import time
