@@ -23,7 +23,7 @@ lab: setup
 	$(BIN)/python -m jupyterlab notebooks
 
 bench: setup
-	$(BIN)/python -m mbnb bench
+	$(BIN)/python -m benchmarks
 
 # Writes the lock file anew from what is installed now.
 lock: setup

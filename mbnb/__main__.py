@@ -1,7 +1,11 @@
-"""The command line: `python -m mbnb COMMAND --help`. Thin over the functions that the notebooks use."""
+"""The command line: `python -m mbnb COMMAND --help`.
+
+Thin over the functions that the notebooks use: it reads what was typed and prints what comes out.
+"""
 
 import contextlib
 import dataclasses
+import functools
 import sys
 import time
 from pathlib import Path
@@ -11,20 +15,18 @@ import click
 import pandas as pd
 import yaml
 
-from mbnb.classes import BUILT_IN, ClassTable, read_classes
-from mbnb.config import Config, read_yaml
+from mbnb import settings
+from mbnb.classes import ClassTable, read_classes
+from mbnb.config import (
+    SETTINGS,
+    Config,
+    find_settings,
+    read_yaml,
+    settings_page,
+)
 from mbnb.files import InputError, fault_line
 
-PATHS = (
-    "data_root",
-    "outputs",
-    "recipes",
-    "checkpoint",
-    "init_from",
-    "videos",
-    "video_labels",
-    "class_table",
-)
+LAYOUT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 class _Commands(click.Group):
@@ -38,74 +40,83 @@ class _Commands(click.Group):
             sys.exit(2)
 
 
-def _settings(command):
-    command = click.option(
+def with_settings(command):
+    """Add -f and -p to a command, which gets one dictionary of settings, `given`."""
+
+    @click.option(
         "-f",
         "--file",
         "files",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         multiple=True,
         help="A YAML file of settings; later files win.",
-    )(command)
-    return click.option(
+    )
+    @click.option(
         "-p",
         "--parameter",
         "parameters",
         nargs=2,
         multiple=True,
         metavar="KEY VALUE",
-        help="A setting, as in `-p epochs 5`; wins over files.",
-    )(command)
+        help="A setting, as in `-p epochs 5`; wins over files. `mbnb settings` lists them.",
+    )
+    @functools.wraps(command)
+    def wrapped(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...], **rest: Any):
+        return command(given=collect(files, parameters), **rest)
+
+    return wrapped
 
 
-def _collect(
-    files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...], **more: Any
-) -> dict[str, Any]:
-    """One dictionary of settings. Relative paths of the command line start at the current folder, and so do those of files
-    where there is such a path; else they start at the checkout."""
+def collect(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """One dictionary of settings, of files and of the command line.
+
+    Relative paths of the command line start at the current folder, and so do those of files where
+    there is such a path; else they start at the checkout.
+    """
     given: dict[str, Any] = {}
     for file in files:
         given |= read_yaml(file)
-    for key, value in parameters:
-        try:
-            given[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            given[key] = value
-        if key in PATHS or key == "run":
-            given[key] = (
-                str(Path(value).resolve())
-                if key in PATHS and value not in ("", *BUILT_IN)
-                else value
-            )
-    given |= {key: value for key, value in more.items() if value is not None}
-    for key in PATHS:
-        if given.get(key) and Path(str(given[key])).exists():
-            given[key] = str(Path(str(given[key])).resolve())
+    places = [one for one in SETTINGS.values() if one.path]
+    for one in places:
+        path = given.get(one.name)
+        if path and path not in one.words and Path(str(path)).exists():
+            given[one.name] = str(Path(str(path)).resolve())
+    for name, text in parameters:
+        if name in SETTINGS:
+            given[name] = SETTINGS[name].typed(text)
+            if SETTINGS[name] in places and given[name] not in (None, "", *SETTINGS[name].words):
+                given[name] = str(Path(given[name]).resolve())
+        else:  # refused later, unless it is `variants` or `grid`
+            try:
+                given[name] = yaml.safe_load(text)
+            except yaml.YAMLError:
+                given[name] = text
     return given
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings=LAYOUT)
 def main() -> None:
     """mbnb: recognise micro-actions from 3D skeletons."""
 
 
 @main.command()
 @click.argument("notebooks", nargs=-1)
-@_settings
-def run(
-    notebooks: tuple[str, ...], files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
-) -> None:
-    """Execute NOTEBOOKS (beginnings of names such as 01 03; all if none are named) and write outputs/<run>/report.html."""
+@with_settings
+def run(notebooks: tuple[str, ...], given: dict[str, Any]) -> None:
+    """Execute NOTEBOOKS and write outputs/<run>/report.html.
+
+    NOTEBOOKS are beginnings of their names, such as 01 03; all are run if none are named.
+    """
     from papermill.exceptions import PapermillExecutionError
 
     from mbnb.run.notebooks import choose_notebooks, explain, run_notebooks
 
-    given = _collect(files, parameters)
     chosen = choose_notebooks(notebooks)
     if not notebooks and given.get("data_root") and not given.get("videos"):
         chosen = [path for path in chosen if not path.name.startswith("02")]
         click.echo(
-            "02 is left out: the data are skeletons already (name `videos` or the notebook to run it)"
+            "02 is left out: the data are skeletons already "
+            "(name `videos` or the notebook to run it)"
         )
     try:
         click.echo(f"report: {run_notebooks(chosen, given)}")
@@ -116,17 +127,19 @@ def run(
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@_settings
-def verify(folder: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
-    """List every problem of the data set in FOLDER; exit code 1 where one would break a training."""
+@with_settings
+def verify(folder: Path, given: dict[str, Any]) -> None:
+    """List every problem of the data set in FOLDER.
+
+    The exit code is 1 where one would break a training.
+    """
     from mbnb.data import dataset
 
-    config = Config.of(_collect(files, parameters, data_root=str(folder)))
+    config = Config.of(given | {"data_root": str(folder.resolve())})
     table = dataset.verify(folder, config)
     for row in table.itertuples():
-        click.echo(
-            f"{row.severity}: {fault_line(row.file, None if pd.isna(row.line) else row.line, row.problem)}"
-        )
+        line = None if pd.isna(row.line) else row.line
+        click.echo(f"{row.severity}: {fault_line(row.file, line, row.problem)}")
     errors = int((table["severity"] == "error").sum())
     click.echo(f"{errors} errors, {len(table) - errors} warnings")
     if errors == 0:
@@ -137,31 +150,31 @@ def verify(folder: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, s
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--packed", is_flag=True, help="One npz file a split instead of a folder a clip.")
-@_settings
-def simulate(
-    folder: Path, packed: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
-) -> None:
+@with_settings
+def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
     """Write simulated people into FOLDER in the documented layout."""
     from mbnb.clips import write_dataset
     from mbnb.data.dataset import simulated_splits
 
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: expected an empty or a new folder")
-    splits = simulated_splits(Config.of(_collect(files, parameters)))
+    splits = simulated_splits(Config.of(given))
     write_dataset(folder, splits, read_classes("document"), packed, simulated=True)
-    click.echo(
-        f"{folder}: simulated people; {', '.join(f'{split} {len(clips)} clips' for split, clips in splits.items())}"
-    )
+    counts = ", ".join(f"{split} {len(clips)} clips" for split, clips in splits.items())
+    click.echo(f"{folder}: simulated people; {counts}")
 
 
 @main.command()
-@_settings
-def train(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
-    """Train into outputs/<run>/, going on where an earlier training of the same settings stopped."""
+@with_settings
+def train(given: dict[str, Any]) -> None:
+    """Train into outputs/<run>/.
+
+    It goes on where an earlier training of the same settings stopped.
+    """
     from mbnb.data import dataset
     from mbnb.train import loop as training
 
-    config = Config.of(_collect(files, parameters))
+    config = Config.of(given)
     data = dataset.load(config)
     click.echo(data.describe())
     history = training.train(config, data)
@@ -171,15 +184,13 @@ def train(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> N
 
 @main.command()
 @click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_settings
-def evaluate(
-    checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
-) -> None:
+@with_settings
+def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names."""
     from mbnb.data import dataset
     from mbnb.evaluate import evaluation
 
-    config = _with_checkpoint(checkpoint, files, parameters)
+    config = _with_checkpoint(checkpoint, given)
     data = dataset.load(config)
     click.echo(data.describe())
     evaluation.evaluate(config, data)
@@ -203,17 +214,17 @@ def evaluate(
 @click.option(
     "--together",
     is_flag=True,
-    help="These people were asked for the same movements as those in training: judge each person's clips together.",
+    help="These people were asked for the same movements as those in training: "
+    "judge each person's clips together.",
 )
-@_settings
+@with_settings
 def predict(
     checkpoint: Path,
     folder: Path,
     split: str,
     out: Path | None,
     together: bool,
-    files: tuple[Path, ...],
-    parameters: tuple[tuple[str, str], ...],
+    given: dict[str, Any],
 ) -> None:
     """Write a CSV with the probability of every class for each clip of FOLDER, labelled or not."""
     from mbnb.data import dataset
@@ -221,17 +232,8 @@ def predict(
     from mbnb.model.checkpoints import load_trained
     from mbnb.people.quota import people_beside
 
-    config = _with_checkpoint(
-        checkpoint,
-        files,
-        (
-            *parameters,
-            ("data_root", str(folder)),
-            ("val_fraction", "0"),
-            ("fold", "0"),
-            ("pool", "false"),
-        ),
-    )
+    whole = dict(data_root=str(folder.resolve()), val_fraction=0.0, fold=0, pool=False)
+    config = _with_checkpoint(checkpoint, given | whole)
     data = dataset.load(config)
     if split not in data.splits:
         raise InputError(f"{folder}: no split {split!r}; there are {', '.join(data.splits)}")
@@ -244,7 +246,8 @@ def predict(
     if together:
         if trained.quota is None:
             raise InputError(
-                f"{checkpoint}: the people it was trained on did not all show the same classes equally often, so --together has no rule to go by"
+                f"{checkpoint}: the people it was trained on did not all show the same classes "
+                "equally often, so --together has no rule to go by"
             )
         alone, probabilities = (
             probabilities,
@@ -252,7 +255,8 @@ def predict(
         )
         if beside := people_beside(alone, probabilities, data.splits[split].subjects):
             click.echo(
-                f"judged alone, since what people in training showed does not fit them: {', '.join(beside)}",
+                "judged alone, since what people in training showed does not fit them: "
+                + ", ".join(beside),
                 err=True,
             )
     clips = data.splits[split]
@@ -275,13 +279,12 @@ def predict(
     metavar="I/N",
     help="Every N-th training from the I-th on, to divide a grid among machines.",
 )
-@_settings
-def grid(
-    file: Path, share: str, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
-) -> None:
-    """Train and evaluate every run that FILE describes, skipping finished ones, and print the leaderboard.
+@with_settings
+def grid(file: Path, share: str, given: dict[str, Any]) -> None:
+    """Train and evaluate every run that FILE describes, and print the leaderboard.
 
-    FILE holds settings for all runs, `variants:` (a name and its settings each) and `grid:` (a list of values for each setting).
+    FILE holds settings for all runs, `variants:` (a name and its settings each) and `grid:` (a list
+    of values for each setting). Finished runs are skipped.
     """
     from mbnb.evaluate.ensemble import leaderboard
     from mbnb.run.notebooks import plan_grid, run_grid
@@ -289,20 +292,20 @@ def grid(
     first, _, every = share.partition("/")
     if not (first.isdecimal() and every.isdecimal() and 1 <= int(first) <= int(every)):
         raise InputError(f"--share: expected I/N with I from 1 to N, found {share!r}")
-    plan = plan_grid(_collect((file, *files), parameters))
+    plan = plan_grid(collect((file,), ()) | given)
     run_grid(plan, (int(first), int(every)), notebooks=("03", "04"))
-    settings = {name: one for runs in plan.values() for name, one in runs.items()}
-    table = leaderboard(Config.of(next(iter(settings.values()))).folder.path.parent)
-    _print_leaderboard(table[table["run"].isin(settings)])
+    runs = {name: run_settings for runs in plan.values() for name, run_settings in runs.items()}
+    table = leaderboard(Config.of(next(iter(runs.values()))).folder.path.parent)
+    _print_leaderboard(table[table["run"].isin(runs)])
 
 
 @main.command("leaderboard")
-@_settings
-def _leaderboard(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
+@with_settings
+def _leaderboard(given: dict[str, Any]) -> None:
     """List all evaluated runs, the best first."""
     from mbnb.evaluate.ensemble import leaderboard
 
-    _print_leaderboard(leaderboard(Config.of(_collect(files, parameters)).folder.path.parent))
+    _print_leaderboard(leaderboard(Config.of(given).folder.path.parent))
 
 
 def _print_leaderboard(table: pd.DataFrame) -> None:
@@ -316,30 +319,30 @@ def _print_leaderboard(table: pd.DataFrame) -> None:
 @main.command()
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--weights", help="A number for each source, as in 2,2,1,1; else all count the same.")
-@_settings
+@with_settings
 def combine(
     sources: tuple[str, ...],
     weights: str | None,
-    files: tuple[Path, ...],
-    parameters: tuple[tuple[str, str], ...],
+    given: dict[str, Any],
 ) -> None:
-    """Make one run (`-p run NAME`) of SOURCES: evaluated runs, and CSV files of other models' scores (clip, then a column a class).
+    """Make one run (`-p run NAME`) of SOURCES, several evaluated runs.
 
-    The same clips in several sources are averaged, an ensemble; folds with different people are pooled. CSV files alone need no labels: their
-    mean can be submitted.
+    CSV files of other models' scores (clip, then a column a class) may be among them. The same
+    clips in several sources are averaged, an ensemble; folds with different people are pooled. CSV
+    files alone need no labels: their mean can be submitted.
     """
     from mbnb.evaluate import ensemble as ensembles
 
-    given = _collect(files, parameters)
     config = Config.of({"run": "ensemble"}, given)
     try:
         numbers = [float(weight) for weight in weights.split(",")] if weights else None
     except ValueError:
         raise InputError(f"--weights: expected numbers between commas, found {weights!r}") from None
     if all(Path(source).is_file() for source in sources):
-        click.echo(
-            f"no scores, since no run says what is true: {ensembles.fuse(config, [Path(source) for source in sources], _classes(given), numbers)}"
+        path = ensembles.fuse(
+            config, [Path(source) for source in sources], _classes(given), numbers
         )
+        click.echo(f"no scores, since no run says what is true: {path}")
         return
     ensembles.combine(config, sources, numbers)
     click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
@@ -359,19 +362,21 @@ def combine(
     show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
 )
-@_settings
+@with_settings
 def submit(
     predictions: Path,
     sample: Path,
     out: Path,
-    files: tuple[Path, ...],
-    parameters: tuple[tuple[str, str], ...],
+    given: dict[str, Any],
 ) -> None:
-    """Write a challenge submission from PREDICTIONS, a table that `predict` or an evaluation wrote, checked against the sample first."""
+    """Write a challenge submission from PREDICTIONS, checked against the sample first.
+
+    PREDICTIONS is a table that `predict` or an evaluation wrote.
+    """
     from mbnb.evaluate.ensemble import read_regions, read_scores
     from mbnb.scores.challenge import write_submission
 
-    classes = _classes(_collect(files, parameters))
+    classes = _classes(given)
     count = write_submission(
         out, sample, read_scores(predictions, classes), classes, read_regions(predictions, classes)
     )
@@ -386,21 +391,20 @@ def submit(
     metavar="SECONDS",
     help="Show it anew every so many seconds until the training is finished; Ctrl-C ends it.",
 )
-@_settings
-def monitor(
-    name: str, watch: float | None, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
-) -> None:
-    """Show how the training of RUN (a name or a folder) is going, or how far it came, and draw its curves."""
+@with_settings
+def monitor(name: str, watch: float | None, given: dict[str, Any]) -> None:
+    """Show how the training of RUN is going, or how far it came, and draw its curves.
+
+    RUN is a name or a folder.
+    """
     from mbnb.show import figures
     from mbnb.train.monitor import progress, read_history
 
     folder = Path(name)
-    given = (
-        {"outputs": str(folder.resolve().parent), "run": folder.resolve().name}
-        if folder.is_dir()
-        else {"run": name}
-    )
-    config = Config.of(_collect(files, parameters), given)
+    place = {"run": name}
+    if folder.is_dir():
+        place = {"outputs": str(folder.resolve().parent), "run": folder.resolve().name}
+    config = Config.of(given, place)
     text, finished = progress(config.folder.path)
     click.echo(text)
     with contextlib.suppress(KeyboardInterrupt):  # whoever has seen enough still gets the curves
@@ -411,43 +415,42 @@ def monitor(
             click.echo(text)
     history, regions = read_history(config.folder.path)
     if len(history):
-        caption = f"{figures.CAPTIONS['curves']} Run {config.run}, epochs 1 to {history['epoch'].iloc[-1]}."
-        click.echo(
-            f"curves: {figures.save_figure(figures.curves(history, regions), config, 'curves', caption)}"
-        )
+        epochs = f"epochs 1 to {history['epoch'].iloc[-1]}"
+        caption = f"{figures.CAPTIONS['curves']} Run {config.run}, {epochs}."
+        curves = figures.curves(history, regions)
+        click.echo(f"curves: {figures.save_figure(curves, config, 'curves', caption)}")
 
 
-@main.command()
-@click.option("--quick", is_flag=True, help="The smallest sizes only, to try the code.")
-@_settings
-def bench(quick: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> None:
-    """Measure speed and memory beside a plain reference; a table and a picture in outputs/benchmark/."""
-    from benchmarks.benchmark import benchmark
-
-    config = Config.of({"run": "benchmark"}, _collect(files, parameters))
-    click.echo(benchmark(config, quick).to_string(index=False, float_format="%.3g", na_rep=""))
-    click.echo(f"picture: {config.folder.path / 'benchmark.png'}")
+@main.command("settings")
+@click.argument("word", required=False)
+@click.option("--page", is_flag=True, help="The page SETTINGS.md instead.")
+def _list_settings(word: str | None, page: bool) -> None:
+    """List all settings with their defaults, or those that have to do with WORD."""
+    chosen = find_settings(word) if word else list(SETTINGS.values())
+    click.echo(settings_page() if page else settings.as_text(chosen), nl=not page)
 
 
 def _classes(given: dict[str, Any]) -> ClassTable:
-    """Of the data that are given, if any; else the official MA-52 list or the class table that is given."""
+    """Of the data that are given; without any, the class table that is given, or MA-52's."""
     from mbnb.data import dataset
 
     config = Config.of({"class_table": "ma52"}, given)
     return dataset.load(config).classes if config.data_root else read_classes(config.class_table)
 
 
-def _with_checkpoint(
-    checkpoint: Path, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
-) -> Config:
-    """The settings that the checkpoint carries, then the user's; results go to the checkpoint's own run, or to one of its name."""
+def _with_checkpoint(checkpoint: Path, given: dict[str, Any]) -> Config:
+    """The settings that the checkpoint carries, then the user's.
+
+    Results go to the checkpoint's own run, or to one of its name.
+    """
     from mbnb.model.checkpoints import read_checkpoint
 
-    own = read_checkpoint(checkpoint).get("config")
+    carried = read_checkpoint(checkpoint).get("config")
     return Config.of(
-        own if isinstance(own, dict) else {"run": checkpoint.stem},
-        _collect(files, parameters),
+        {} if isinstance(carried, dict) else {"run": checkpoint.stem},
+        given,
         {"checkpoint": str(checkpoint.resolve())},
+        saved=carried if isinstance(carried, dict) else None,
     )
 
 

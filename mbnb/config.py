@@ -1,24 +1,27 @@
-"""The one configuration: a flat dataclass that notebooks, YAML files, the command line and Python all fill.
+"""The one configuration, flat, that notebooks, YAML files, the command line and Python all fill.
 
-Values come in this order, the later winning: the defaults below, the preset (the model's size), the recipe (how clips are
-prepared and trained on), a file, single parameters.
+Values come in this order, the later winning: the defaults below, the preset (the model's size),
+the recipe (how clips are prepared and trained on), a file, single parameters.
+`python -m mbnb settings` lists all settings, and so does the page SETTINGS.md.
 """
 
 import ast
 import dataclasses
-import difflib
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from IPython import get_ipython
 
+from mbnb import settings
 from mbnb.files import ROOT, InputError, write_text
 from mbnb.runs import RunFolder
+from mbnb.settings import setting
 
-HEADER = "# Parameters"  # papermill begins the cell that it injects with this line, and so do our parameters cells
+# Papermill begins the cell that it injects with this line, and so do our parameters cells.
+HEADER = "# Parameters"
+STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
 PRESETS: dict[str, dict[str, Any]] = {
     "demo": dict(
@@ -74,286 +77,496 @@ RECIPES: dict[str, dict[str, Any]] = {
         quota=False,
     ),
 }
-# Settings of the parity recipe alone: whoever gives one of them means that recipe.
-PARITY_ONLY = ("random_move", "normalize", "scale_range_train", "scale_range_test")
-CHOICES = {
-    "method": ("dstformer", "largest", "linear", "nearest", "rocket"),
-    "preset": tuple(PRESETS),
-    "recipe": tuple(RECIPES),
-    "schedule": ("cosine", "exponential"),
-    "device": ("auto", "cpu", "cuda"),
-    "checkpoint_choice": ("best", "latest"),
-    "scored": ("auto", "test", "val"),
-    "precision": ("auto", "float32", "bf16"),
-    "clips_on": ("auto", "device", "disk"),
-    "compile": ("auto", "off", "default", "reduce-overhead", "max-autotune"),
+# Keys of the original's own files that mbnb has no setting for: the values that it stands for
+# anyway, none where that is all of them, and why the key has no effect here.
+FOREIGN: dict[str, tuple[tuple, str]] = {
+    "finetune": ((False,), "the setting init_from names weights to start from"),
+    "partial_train": ((None,), "all weights are trained but those that the setting freeze names"),
+    "model_version": (("class",), "the model tells classes"),
+    "num_joints": ((17,), "the setting skeleton says which joints there are"),
+    "dataset": ((), "the files in data_root say what the data are"),
+    "data_split": ((), "the files in data_root say which clips are train, val and test"),
+    "preprocess_3d": ((True,), "clips are always prepared"),
+    "skip_2d_lifting": ((True,), "clips are 3D already"),
 }
-STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
+# Settings of earlier versions that are gone, and what replaced them.
+GONE: dict[str, str] = {}
 
 
 @dataclass
-class Config:
-    """Every setting of the workbook. Make one with `Config.of`, which checks names, types and ranges."""
+class RunSettings:
+    """The run: where its files lie"""
 
-    # Where things are. Relative paths start at the checkout.
-    run: str = "workbook"  # the run's folder below `outputs`
-    outputs: str = "outputs"
-    data_root: str = ""  # a folder in the layout of data/README.md; empty: simulated people
-    checkpoint: str = ""  # evaluate this file instead of the run's own checkpoint
-    videos: str = ""  # 02: a folder of videos, empty: short videos made from a sample portrait; 05: where clips' videos lie, by name
-    video_labels: str = (
-        ""  # 02: a file with `name id` a line; empty: the videos become an unlabelled test split
+    run: str = setting(
+        "workbook",
+        "Name of this training and of its folder below `outputs`.",
+        affects="nothing",
     )
-    video_person: str = ""  # 02: regular expression for the person at the beginning of a video's name; empty: a person a video
-    # What the data mean.
-    skeleton: str = "h36m17"
-    class_table: str = (
-        "document"  # for data without classes.csv: document, ma52 or the path of a table
+    outputs: str = setting(
+        "outputs",
+        "Folder that holds the folders of all runs.",
+        affects="nothing",
+        path=True,
     )
-    action_classes: int = 0  # expected number of classes; 0: whatever the class table has
-    fps: float = 30.0
-    val_fraction: float = 0.15  # of the people in train, held out where there is no val split
-    fold: int = 0  # which of the 1 / val_fraction groups of people is held out
-    pool: bool = False  # all labelled splits become train before people are held out, to leave out one person after another
-    # Simulated people.
-    simulated_people: int = 40
-    simulated_test_people: int = 10  # of them, in the test split
-    simulated_clips: int = 52  # clips per person
-    simulated_seed: int = 0
-    simulated_tail: bool = False  # frequencies of classes follow a power law, as real ones do
-    method: str = "dstformer"  # or a baseline: largest, linear, nearest or rocket
-    recipes: str = "notebooks/recipes.yaml"  # 06: a file of variants of the recipe
-    # The model. The preset decides about its size, rate, clip_len, patch, dropout_ratio and the learning rates, unless they are given.
-    preset: str = "demo"
-    dim_feat: int = 64
-    dim_rep: int = 64
-    depth: int = 1
-    num_heads: int = 4
-    mlp_ratio: float = 2.0
-    maxlen: int = 243
-    hidden_dim: int = 256
-    att_fuse: bool = True
-    dropout_ratio: float = 0.5
-    drop_path_rate: float = 0.0
-    segments: int = 1  # parts of a clip, one after the other, that the head sees the means of
-    peaks: bool = True  # beside them it sees the greatest value over the clip
-    # How clips are prepared.
-    recipe: str = "default"
-    rate: float = 24.0  # frames a second that the model sees, of clips near their own length; 0, and in parity: clip_len frames of every clip
-    clip_len: int = 64  # the most frames that the model sees of a clip
-    patch: int = 4  # frames one after the other that it sees as one
-    smooth: int = 7  # window of the Savitzky-Golay filter in frames; 0: none
-    streams: list[str] = field(
-        default_factory=lambda: list(STREAMS)
-    )  # what the model sees of a joint
-    flip: bool = True  # mirror half of the training clips, where the class table says what becomes of the class
-    mirror_classes: bool = True  # where it does not say, mirrored clips are classes of their own (Lee et al., ICML 2020)
-    rotate: float = 20.0  # largest turn about the vertical, degrees
-    stretch: float = 0.2  # clips are shortened, and played faster or slower, by up to this share
-    warp: float = (
-        0.0  # movements begin slower and end faster, or the other way, by up to this share
+
+
+@dataclass
+class DataSettings:
+    """The data: clips, people, classes"""
+
+    data_root: str = setting(
+        "",
+        "Folder with your data, laid out as data/README.md says; empty: simulated people.",
+        may_change=True,
+        path=True,
     )
-    noise: float = 0.01  # sensor noise, in lengths of the trunk
-    exchange: float = 0.3  # share of training clips that get limbs from another clip of their class
-    hide_joints: float = 0.0  # share of joints that a training clip lacks
-    hide_frames: float = 0.0  # share of its frames
-    # How clips are prepared in the parity recipe.
-    random_move: bool = True
-    normalize: bool = True
-    scale_range_train: list[float] = field(default_factory=lambda: [0.8, 3.2])
-    scale_range_test: list[float] = field(default_factory=lambda: [2.0, 2.0])
-    # Training.
-    seed: int = 0
-    epochs: int = 0  # 0: as many as the run was begun with, or as few clips need, 24 for many
-    batch_size: int = 32
-    lr_backbone: float = 3e-3
-    lr_head: float = 3e-3
-    weight_decay: float = 0.05
-    schedule: str = "cosine"  # or exponential: times lr_decay after every epoch
-    warmup: float = 0.1  # share of the steps over which the cosine schedule rises
-    lr_decay: float = 0.98
-    label_smoothing: float = 0.1
-    mixup: float = 0.2  # clips are blended two by two behind the backbone, by shares from Beta(mixup, mixup); 0: none
-    region_weight: float = 0.3  # of the loss of a head that tells the body region; 0: no such head
-    balance: float = 0.0  # strength of logit adjustment for rare classes; 0: none, 1: as if all were equally frequent
-    convolutions: int = 5000  # of at most so many clips in train, random convolutions learn beside the model, and the mean of both counts; 0: never
-    ema: float = 0.0  # evaluated weights are running means with this decay a step; 0: the last ones
-    clip_gradients: float = 1.0  # largest norm; 0: no limit
-    init_from: str = ""  # start from the weights of this checkpoint file, as far as they fit
-    freeze: list[str] = field(
-        default_factory=list
-    )  # beginnings of parameter names that stay as they are
-    resume: bool = True  # go on from the run's latest checkpoint where there is one
-    device: str = "auto"
-    # Speed.
-    devices: int = 1  # GPUs, or processes without one, that share every batch
-    precision: str = "auto"  # bf16 mixes bfloat16 into float32; auto: on GPUs that compute in it
-    compile: str = "auto"  # or a mode of torch.compile; auto: default on a GPU, else off
-    clips_on: str = "auto"  # device keeps all clips in its memory, disk reads each batch; auto: device where they fit
-    # Evaluation.
-    checkpoint_choice: str = "best"  # best on people held out from train, or latest; latest whenever val itself is scored
-    scored: str = "auto"  # the split that 04 scores: test or val; auto: test where it is labelled
-    views: int = 3  # crops of a test clip, each also mirrored where the class table allows it, whose probabilities are averaged
-    handedness: bool = True  # people who do with the left what others do with the right are seen in a mirror, where the class table does not say what that is
-    adapt: bool = True  # what all clips of a person, unlabelled, have in common counts as the person's way and is taken off
-    quota: bool = True  # where all people in training show the same classes equally often, a test person's clips share them out
-    reject: float = 0.0  # predictions with less confidence than this say nothing
-    bootstraps: int = 1000  # resamplings of people behind every interval
-    explained: int = 200  # 05: clips of which it is computed in advance what the model looked at; others when asked
-    against: str = ""  # 07: the run to compare with; empty: the linear model on the same clips
+    skeleton: str = setting("h36m17", "Table of the joints that the clips have.")
+    class_table: str = setting(
+        "document",
+        "Table of the classes for data without a file classes.csv: document, ma52 or a path.",
+        path=True,
+        words=("document", "ma52"),
+    )
+    action_classes: int = setting(
+        0,
+        "How many classes you expect, as a check; 0: no check.",
+        least=0,
+        affects="nothing",
+    )
+    fps: float = setting(30.0, "Frames a second of the recordings.", least=1)
+    val_fraction: float = setting(
+        0.15,
+        "Share of the training people who are held out to judge the training by, where the data "
+        "have no val split.",
+        least=0,
+        below=1,
+    )
+    fold: int = setting(0, "Which of the 1 / val_fraction groups of people is held out.", least=0)
+    pool: bool = setting(
+        False,
+        "Put all labelled clips into train before people are held out, to leave out everybody "
+        "in turn.",
+    )
+    videos: str = setting(
+        "",
+        "Folder of videos: notebook 02 makes clips of them, 05 shows them beside the skeletons.",
+        affects="nothing",
+        path=True,
+    )
+    video_labels: str = setting(
+        "",
+        "Notebook 02: file with `name id` a line, the class of each video; empty: not known.",
+        affects="nothing",
+        path=True,
+    )
+    video_person: str = setting(
+        "",
+        "Notebook 02: regular expression for the person at the beginning of a video's name; "
+        "empty: somebody else in each video.",
+        affects="nothing",
+    )
+
+
+@dataclass
+class SimulatedSettings:
+    """Simulated people: made where data_root is empty"""
+
+    simulated_people: int = setting(40, "How many people are simulated.", least=1)
+    simulated_test_people: int = setting(10, "How many of them are in the test split.", least=1)
+    simulated_clips: int = setting(52, "Clips of each person.", least=1)
+    simulated_seed: int = setting(0, "Another number makes other people.", least=0)
+    simulated_tail: bool = setting(
+        False, "Make some classes frequent and many rare, as in recordings of real people."
+    )
+
+
+@dataclass
+class ModelSettings:
+    """The model: what tells classes apart, and the network's size, which the preset decides"""
+
+    method: str = setting(
+        "dstformer",
+        "What tells the classes apart: dstformer, the neural network, or something simpler to "
+        "compare it with: always the largest class, a linear model, the nearest clip, or rocket, "
+        "random convolutions.",
+        choices=("dstformer", "largest", "linear", "nearest", "rocket"),
+    )
+    preset: str = setting(
+        "demo",
+        "Size of the network, with the rate, the length of clips and the learning rates that go "
+        "with it.",
+        choices=tuple(PRESETS),
+    )
+    dim_feat: int = setting(
+        64,
+        "Width of the network: how many numbers describe a joint at a moment inside it, a "
+        "multiple of num_heads.",
+        least=1,
+    )
+    dim_rep: int = setting(64, "How many numbers describe a joint at the network's end.", least=1)
+    depth: int = setting(1, "Layers of the network.", least=1)
+    num_heads: int = setting(
+        4, "Attention heads: how many relations a layer looks at side by side.", least=1
+    )
+    mlp_ratio: float = setting(2.0, "How much wider each layer is in its middle.")
+    maxlen: int = setting(243, "The most moments that the network has places for.", least=1)
+    hidden_dim: int = setting(256, "Width of the last layer before the classes.", least=1)
+    att_fuse: bool = setting(
+        True, "Learn how to weigh the two branches of each layer, instead of taking their mean."
+    )
+    dropout_ratio: float = setting(
+        0.5,
+        "Share of what describes a clip that is left out at random in training, against learning "
+        "by heart.",
+        least=0,
+        below=1,
+    )
+    drop_path_rate: float = setting(
+        0.0, "Share of the layers left out at random in training.", least=0, below=1
+    )
+    segments: int = setting(
+        1, "Parts of a clip, one after the other, that classes are told from.", least=1
+    )
+    peaks: bool = setting(
+        True, "Tell classes from the strongest moment of a clip, too, beside the mean over it."
+    )
+
+
+@dataclass
+class ClipSettings:
+    """Clips: how they are prepared for the model"""
+
+    recipe: str = setting(
+        "default",
+        "How clips are prepared and trained on: default is mbnb's way, parity the original code's.",
+        choices=tuple(RECIPES),
+    )
+    rate: float = setting(
+        24.0,
+        "Frames a second that the model sees; 0, and always in parity: clip_len frames of every "
+        "clip, however long it is.",
+        least=0,
+    )
+    clip_len: int = setting(64, "The most frames that the model sees of a clip.", least=1)
+    patch: int = setting(4, "Frames that the model sees as one moment.", least=1)
+    smooth: int = setting(
+        7,
+        "Frames over which movements are smoothed (Savitzky-Golay filter), an odd number; 0: not "
+        "at all.",
+        least=0,
+    )
+    streams: list[str] = setting(
+        list(STREAMS),
+        "What the model sees of each joint: its place, the bone to it, and the speeds of both.",
+        choices=STREAMS,
+        least=1,
+    )
+    normalize: bool = setting(
+        True, "Only in parity: give the body the same size in each direction.", recipe="parity"
+    )
+    scale_range_test: list[float] = setting(
+        [2.0, 2.0],
+        "Only in parity: least and greatest size of a test clip's frame beside the body.",
+        recipe="parity",
+    )
+
+
+@dataclass
+class AugmentationSettings:
+    """Augmentation: how training clips are varied, so that the model learns what does not matter"""
+
+    flip: bool = setting(
+        True, "Mirror half of the clips, where the class table says what a mirrored clip is."
+    )
+    mirror_classes: bool = setting(
+        True, "Where it does not say, make classes of their own of mirrored clips."
+    )
+    rotate: float = setting(20.0, "Largest turn of the body to a side, in degrees.", least=0)
+    stretch: float = setting(
+        0.2,
+        "Largest share by which clips are shortened, and made faster or slower.",
+        least=0,
+        below=1,
+    )
+    warp: float = setting(
+        0.0, "Largest share by which movements begin slower and end faster.", least=0, below=1
+    )
+    noise: float = setting(
+        0.01, "Inaccuracy added to the joints, in lengths of the trunk.", least=0
+    )
+    exchange: float = setting(
+        0.3, "Share of clips that get limbs from another clip of their class."
+    )
+    hide_joints: float = setting(0.0, "Share of joints that a clip lacks.", least=0, below=1)
+    hide_frames: float = setting(0.0, "Share of frames that a clip lacks.", least=0, below=1)
+    random_move: bool = setting(
+        True, "Only in parity: turn, resize and shift the body a little.", recipe="parity"
+    )
+    scale_range_train: list[float] = setting(
+        [0.8, 3.2],
+        "Only in parity: least and greatest size of a training clip's frame beside the body.",
+        recipe="parity",
+    )
+
+
+@dataclass
+class TrainingSettings:
+    """Training: how long and how fast the model learns"""
+
+    seed: int = setting(
+        0, "Start of all chances: the same number gives the same results again.", least=0
+    )
+    epochs: int = setting(
+        0,
+        "How often the model sees every training clip; 0: as often as the run was begun with, "
+        "or as suits the number of clips.",
+        least=0,
+        may_change=True,
+    )
+    batch_size: int = setting(32, "Clips that the model learns from at once.", least=2)
+    lr_backbone: float = setting(
+        3e-3, "Learning rate of the network: how far each step of the training goes.", least=0
+    )
+    lr_head: float = setting(3e-3, "Learning rate of the layers that tell the classes.", least=0)
+    weight_decay: float = setting(
+        0.05, "How strongly weights are drawn to zero, against learning by heart.", least=0
+    )
+    schedule: str = setting(
+        "cosine",
+        "How learning rates fall during the training; exponential: times lr_decay an epoch.",
+        choices=("cosine", "exponential"),
+    )
+    warmup: float = setting(
+        0.1, "Share of the steps over which cosine rates rise at first.", least=0, below=1
+    )
+    lr_decay: float = setting(
+        0.98, "Only in parity: learning rates are multiplied by this after every epoch.", least=0
+    )
+    label_smoothing: float = setting(
+        0.1,
+        "How much of certainty the model is asked to give to the other classes.",
+        least=0,
+        below=1,
+    )
+    mixup: float = setting(
+        0.2, "Blend clips two by two, by shares from Beta(mixup, mixup); 0: do not.", least=0
+    )
+    region_weight: float = setting(
+        0.3,
+        "How much it counts in training to tell the body region, too; 0: it is not asked for.",
+        least=0,
+    )
+    balance: float = setting(0.0, "How much more rare classes count; 0: no more.", least=0)
+    convolutions: int = setting(
+        5000,
+        "Of at most so many training clips, random convolutions learn beside the model.",
+        least=0,
+        affects="answers",
+    )
+    ema: float = setting(
+        0.0,
+        "Evaluate running means of the weights, which keep this share at a step; 0: the last "
+        "weights.",
+        least=0,
+        below=1,
+    )
+    clip_gradients: float = setting(1.0, "Largest norm of the gradients; 0: no limit.", least=0)
+    init_from: str = setting(
+        "",
+        "File of weights to start from, such as MotionBERT's, as far as they fit; empty: start "
+        "from chance.",
+        path=True,
+    )
+    freeze: list[str] = setting(
+        [], "Beginnings of the names of weights that stay as they are, such as backbone."
+    )
+    resume: bool = setting(
+        True,
+        "Go on with a training that was interrupted, instead of starting it again.",
+        affects="nothing",
+    )
+
+
+@dataclass
+class MachineSettings:
+    """The machine: where and how fast it computes"""
+
+    device: str = setting(
+        "auto",
+        "What computes: cuda, a GPU, or cpu, the processor; auto: a GPU where there is one.",
+        choices=("auto", "cpu", "cuda"),
+        may_change=True,
+    )
+    devices: int = setting(
+        1,
+        "How many GPUs, or processes without one, share the work.",
+        least=1,
+        may_change=True,
+    )
+    precision: str = setting(
+        "auto",
+        "How exactly numbers are kept; bf16 is less exact and faster on GPUs that compute in it.",
+        choices=("auto", "float32", "bf16"),
+        may_change=True,
+    )
+    compile: str = setting(
+        "auto",
+        "Translate the model for the machine first (the modes of torch.compile); auto: on GPUs.",
+        choices=("auto", "off", "default", "reduce-overhead", "max-autotune"),
+        may_change=True,
+    )
+    clips_on: str = setting(
+        "auto",
+        "Where clips are kept: in the memory of the device, or on disk; auto: where they fit.",
+        choices=("auto", "device", "disk"),
+        affects="nothing",
+    )
+
+
+@dataclass
+class EvaluationSettings:
+    """Evaluation: what is scored, and what is said of it"""
+
+    checkpoint: str = setting(
+        "",
+        "File of the trained model to evaluate; empty: the run's own.",
+        affects="nothing",
+        path=True,
+    )
+    checkpoint_choice: str = setting(
+        "best",
+        "The run's model to evaluate: the best on people held out, or the latest.",
+        choices=("best", "latest"),
+        affects="nothing",
+    )
+    scored: str = setting(
+        "auto",
+        "The people who are scored; auto: those of test where their labels are known, else of val.",
+        choices=("auto", "test", "val"),
+        affects="answers",
+    )
+    views: int = setting(
+        3,
+        "How many slightly different cuts of a test clip, and their mirror images, the answer is "
+        "the mean of.",
+        least=1,
+        affects="answers",
+    )
+    handedness: bool = setting(True, "See left-handed people in a mirror.")
+    adapt: bool = setting(
+        True,
+        "Take off what all clips of a person have in common.",
+        affects="answers",
+    )
+    quota: bool = setting(
+        True,
+        "Share out a person's clips where all people in training showed the same.",
+        affects="answers",
+    )
+    reject: float = setting(
+        0.0,
+        "Say nothing about clips where the model is less sure than this.",
+        least=0,
+        below=1,
+        affects="answers",
+    )
+    bootstraps: int = setting(
+        1000,
+        "How often people are drawn anew for the interval around each score.",
+        least=1,
+        affects="nothing",
+    )
+    explained: int = setting(
+        200,
+        "Notebook 05: clips of which it is computed in advance what the model looked at.",
+        least=0,
+        affects="nothing",
+    )
+    recipes: str = setting(
+        "notebooks/recipes.yaml",
+        "Notebook 06: file with the variants of the recipe that are compared.",
+        affects="nothing",
+        path=True,
+    )
+    against: str = setting(
+        "",
+        "Notebook 07: the run to compare with; empty: the linear model on the same clips.",
+        affects="nothing",
+    )
+
+
+@dataclass
+class Config(  # the groups from the last to the first, since dataclasses join fields in that order
+    EvaluationSettings,
+    MachineSettings,
+    TrainingSettings,
+    AugmentationSettings,
+    ClipSettings,
+    ModelSettings,
+    SimulatedSettings,
+    DataSettings,
+    RunSettings,
+):
+    """Every setting. Make one with `Config.of`, which checks names, types and ranges."""
 
     @classmethod
-    def of(cls, *sources: dict[str, Any]) -> "Config":
-        """A configuration from dictionaries, the later winning; None leaves a setting alone. Raises InputError that lists every fault."""
-        given: dict[str, Any] = {}
+    def of(cls, *sources: dict[str, Any], saved: dict[str, Any] | None = None) -> "Config":
+        """A configuration from dictionaries, the later winning; None leaves a setting alone.
+
+        `saved` is what a file that mbnb wrote holds, maybe an earlier version; it comes first, and
+        its settings that are gone are named in one line. Raises InputError that lists every fault.
+        """
+        given = _still_there(saved or {})
         for source in sources:
-            given |= {key: value for key, value in source.items() if value is not None}
-        fields = {f.name: f for f in dataclasses.fields(cls)}
-        faults = []
-        for key in [key for key in given if key not in fields]:
-            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
-            faults.append(
-                f"unknown setting {key!r}"
-                + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(fields)}")
-            )
-            del given[key]
-        values = {}
-        for key, value in given.items():
-            try:
-                values[key] = _as_type(value, fields[key].type)
-            except (TypeError, ValueError, OverflowError):
-                faults.append(
-                    f"setting {key!r}: expected {fields[key].type.__name__}, found {value!r}"
-                )
-        foreign = [stream for stream in values.get("streams", []) if stream not in STREAMS]
-        if foreign or not values.get("streams", STREAMS):
-            faults.append(
-                f"setting 'streams': expected some of {', '.join(STREAMS)}, found {', '.join(foreign) or 'none'}"
-            )
-        for key, choices in CHOICES.items():
-            if values.get(key, choices[0]) not in choices:
-                faults.append(
-                    f"setting {key!r}: expected {' or '.join(choices)}, found {values.pop(key)!r}"
-                )
-        defaults = cls()
-        if any(key in values for key in PARITY_ONLY):
+            given |= {k: value for k, value in source.items() if value is not None or k in FOREIGN}
+        foreign = {name: given.pop(name) for name in FOREIGN if name in given}
+        values, faults = settings.read(cls, given, GONE)
+        faults += _foreign_faults(foreign)
+        only = [name for name in given if name in SETTINGS and SETTINGS[name].recipe]
+        if foreign or only:
             values.setdefault("recipe", "parity")
-            faults += [
-                f"setting {key!r} belongs to the recipe 'parity', but the recipe is {values['recipe']!r}"
-                for key in PARITY_ONLY
-                if values["recipe"] != "parity"
-                and values.get(key, getattr(defaults, key)) != getattr(defaults, key)
-            ]
-        recipe = RECIPES[values.get("recipe", "default")]
-        preset = PRESETS[values.get("preset", recipe.get("preset", defaults.preset))]
+        chosen = values.get("recipe", "default")
+        recipe = RECIPES[chosen]
+        preset = PRESETS[values.get("preset", recipe.get("preset", SETTINGS["preset"].default))]
         config = cls(**(preset | recipe | values))
-        faults += config._faults()
+        faults += [
+            f"setting {name!r} belongs to the recipe {SETTINGS[name].recipe!r}, "
+            f"but the recipe is {chosen!r}"
+            for name in only
+            if SETTINGS[name].recipe != chosen and getattr(config, name) != SETTINGS[name].default
+        ]
+        faults += config._conflicts()
         if faults:
             raise InputError("\n".join(faults))
         return config
 
-    def _faults(self) -> list[str]:
-        at_least = {
-            1: (
-                "clip_len",
-                "depth",
-                "dim_rep",
-                "hidden_dim",
-                "num_heads",
-                "maxlen",
-                "simulated_people",
-                "simulated_clips",
-                "simulated_test_people",
-                "bootstraps",
-                "fps",
-                "devices",
-                "segments",
-                "views",
-                "patch",
-            ),
-            2: ("batch_size",),
-            0: (
-                "lr_decay",
-                "smooth",
-                "lr_backbone",
-                "lr_head",
-                "weight_decay",
-                "action_classes",
-                "noise",
-                "rotate",
-                "seed",
-                "convolutions",
-                "simulated_seed",
-                "fold",
-                "epochs",
-                "explained",
-                "clip_gradients",
-                "rate",
-                "mixup",
-                "region_weight",
-                "balance",
-            ),
-        }
-        faults = [
-            f"setting {key!r}: expected at least {least}, found {getattr(self, key)}"
-            for least, keys in at_least.items()
-            for key in keys
-            if not getattr(self, key) >= least
-        ]
-        below_one = (
-            "val_fraction",
-            "dropout_ratio",
-            "drop_path_rate",
-            "stretch",
-            "label_smoothing",
-            "warmup",
-            "warp",
-            "reject",
-            "hide_joints",
-            "hide_frames",
-            "ema",
-        )
-        faults += [
-            f"setting {key!r}: expected a share from 0 to below 1, found {getattr(self, key)}"
-            for key in below_one
-            if not 0 <= getattr(self, key) < 1
-        ]
-        if self.num_heads > 0 and (self.dim_feat < 1 or self.dim_feat % self.num_heads):
-            faults.append(
-                f"setting 'dim_feat': expected a multiple of num_heads ({self.num_heads}), found {self.dim_feat}"
-            )
-        if self.simulated_test_people >= self.simulated_people:
-            faults.append(
-                f"setting 'simulated_test_people': expected fewer than simulated_people ({self.simulated_people}), found {self.simulated_test_people}"
-            )
-        if self.patch > 0 and self.moments > self.maxlen:
-            faults.append(
-                f"setting 'clip_len': expected at most maxlen ({self.maxlen}) times patch ({self.patch}), found {self.clip_len}"
-            )
-        if self.clip_len < self.patch:
-            faults.append(
-                f"setting 'clip_len': expected at least patch ({self.patch}), found {self.clip_len}"
-            )
-        if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
-            faults.append(
-                f"setting 'smooth': expected 0 or an odd number of frames from 3 on, found {self.smooth}"
-            )
-        if self.fold and self.fold >= self.folds:
-            faults.append(
-                f"setting 'fold': expected below {self.folds}, 1 / val_fraction, found {self.fold}"
-            )
-        for key in ("scale_range_train", "scale_range_test"):
-            if len(getattr(self, key)) != 2 or not 0 < min(getattr(self, key)):
-                faults.append(
-                    f"setting {key!r}: expected two numbers above 0, found {getattr(self, key)}"
-                )
+    def _conflicts(self) -> list[str]:
+        """What is wrong with settings beside each other, or with what no bound can say."""
+        wrong = []
+        if self.dim_feat % self.num_heads:
+            wrong.append(("dim_feat", f"a multiple of num_heads ({self.num_heads})"))
         if self.mlp_ratio * self.dim_feat < 1:
-            faults.append(
-                f"setting 'mlp_ratio': expected at least 1 / dim_feat, found {self.mlp_ratio}"
-            )
+            wrong.append(("mlp_ratio", "at least 1 / dim_feat"))
+        if self.moments > self.maxlen:
+            wrong.append(("clip_len", f"at most maxlen ({self.maxlen}) times patch ({self.patch})"))
+        if self.clip_len < self.patch:
+            wrong.append(("clip_len", f"at least patch ({self.patch})"))
+        if self.smooth and (self.smooth < 3 or self.smooth % 2 == 0):
+            wrong.append(("smooth", "0 or an odd number of frames from 3 on"))
+        if self.fold and self.fold >= self.folds:
+            wrong.append(("fold", f"below {self.folds}, 1 / val_fraction"))
+        if self.simulated_test_people >= self.simulated_people:
+            fewer = f"fewer than simulated_people ({self.simulated_people})"
+            wrong.append(("simulated_test_people", fewer))
+        for name in ("scale_range_train", "scale_range_test"):
+            if len(getattr(self, name)) != 2 or not 0 < min(getattr(self, name)):
+                wrong.append((name, "two numbers above 0"))
         if not self.run or self.run == ".." or Path(self.run).name != self.run:
-            faults.append(f"setting 'run': expected the plain name of a folder, found {self.run!r}")
-        return faults
+            wrong.append(("run", "the plain name of a folder"))
+        return [
+            f"setting {name!r}: expected {expected}, found {getattr(self, name)!r}"
+            for name, expected in wrong
+        ]
 
     @property
     def folder(self) -> RunFolder:
@@ -362,11 +575,12 @@ class Config:
 
     @property
     def folds(self) -> int:
-        """Into how many groups train's people are divided, one of them to be held out; 0: nobody is."""
+        """Into how many groups train's people are divided, one to be held out; 0: nobody is."""
         return max(2, round(1 / self.val_fraction)) if self.val_fraction else 0
 
     @property
     def parity(self) -> bool:
+        """Whether clips are prepared and trained on as the original code does it."""
         return self.recipe == "parity"
 
     @property
@@ -389,8 +603,88 @@ class Config:
         write_text(path, yaml.safe_dump(dataclasses.asdict(self), sort_keys=False))
 
 
+SETTINGS = settings.declared(Config)
+PAGE = """# All settings
+
+This page is generated from the declarations in `mbnb/config.py`; after a change there, write it
+anew with `python -m mbnb settings --page > mbnb/SETTINGS.md`.
+
+A setting is given on the command line (`-p epochs 5`), in a YAML file (`-f mine.yaml` with lines
+such as `epochs: 5`), in a notebook's cell of parameters (`epochs = 5`), or in Python
+(`Config.of({"epochs": 5})`). `python -m mbnb settings WORD` finds those that have to do with WORD.
+Values come from the defaults, the preset, the recipe, files and single parameters, the later
+winning. Relative paths on a command line start at the current folder, others at the checkout.
+
+The last column says what depends on a setting. *Weights*: a training with another value is another
+training, so it needs another `run` or starts afresh (`resume: false`), unless the column says that
+the value may change. *Answers*: the same trained model answers otherwise. Nothing: neither does.
+"""
+
+
+def _still_there(saved: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a file that mbnb wrote, without those that are gone, which are named."""
+    if gone := [name for name in saved if name in GONE]:
+        settings.say_once(f"settings that are gone and have no effect: {', '.join(gone)}")
+    return {name: value for name, value in saved.items() if name not in GONE and value is not None}
+
+
+def _foreign_faults(foreign: dict[str, Any]) -> list[str]:
+    """Say why keys of the original have no effect; faults are values that have no counterpart."""
+    faults = []
+    for name, value in foreign.items():
+        same, why = FOREIGN[name]
+        if same and value not in same:
+            expected = " or ".join(map(repr, same))
+            faults.append(f"setting {name!r}: expected {expected}, found {value!r}; {why}")
+        else:
+            settings.say_once(f"{name}: has no effect here; {why}")
+    return faults
+
+
+def settings_page() -> str:
+    """The text of SETTINGS.md."""
+    names = dict.fromkeys(name for preset in PRESETS.values() for name in preset)
+    lines = [
+        "## What the presets say",
+        "",
+        f"| setting | {' | '.join(PRESETS)} |",
+        f"|---|{'---|' * len(PRESETS)}",
+        *(
+            f"| `{name}` | {' | '.join(settings.shown(p[name]) for p in PRESETS.values())} |"
+            for name in names
+        ),
+        "",
+        "## What the recipe parity says",
+        "",
+        ", ".join(f"`{name}` {settings.shown(v)}" for name, v in RECIPES["parity"].items()),
+    ]
+    return f"{PAGE}\n{settings.as_markdown(SETTINGS.values())}\n\n" + "\n".join(lines) + "\n"
+
+
+def find_settings(word: str) -> list[settings.Setting]:
+    """The settings whose name or help has `word`; the one with the nearest name where none has.
+
+    Raises InputError where there is nothing near, and for a setting that is gone.
+    """
+    if word in GONE:
+        raise InputError(settings.gone(word, GONE))
+    if word in FOREIGN:
+        raise InputError(f"{word}: has no effect here; {FOREIGN[word][1]}")
+    hits = [one for one in SETTINGS.values() if word.lower() in f"{one.name} {one.help}".lower()]
+    if hits:
+        return hits
+    near = settings.nearest(word, SETTINGS)
+    if not near:
+        raise InputError(f"no setting has {word!r} in its name or help")
+    settings.say_once(f"no setting has {word!r} in its name or help; the nearest is {near!r}")
+    return [SETTINGS[near]]
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The settings in a YAML file; names are checked by `Config.of`. Raises InputError naming file and line."""
+    """The settings in a YAML file; names are checked by `Config.of`.
+
+    Raises InputError naming file and line.
+    """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -399,9 +693,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not UTF-8 text ({error})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise InputError(
-            f"{path}{f', line {mark.line + 1}' if mark else ''}: not YAML ({getattr(error, 'problem', error)})"
-        ) from None
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", error)
+        raise InputError(f"{path}{line}: not YAML ({problem})") from None
     if not isinstance(values or {}, dict):
         raise InputError(
             f"{path}: expected `setting: value` lines, found a {type(values).__name__}"
@@ -412,8 +706,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 def notebook_config(saved: bool = False) -> Config:
     """The configuration that `notebook_parameters` give.
 
-    With `saved` the settings that the run was trained with come first, so that a later notebook needs the run's name only.
-    Raises InputError for a parameter that is no setting, which papermill alone would ignore.
+    With `saved` the settings that the run was trained with come first, so that a later notebook
+    needs the run's name only. Raises InputError for a parameter that is no setting, which papermill
+    alone would ignore.
     """
     given = notebook_parameters()
     return saved_config(given) if saved else Config.of(given)
@@ -441,30 +736,5 @@ def notebook_parameters() -> dict[str, Any]:
 def saved_config(given: dict[str, Any]) -> Config:
     """The settings that the run was trained with, where it was, and `given` over them."""
     config = Config.of(given)
-    kept = config.folder.config
-    return Config.of(read_yaml(kept), given) if kept.exists() else config
-
-
-def _as_type(value: Any, kind: Any) -> Any:
-    """`value` as the field's type; YAML reads 1e-4 as text, and whole numbers stand for decimals."""
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise TypeError
-        return value
-    if isinstance(value, bool):
-        raise TypeError
-    if kind is float:
-        if not math.isfinite(float(value)):
-            raise ValueError
-        return float(value)
-    if kind is int:
-        if isinstance(value, str) or int(value) != value:
-            raise TypeError
-        return int(value)
-    if kind is str:
-        if not isinstance(value, str | int | Path):
-            raise TypeError
-        return str(value)
-    if not isinstance(value, list | tuple):
-        raise TypeError
-    return [_as_type(item, kind.__args__[0]) for item in value]
+    path = config.folder.config
+    return Config.of(given, saved=read_yaml(path)) if path.exists() else config

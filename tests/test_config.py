@@ -1,4 +1,4 @@
-"""Settings: whoever gives them, they are checked, and the document's own file works as it stands."""
+"""Settings: whoever gives them, they are checked; the original's own file works as it stands."""
 
 import dataclasses
 import re
@@ -6,7 +6,8 @@ import re
 import pytest
 import yaml
 
-from mbnb.config import PRESETS, RECIPES, Config, read_yaml
+from mbnb import settings
+from mbnb.config import FOREIGN, PRESETS, RECIPES, Config, read_yaml
 from mbnb.files import InputError
 
 
@@ -104,7 +105,7 @@ def test_all_faults_come_at_once():
             "dropout_ratio": 1.0,
             "run": "..",
             "scale_range_test": [2],
-            "freeze": "backbone",
+            "freeze": {"backbone": True},
             "lr_head": float("nan"),
         }
     )
@@ -132,7 +133,8 @@ def test_all_faults_come_at_once():
     [
         {"epochs": 2.5},
         {"epochs": True},
-        {"epochs": "3"},
+        {"epochs": "2.5"},
+        {"flip": "maybe"},
         {"epochs": float("inf")},
         {"flip": 1},
         {"lr_head": "fast"},
@@ -177,6 +179,46 @@ def test_numbers_as_people_write_them(tmp_path):
     assert isinstance(config.fps, float)
 
 
+ORIGINALS_KEYS = dict(
+    finetune=False,
+    partial_train=None,
+    model_version="class",
+    maxlen=243,
+    num_joints=17,
+    att_fuse=True,
+    mlp_ratio=2,
+    dataset="custom",
+    data_split="custom",
+    normalize=True,
+    preprocess_3d=True,
+    skip_2d_lifting=True,
+)
+
+
+def test_the_originals_own_file_is_accepted_and_says_what_has_no_effect(documented, capsys):
+    settings.say_once.cache_clear()
+    given = read_yaml(documented) | ORIGINALS_KEYS
+    config = Config.of(given)
+    assert config == Config.of(read_yaml(documented))
+    assert config.parity
+    said = capsys.readouterr().err.splitlines()
+    assert {line.partition(":")[0] for line in said} >= set(FOREIGN)
+    assert all("has no effect here; " in line for line in said)
+    assert Config.of(given) == config and capsys.readouterr().err == "", "it is said once"
+
+
+def test_what_the_original_does_otherwise_is_refused_with_what_to_do():
+    assert faults_of({"finetune": True, "num_joints": 25, "partial_train": ["head"]}) == [
+        "setting 'finetune': expected False, found True; "
+        "the setting init_from names weights to start from",
+        "setting 'partial_train': expected None, found ['head']; "
+        "all weights are trained but those that the setting freeze names",
+        "setting 'num_joints': expected 17, found 25; "
+        "the setting skeleton says which joints there are",
+    ]
+    assert Config.of({"dataset": "ntu60_hrnet"}).recipe == "parity"
+
+
 def test_settings_of_the_parity_recipe_do_not_go_with_another():
     for key, value in {
         "random_move": False,
@@ -191,15 +233,15 @@ def test_settings_of_the_parity_recipe_do_not_go_with_another():
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "given",
     [
         {},
         {"recipe": "parity", "freeze": ["backbone"]},
         {"preset": "full", "data_root": "some folder", "lr_head": "3e-5"},
     ],
 )
-def test_saved_settings_read_back_equal(settings, tmp_path):
-    config = Config.of(settings)
+def test_saved_settings_read_back_equal(given, tmp_path):
+    config = Config.of(given)
     config.save(tmp_path / "run" / "config.yaml")
     assert Config.of(read_yaml(tmp_path / "run" / "config.yaml")) == config
     assert list(yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())) == [

@@ -19,6 +19,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FLOW = (
     "files",
     "runs",
+    "settings",
     "config",
     "devices",
     "skeleton",

@@ -1,0 +1,24 @@
+"""`python -m benchmarks`: measure speed and memory beside a plain reference."""
+
+from typing import Any
+
+import click
+
+from mbnb.__main__ import with_settings
+from mbnb.config import Config
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="The smallest sizes only, to try the code.")
+@with_settings
+def main(quick: bool, given: dict[str, Any]) -> None:
+    """Measure speed and memory; a table and a picture in outputs/benchmark/."""
+    from benchmarks.benchmark import benchmark
+
+    config = Config.of({"run": "benchmark"}, given)
+    click.echo(benchmark(config, quick).to_string(index=False, float_format="%.3g", na_rep=""))
+    click.echo(f"picture: {config.folder.path / 'benchmark.png'}")
+
+
+if __name__ == "__main__":
+    main()
