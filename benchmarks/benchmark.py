@@ -34,8 +34,8 @@ from mbnb.data.dataset import load
 from mbnb.devices import hand_back_memory, keep_freed_memory, mixed_precision, pick_device
 from mbnb.files import ROOT, fingerprint, replacing, write_text
 from mbnb.model.checkpoints import build_model
-from mbnb.model.dstformer import PIECE_TOKENS
-from mbnb.prepare.recipes import make_recipe
+from mbnb.model.action import PIECE_TOKENS
+from mbnb.prepare.recipe import make_recipe
 from mbnb.show.figures import speed
 from mbnb.skeleton import load_skeleton
 from mbnb.train.loop import make_fast

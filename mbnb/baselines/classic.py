@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mbnb.clips import Clips
 from mbnb.files import InputError
-from mbnb.prepare.transforms import at_moments, gather_windows, standardise
+from mbnb.prepare.geometry import at_moments, gather_windows, standardise
 from mbnb.skeleton import Skeleton
 
 MOMENTS = 12  # frames at which the positions of the outer joints are features

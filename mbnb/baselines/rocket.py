@@ -23,7 +23,7 @@ from mbnb.baselines.discriminant import Discriminant, fit_discriminant
 from mbnb.clips import Clips, first_rows
 from mbnb.config import STREAMS
 from mbnb.people.handedness import learn_and_find, turn
-from mbnb.prepare.transforms import flip, gather_windows, smooth, standardise, to_streams
+from mbnb.prepare.geometry import flip, gather_windows, smooth, standardise, to_streams
 from mbnb.scores.calibration import fit_temperature, log_loss, person_shift
 from mbnb.skeleton import Skeleton
 

@@ -28,7 +28,7 @@ from mbnb.config import Config
 from mbnb.devices import free_memory, pick_device
 from mbnb.files import InputError
 from mbnb.model.checkpoints import Trained
-from mbnb.prepare.recipes import DefaultRecipe, ParityRecipe, make_recipe
+from mbnb.prepare.recipe import DefaultRecipe, ParityRecipe, make_recipe
 from mbnb.skeleton import Skeleton
 from mbnb.train.loop import KEEP_SHARE
 

@@ -12,7 +12,7 @@ from mbnb.clips import Clips
 from mbnb.config import Config
 from mbnb.devices import pick_device
 from mbnb.model.checkpoints import Trained
-from mbnb.prepare.recipes import make_recipe
+from mbnb.prepare.recipe import make_recipe
 from mbnb.skeleton import Skeleton
 from mbnb.train.loop import embed_view
 

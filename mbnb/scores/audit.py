@@ -17,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from mbnb.clips import Clips
 from mbnb.data.dataset import DataSet, people_overlap
-from mbnb.prepare.transforms import at_moments
+from mbnb.prepare.geometry import at_moments
 from mbnb.skeleton import Skeleton
 
 MOMENTS = 16  # frames at which clips are compared

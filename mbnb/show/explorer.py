@@ -24,7 +24,7 @@ from mbnb.explain.attribution import Importance, explain
 from mbnb.explain.embedding import embed, neighbours, project
 from mbnb.files import ROOT, InputError, replacing, write_text
 from mbnb.model.checkpoints import load_trained
-from mbnb.prepare.transforms import speeds
+from mbnb.prepare.geometry import speeds
 from mbnb.scores.metrics import f1_intervals
 from mbnb.show.figures import confusion_matrix
 from mbnb.show.player import as_bytes, scene_of

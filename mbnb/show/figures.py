@@ -28,7 +28,7 @@ from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.files import replacing
-from mbnb.prepare.transforms import motion_energy
+from mbnb.prepare.geometry import motion_energy
 from mbnb.scores.calibration import calibration_error, reliability, risk_coverage
 from mbnb.scores.metrics import intervals, score
 from mbnb.show.player import COLORS, draw_pose

@@ -1,7 +1,7 @@
 """Videos of one person -> landmarks -> joints; `mbnb.video.convert` makes data sets of them.
 
 PyAV decodes, MediaPipe's Pose finds 33 landmarks in metres in each frame, and Human3.6M's 17 joints are made from them.
-What is stored is raw: `mbnb.prepare.transforms.smooth` is for reading. Nothing leaves this machine: MediaPipe's weights come with its wheel.
+What is stored is raw: `mbnb.prepare.geometry.smooth` is for reading. Nothing leaves this machine: MediaPipe's weights come with its wheel.
 """
 
 import base64

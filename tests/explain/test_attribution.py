@@ -22,7 +22,7 @@ from mbnb.explain.attribution import (
 )
 from mbnb.files import InputError
 from mbnb.model.checkpoints import Trained, build_model, load_trained
-from mbnb.prepare.recipes import make_recipe
+from mbnb.prepare.recipe import make_recipe
 from mbnb.skeleton import load_skeleton
 from mbnb.train import loop as training
 from mbnb.train.loop import predict_batches

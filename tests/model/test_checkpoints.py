@@ -19,7 +19,7 @@ from mbnb.model.checkpoints import (
     save_checkpoint,
     weights_of,
 )
-from mbnb.model.dstformer import ActionNet, DSTformer
+from mbnb.model import ActionNet, DSTformer
 
 CLASSES = ClassTable(
     ("A1", "B1", "B2"),

@@ -10,7 +10,7 @@ from benchmarks import plain
 from benchmarks.benchmark import flops_per_clip
 from mbnb.config import Config
 from mbnb.model.checkpoints import build_model
-from mbnb.model.dstformer import ActionNet, DSTformer
+from mbnb.model import ActionNet, DSTformer
 
 
 def load(shared, name):
@@ -277,7 +277,7 @@ def test_pieces_and_computing_again_change_neither_outputs_nor_gradients(monkeyp
         (piece, 2 * piece),
         (piece, 0),
     ):
-        monkeypatch.setattr("mbnb.model.dstformer.PIECE_TOKENS", tokens)
+        monkeypatch.setattr("mbnb.model.action.PIECE_TOKENS", tokens)
         net, _ = small_net(drop_path_rate=0.0)
         net.double().train().keep_tokens = keep
         net.backbone.head.requires_grad_(False)

@@ -16,7 +16,7 @@ from scipy.signal import find_peaks
 
 from mbnb.classes import read_classes
 from mbnb.files import InputError
-from mbnb.prepare.transforms import smooth
+from mbnb.prepare.geometry import smooth
 from mbnb.show.figures import overlay_sheet
 from mbnb.video.convert import Source, convert, find_videos, landmark_file
 from mbnb.video.landmarks import (

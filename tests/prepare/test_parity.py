@@ -1,0 +1,144 @@
+"""The parity recipe: number by number what the original code does."""
+
+import numpy as np
+import pytest
+import torch
+from prepare.recipes import ALL, SKELETON, recipe, some_clips, test_batch, training_batch
+
+from benchmarks import plain
+from mbnb.clips import pack
+from mbnb.prepare import ParityRecipe, parity
+from mbnb.prepare.geometry import flip
+from mbnb.skeleton import COCO17, HALPE26, to_h36m
+
+
+@pytest.fixture(scope="module")
+def golden(shared):
+    with np.load(shared / "golden" / "data_ops.npz", allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+def close(measured, expected, atol=2e-6):
+    np.testing.assert_allclose(np.asarray(measured), expected, atol=atol, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2", "r08", "r32"])
+def test_crop_scale_equals_the_original(golden, name):
+    x, ratio = (
+        torch.tensor(golden[f"crop_{name}_in"]),
+        torch.tensor([float(golden[f"crop_{name}_ratio"])]),
+    )
+    close(parity.crop_scale(x[None], ratio)[0], golden[f"crop_{name}_out"])
+
+
+@pytest.mark.parametrize("name", ["3d", "allz0", "3valid", "degenerate"])
+def test_crop_scale_of_odd_clips_equals_the_original(golden, name):
+    x = torch.tensor(golden[f"crop_{name}_in"]).reshape(
+        1, -1, *golden[f"crop_{name}_in"].shape[-3:]
+    )  # (1, M, T, J, 3)
+    close(
+        parity.crop_scale(x, torch.tensor([2.0]))[0].reshape(golden[f"crop_{name}_out_r2"].shape),
+        golden[f"crop_{name}_out_r2"],
+    )
+
+
+def test_crop_scale_treats_each_clip_of_a_batch_alone(golden):
+    x = torch.stack([torch.tensor(golden[f"crop_{name}_in"]) for name in ("r1", "r2")])
+    both = parity.crop_scale(x, torch.tensor([1.0, 2.0]))
+    close(both[0], golden["crop_r1_out"])
+    close(both[1], golden["crop_r2_out"])
+
+
+def test_resampling_equals_the_original(golden):
+    for key, expected in golden.items():
+        parts = key.split("_")
+        if key.startswith("resample_det"):
+            close(parity.resample_index(int(parts[2]), int(parts[3])), expected)
+        elif key.startswith("resample_rnd") and key.endswith("_out"):
+            draws = golden.get(key.replace("_out", "_sel"), golden.get(key.replace("_out", "_u")))
+            close(
+                parity.random_resample_index(int(parts[2]), int(parts[3]), torch.tensor(draws)),
+                expected,
+            )
+
+
+def test_other_operations_equal_the_original(golden):
+    close(parity.normalize_axes(torch.tensor(golden["norm_in"])), golden["norm_out"])
+    close(parity.normalize_axes(torch.tensor(golden["norm_flatz_in"])), golden["norm_flatz_out"])
+    close(parity.with_empty_person(torch.tensor(golden["to2_in"])), golden["to2_out"])
+    moved = parity.random_move(
+        torch.tensor(golden["move_in"], dtype=torch.float64)[None],
+        torch.deg2rad(torch.tensor(golden["move_angle_deg"]))[None],
+        torch.tensor(golden["move_scale"])[None],
+        torch.tensor(np.stack([golden["move_tx"], golden["move_ty"]]))[None],
+    )
+    close(moved[0], golden["move_out"])
+    close(flip(torch.tensor(golden["flip_in"]), SKELETON.mirror), golden["flip_out"])
+    close(to_h36m(golden["coco_in"], COCO17), golden["coco_out"])
+    close(to_h36m(golden["halpe_in"], HALPE26), golden["halpe_out"])
+    for key in [key for key in golden if key.startswith("cam_out")]:
+        height, width = (int(part[1:]) for part in key.split("_")[2:])
+        close(parity.camera_range(torch.tensor(golden["cam_in"]), width, height), golden[key])
+    close(
+        parity.untangle(torch.tensor(golden["track_in"], dtype=torch.float64)),
+        golden["track_out"],
+    )
+
+
+def test_the_parity_recipe_yields_what_the_original_data_set_yields(shared):
+    with np.load(shared / "golden" / "pipeline.npz", allow_pickle=False) as golden:
+        raw = [golden[f"raw_clip_{i}"] for i in range(4)]
+        clips = pack(raw, list("abcd"), [golden[f"label_clip_{i}"] for i in range(4)], list("abcd"))
+        made = recipe(clips, recipe="parity", clip_len=golden["n_frames"].item())
+        assert isinstance(made, ParityRecipe)
+        batch = test_batch(made, torch.arange(4))
+        for i in range(4):
+            np.testing.assert_allclose(batch[i], golden[f"out_clip_{i}"], atol=3e-6)
+            assert made.labels[i] == golden[f"label_clip_{i}"]
+        np.testing.assert_allclose(made.poses[3], golden["out_noscale_clip_3"], atol=3e-6)
+
+
+def test_parity_settings_do_what_they_say():
+    plain = recipe(
+        recipe="parity",
+        clip_len=30,
+        normalize=False,
+        random_move=False,
+        scale_range_train=[1, 1],
+        training=False,
+    )
+    stored = plain.poses.clone()
+    np.testing.assert_array_equal(stored[0, 0, 0], some_clips()[0][0])
+    first, labels = training_batch(plain, ALL)
+    torch.testing.assert_close(plain.poses, stored, atol=0, rtol=0)
+    torch.testing.assert_close(first, parity.crop_scale(stored, torch.ones(6)))
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert first[..., :2].abs().amax(dim=(1, 2, 3, 4)).tolist() == pytest.approx([1] * 6)
+
+
+def test_parity_resamples_at_random_for_training_alone():
+    torch.manual_seed(0)
+    a, b = (recipe(recipe="parity", clip_len=15, training=True).poses for _ in range(2))
+    assert not torch.equal(a, b)
+    a, b = (recipe(recipe="parity", clip_len=15).poses for _ in range(2))
+    assert torch.equal(a, b)
+
+
+def test_the_plain_reference_prepares_what_the_original_prepares(shared):
+    with np.load(shared / "golden" / "pipeline.npz", allow_pickle=False) as golden:
+        raw = [golden[f"raw_clip_{i}"] for i in range(4)]
+        batch = plain.PlainDataSet(
+            raw, golden["n_frames"].item(), np.random.default_rng(0)
+        ).test_batch([0, 1, 2, 3])
+        for i in range(4):
+            np.testing.assert_allclose(batch[i], golden[f"out_clip_{i}"], atol=3e-6)
+
+
+def test_the_parity_recipe_equals_the_plain_reference():
+    clips = some_clips()
+    expected = plain.PlainDataSet(list(clips), 30, np.random.default_rng(0)).test_batch(
+        list(range(6))
+    )
+    torch.testing.assert_close(
+        test_batch(recipe(clips, recipe="parity", clip_len=30), ALL), expected, atol=1e-5, rtol=1e-5
+    )
