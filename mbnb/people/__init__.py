@@ -3,6 +3,7 @@
 Imports model and what stands before it; knows nothing of networks, training or checkpoints.
 """
 
-from mbnb.people.stage import STEPS, Stage
+from mbnb.people.stage import STEPS, Stage, look
+from mbnb.people.step import Known
 
-__all__ = ["STEPS", "Stage"]
+__all__ = ["STEPS", "Known", "Stage", "look"]
