@@ -142,8 +142,8 @@ def simulate(
     folder: Path, packed: bool, files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]
 ) -> None:
     """Write simulated people into FOLDER in the documented layout."""
-    from mbnb.clips import write_dataset
-    from mbnb.data.dataset import simulated_splits
+    from mbnb.data.simulated import simulated_splits
+    from mbnb.data.write import write_dataset
 
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: expected an empty or a new folder")

@@ -24,6 +24,7 @@ FLOW = (
     "skeleton",
     "classes",
     "clips",
+    "formats",
     "simulate",
     "data",
     "video",

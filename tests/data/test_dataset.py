@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from mbnb.classes import ClassTable, read_classes, write_classes
-from mbnb.clips import UNLABELLED, Clips, pack, read_labels, write_dataset
+from mbnb.clips import UNLABELLED, Clips, pack
+from mbnb.data.labels import read_labels
+from mbnb.data.write import write_dataset
 from mbnb.config import Config
 from mbnb.data import dataset
 from mbnb.data.dataset import load, people_overlap, verify

@@ -11,9 +11,11 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from mbnb.classes import read_classes
-from mbnb.clips import write_dataset
+from mbnb.data.write import write_dataset
 from mbnb.simulate.choreography import MOVES
-from mbnb.simulate.simulator import FPS, NOISE, Person, simulate, simulate_clip
+from mbnb.simulate import Person, simulate, simulate_clip
+from mbnb.simulate.noise import NOISE
+from mbnb.simulate.timing import FPS
 from mbnb.skeleton import load_skeleton
 
 BASELINE = Path(__file__).resolve().parents[3] / "shared" / "real" / "linear_baseline.py"
