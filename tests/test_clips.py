@@ -1,4 +1,4 @@
-"""Clips in memory: parts of them share frames, and joined ones keep all that belongs to a clip."""
+"""Clips in memory: parts share their frames, joined ones keep all that belongs to a clip."""
 
 import numpy as np
 import pytest
