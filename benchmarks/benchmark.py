@@ -28,9 +28,10 @@ from tqdm.auto import tqdm
 
 from benchmarks import plain
 from mbnb.classes import read_classes
-from mbnb.clips import Clips, pack, write_dataset
+from mbnb.clips import Clips, pack
 from mbnb.config import Config
 from mbnb.data.dataset import load
+from mbnb.data.write import write_dataset
 from mbnb.devices import hand_back_memory, keep_freed_memory, mixed_precision, pick_device
 from mbnb.files import ROOT, fingerprint, replacing, write_text
 from mbnb.model.checkpoints import build_model

@@ -153,8 +153,8 @@ def verify(folder: Path, given: dict[str, Any]) -> None:
 @with_settings
 def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
     """Write simulated people into FOLDER in the documented layout."""
-    from mbnb.clips import write_dataset
-    from mbnb.data.dataset import simulated_splits
+    from mbnb.data.simulated import simulated_splits
+    from mbnb.data.write import write_dataset
 
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: expected an empty or a new folder")

@@ -1,7 +1,8 @@
-"""Class tables: which micro-action an id stands for, and in which region of the body it happens.
+"""Class tables: which micro-action an id stands for, and in which region it happens.
 
-`document52.csv` is the list of 52 classes A1-D17 in four regions that this system was asked for with; `ma52.csv` is the
-official MA-52 list (Guo et al., TCSVT 2024) of 52 actions under seven body parts. A data set may bring a table of its own.
+`document52.csv` is the list of 52 classes A1-D17 in four regions that this system was asked for
+with. `ma52.csv` is the official MA-52 list (Guo et al., TCSVT 2024): 52 actions under seven body
+parts. A data set may bring a table of its own.
 """
 
 import csv
@@ -19,8 +20,8 @@ COLUMNS = ("class_id", "code", "name", "region")
 class ClassTable:
     """Codes, names and regions in the order of the class ids 0 … C-1.
 
-    `mirror[i]` is the class that i becomes when left and right are exchanged; None where the table does not say, and
-    then no clip may be mirrored.
+    `mirror[i]` is the class that i becomes when left and right are exchanged. It is None where
+    the table does not say; no clip may be mirrored then.
     """
 
     codes: tuple[str, ...]
@@ -43,7 +44,10 @@ class ClassTable:
 
     @cached_property
     def region_mirror(self) -> tuple[int, ...] | None:
-        """What each region becomes when left and right are exchanged, by its first class; None where `mirror` is."""
+        """The region that each one becomes when left and right are exchanged.
+
+        The mirror of its first class decides. None where `mirror` is None.
+        """
         return self.mirror and tuple(
             self.region_ids[self.mirror[self.regions.index(name)]] for name in self.region_names
         )
@@ -59,8 +63,10 @@ class ClassTable:
         return tuple(f"{code} {name}" for code, name in zip(self.codes, self.names))
 
     def id_of_code(self, clip: str) -> int | None:
-        """The id that the code before the first `_` of a clip's name claims: -1 for a code that is not in this table,
-        None where the name carries no code."""
+        """The class id that a clip's name claims by the code before its first `_`.
+
+        -1 for a code that is not in this table, None where the name carries no code.
+        """
         code, _, rest = clip.partition("_")
         if not (rest and code[:1].isupper() and code[1:].isdigit() and len(code) > 1):
             return None
@@ -68,65 +74,67 @@ class ClassTable:
 
 
 def read_classes(source: str | Path) -> ClassTable:
-    """A built-in table by name ('document' or 'ma52') or one from a CSV file with class_id, code, name, region.
+    """A built-in class table ('document' or 'ma52') or one from a CSV file.
 
-    An optional column `mirror` holds the class id after exchanging left and right. Relative paths start at the checkout.
-    Raises InputError with every fault.
+    The file has the columns class_id, code, name, region. An optional column `mirror` holds the
+    class id after exchanging left and right. Relative paths start at the checkout. Raises
+    InputError with every fault.
     """
     path = BUILT_IN.get(str(source), ROOT / source)
     if not path.is_file():
         raise InputError(
-            f"class table {str(source)!r}: expected {' or '.join(map(repr, BUILT_IN))} or the path of a CSV file"
+            f"class table {str(source)!r}: expected {' or '.join(map(repr, BUILT_IN))} "
+            "or the path of a CSV file"
         )
     faults: list[str] = []
-    rows = read_table(path, COLUMNS, faults)
-    has_mirror = any(row.get("mirror") for _, row in rows)
-    faults += [] if rows else [f"{path}: no classes"]
-    by_id: dict[int, dict[str, str]] = {}
-    codes: dict[str, int] = {}
-    for line, row in rows:
-        if not row["class_id"].isdecimal():
-            faults += (
-                [
-                    f"{path}, line {line}: expected a whole number as class_id, found {row['class_id']!r}"
-                ]
-                if row["class_id"]
-                else []
-            )
-            continue
-        if int(row["class_id"]) in by_id:
-            faults.append(
-                f"{path}, line {line}: class_id {row['class_id']} stands there a second time"
-            )
-        if int(row["class_id"]) >= len(rows):
-            faults.append(
-                f"{path}, line {line}: expected a class_id below {len(rows)}, the number of classes, found {row['class_id']}"
-            )
-        if row["code"] and row["code"] in codes:
-            faults.append(
-                f"{path}, line {line}: code {row['code']} stands already on line {codes[row['code']]}"
-            )
-        if has_mirror and not (row["mirror"].isdecimal() and int(row["mirror"]) < len(rows)):
-            faults.append(
-                f"{path}, line {line}: expected a class_id below {len(rows)} as mirror, found {row['mirror']!r}"
-            )
-        by_id[int(row["class_id"])] = row
-        codes.setdefault(row["code"], line)
-    if has_mirror and not faults:
-        faults += [
-            f"{path}, line {line}: class {row['class_id']} has the mirror {row['mirror']}, which has another"
-            for line, row in rows
-            if int(by_id[int(row["mirror"])]["mirror"]) != int(row["class_id"])
-        ]
+    numbered = read_table(path, COLUMNS, faults)
+    if not numbered:
+        faults.append(f"{path}: no classes")
+    _check_rows(path, numbered, faults)
     if faults:
         raise InputError("\n".join(faults))
-    ordered = [by_id[i] for i in range(len(rows))]
+    rows = sorted((row for _, row in numbered), key=lambda row: int(row["class_id"]))
     return ClassTable(
-        codes=tuple(row["code"] for row in ordered),
-        names=tuple(row["name"] for row in ordered),
-        regions=tuple(row["region"] for row in ordered),
-        mirror=tuple(int(row["mirror"]) for row in ordered) if has_mirror else None,
+        codes=tuple(row["code"] for row in rows),
+        names=tuple(row["name"] for row in rows),
+        regions=tuple(row["region"] for row in rows),
+        mirror=tuple(int(row["mirror"]) for row in rows) if _has_mirror(numbered) else None,
     )
+
+
+def _has_mirror(numbered: list[tuple[int, dict[str, str]]]) -> bool:
+    return any(row.get("mirror") for _, row in numbered)
+
+
+def _check_rows(path: Path, numbered: list[tuple[int, dict[str, str]]], faults: list[str]) -> None:
+    """Add to `faults` what is wrong with the rows of a class table, apart from missing values."""
+    below = f"expected a class_id below {len(numbered)}"
+    has_mirror = _has_mirror(numbered)
+    rows: dict[int, dict[str, str]] = {}
+    line_of_code: dict[str, int] = {}
+    for line, row in numbered:
+        where, number, code = f"{path}, line {line}", row["class_id"], row["code"]
+        if not number.isdecimal():
+            if number:
+                faults.append(f"{where}: expected a whole number as class_id, found {number!r}")
+            continue
+        if int(number) in rows:
+            faults.append(f"{where}: class_id {number} stands there a second time")
+        if int(number) >= len(numbered):
+            faults.append(f"{where}: {below}, the number of classes, found {number}")
+        if code and code in line_of_code:
+            faults.append(f"{where}: code {code} stands already on line {line_of_code[code]}")
+        if has_mirror and not (row["mirror"].isdecimal() and int(row["mirror"]) < len(numbered)):
+            faults.append(f"{where}: {below} as mirror, found {row['mirror']!r}")
+        rows[int(number)] = row
+        line_of_code.setdefault(code, line)
+    if has_mirror and not faults:
+        faults += [
+            f"{path}, line {line}: class {row['class_id']} has the mirror {row['mirror']}, "
+            "which has another"
+            for line, row in numbered
+            if int(rows[int(row["mirror"])]["mirror"]) != int(row["class_id"])
+        ]
 
 
 def write_classes(table: ClassTable, path: Path) -> None:

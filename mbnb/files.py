@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, reading CSV tables with line numbers, and the one error for bad input."""
+"""Files written whole or not at all, CSV tables with line numbers, one error for bad input."""
 
 import contextlib
 import csv
@@ -16,14 +16,18 @@ ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else Path.
 
 
 class InputError(ValueError):
-    """Something a user gave cannot be used: says which file, which line, what was expected and what came."""
+    """Something that a user gave cannot be used.
+
+    The message says which file, which line, what was expected and what came, one fault a line.
+    """
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it takes the place of `path` when the block ends well, else it is removed.
+    """Yield a temporary path that takes the place of `path` once the block has ended well.
 
-    Works for files and for folders (the block creates either). An existing folder is replaced whole.
+    The block creates a file or a folder there; after an exception it is removed. An existing
+    folder is replaced whole.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,9 +51,11 @@ def write_text(path: Path, text: str) -> None:
 def read_table(
     path: Path, columns: tuple[str, ...], faults: list[str] | None = None
 ) -> list[tuple[int, dict[str, str]]]:
-    """Rows of a CSV file with their line numbers; every one of `columns` is filled, further columns may be there.
+    """Rows of a CSV file with their line numbers; further columns may be there.
 
-    Raises InputError that lists every line with a missing value; given a list `faults`, adds them to it instead.
+    In each row every one of `columns` has a value, or InputError lists all lines where one is
+    missing. Given a list `faults`, those lines are added to it instead. A file that is no table
+    or lacks a column raises InputError either way.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -57,7 +63,8 @@ def read_table(
             missing = [name for name in columns if name not in (reader.fieldnames or [])]
             if missing:
                 raise InputError(
-                    f"{path}, line 1: expected the columns {', '.join(columns)}; missing: {', '.join(missing)}"
+                    f"{path}, line 1: expected the columns {', '.join(columns)}; "
+                    f"missing: {', '.join(missing)}"
                 )
             rows = [
                 (reader.line_num, {key: (value or "").strip() for key, value in row.items() if key})

@@ -25,6 +25,7 @@ FLOW = (
     "skeleton",
     "classes",
     "clips",
+    "formats",
     "simulate",
     "data",
     "video",

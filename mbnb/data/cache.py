@@ -1,7 +1,8 @@
-"""Clips as they are fastest to load: read and checked once, then memory-mapped from `data/cache`.
+"""Clips as they are fastest to load: read and checked once, then memory-mapped.
 
-A cache belongs to one state of a data folder: the sizes and times of all its files are part of its name, so that any change
-to them makes a new one. It may be deleted at any time.
+A cache in `data/cache` belongs to one state of a data folder. The sizes and times of all its files
+are part of the cache's name, so that any change to them makes a new one. It may be deleted at any
+time.
 """
 
 import contextlib
@@ -19,24 +20,26 @@ WORTH = 1000  # clips; fewer are read as fast as they are
 
 
 def cache_of(root: Path, *context: bytes) -> Path:
-    """Where the cache of `root` as it is now lies, whether it exists or not; `context` is what else its content depends on."""
+    """Where the cache of `root` as it is now lies, whether it exists or not.
+
+    `context` is what else its content depends on.
+    """
     states = []
     for folder, _, names in os.walk(root):
         for name in names:
             path = os.path.join(folder, name)
-            found = os.lstat(path)
-            states.append(f"{path} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}")
-    return (
-        ROOT
-        / "data"
-        / "cache"
-        / f"{fingerprint(str(root).encode())}-{fingerprint(*map(str.encode, sorted(states)), *context)}"
-    )
+            state = os.lstat(path)
+            states.append(f"{path} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
+    place = fingerprint(str(root).encode())
+    content = fingerprint(*map(str.encode, sorted(states)), *context)
+    return ROOT / "data" / "cache" / f"{place}-{content}"
 
 
 def write_cache(folder: Path, splits: dict[str, Clips], **remarks) -> None:
-    """Write clips and `remarks` (plain values) to `folder` and remove caches of earlier states. There is none of few clips, nor
-    where the disk does not take it."""
+    """Write clips and `remarks` (plain values) to `folder`; remove caches of earlier states.
+
+    Nothing is written for few clips, nor where the disk does not take it.
+    """
     if sum(map(len, splits.values())) < WORTH:
         return
     with contextlib.suppress(OSError), replacing(folder) as part:
@@ -59,22 +62,25 @@ def write_cache(folder: Path, splits: dict[str, Clips], **remarks) -> None:
 
 
 def read_cache(folder: Path) -> tuple[dict[str, Clips], dict] | None:
-    """The clips, whose frames stay on disk until they are used, and the remarks; None where there is no such cache."""
+    """The clips, whose frames stay on disk until they are used, and the remarks.
+
+    None where there is no such cache.
+    """
     if not folder.is_dir():
         return None
     splits = {}
     remarks = json.loads((folder / "remarks.json").read_text(encoding="utf-8"))
     for split in remarks["splits"]:
-        with np.load(folder / f"{split}.npz", allow_pickle=False) as index:
-            values = {key: index[key] for key in index.files}
+        with np.load(folder / f"{split}.npz", allow_pickle=False) as file:
+            index = {key: file[key] for key in file.files}
         # Copy on write: torch warns of arrays that it may not write to, and nothing here writes.
         frames = np.load(folder / f"{split}.npy", mmap_mode="c", allow_pickle=False)
         splits[split] = Clips(
             frames,
-            first_rows(values["lengths"]),
-            values["lengths"],
-            tuple(values["names"].tolist()),
-            values["labels"],
-            tuple(values["subjects"].tolist()),
+            first_rows(index["lengths"]),
+            index["lengths"],
+            tuple(index["names"].tolist()),
+            index["labels"],
+            tuple(index["subjects"].tolist()),
         )
     return splits, remarks

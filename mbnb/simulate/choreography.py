@@ -1,39 +1,51 @@
-"""The 52 micro-actions of `document52.csv` as a table of movements, each written down once, for the left side.
+"""The 52 micro-actions of `document52.csv` as movements, each written for the left side.
 
-Directions are the person's own: `side` is outwards on the limb's own side, `up`, `forward` to where the person looks; lengths
-in centimetres for a person of 1.70 m, angles in degrees. A move that acts with the right side is played mirrored. `near` is
-the acting side (joints named L_), `far` the other one (R_). `mbnb.simulate.simulator` plays the table.
+Directions are the person's own: `side` is outwards on the limb's own side, `up`, and `forward` to
+where the person looks. Lengths are in centimetres for a person of 1.70 m, angles in degrees.
+`near` is the acting side (joints named L_), `far` the other one (R_). A move that acts with the
+right side is played mirrored.
 
 Neighbours that are easily confused, and what 17 joints show of the difference:
 
-- A1 shaking / A6 swaying / D17 shifting weight: trunk at 2.6-4 Hz by a few degrees; at 0.5-0.9 Hz by 7-12; the pelvis itself travels.
-- A2 / B3: shoulders and head turn; the head alone. A4 / B5, A5 / B6: the trunk leans; the head alone.
-- B1 nodding, B2 shaking go to and fro 2-4 times, B5, B6 and B3 go once and stay.
-- B7 / B8, C19 / C15: the wrist rubs 4-5 times a second by 2-4 cm; it lies still or strokes once, slowly.
-- B8 head, C8 face, C9 chin, C10 nose, C11 mouth, C12 neck: wrist above the head, beside the cheek and stroking down, below the
-  chin, in front of the nose and dabbing, beside the mouth with the palm before it, behind the jaw. B9: the head also tips onto the hand.
-- C1 / C2: each wrist high at the other upper arm; forearms stacked before the belly.
-- C3 waving / C16 pointing / C17 gesturing: one raised hand sways sideways evenly; one arm stretched and still; both hands low,
-  before the body, unevenly.
-- C4 / C5 / C6 / C20: wrists part and meet; rub along each other while close; lie together still; move a little, unevenly, in the lap.
-- C7 covering: both wrists before the face; C8 one. C13 chest: one flat hand; C18: both hands tug at collar or hem.
-- D3 / D7 / D15: foot far forward along the floor and held; a short slide; shank swings up and back at once.
-- D4 / D5 / D6 / D16: 4-6 Hz by about a centimetre with the knee; one foot 3-6 cm; 7-17 cm; both feet in turn, travelling.
-- D11 / D12 / D13 / D14: wrist at mid-shank; just above the ankle, from outside; at the toes; both wrists at the instep, tugging.
+- A1 shaking: trunk at 2.6-4 Hz by a few degrees; A6 swaying: at 0.5-0.9 Hz by 7-12 degrees;
+  D17 shifting weight: the pelvis itself travels.
+- A2: shoulders and head turn; B3: the head alone. A4 and A5: the trunk leans; B5 and B6: the head
+  alone.
+- B1 nodding and B2 shaking go to and fro 2-4 times; B3, B5 and B6 go once and stay.
+- B7, C19: the wrist rubs 4-5 times a second by 2-4 cm; B8, C15: it lies still or strokes once,
+  slowly.
+- The wrist is above the head (B8), beside the cheek and stroking down (C8 face), below the chin
+  (C9), in front of the nose and dabbing (C10), beside the mouth with the palm before it (C11), or
+  behind the jaw (C12 neck). B9: the head also tips onto the hand.
+- C1: each wrist high at the other upper arm; C2: forearms stacked before the belly.
+- C3 waving: one raised hand sways sideways evenly; C16 pointing: one arm stretched and still;
+  C17 gesturing: both hands low, before the body, unevenly.
+- The wrists part and meet (C4), rub along each other while close (C5), lie together still (C6),
+  or move a little, unevenly, in the lap (C20).
+- C7 covering: both wrists before the face; C8: one. C13 chest: one flat hand; C18: both hands tug
+  at collar or hem.
+- D3: foot far forward along the floor and held; D7: a short slide; D15: the shank swings up and
+  back at once.
+- D4: 4-6 Hz by about a centimetre with the knee; D5: one foot 3-6 cm; D6: 7-17 cm; D16: both feet
+  in turn, travelling.
+- The wrist is at mid-shank (D11), just above the ankle from outside (D12), or at the toes (D13);
+  D14: both wrists at the instep, tugging.
 """
 
 from dataclasses import dataclass
 
 Range = tuple[float, float]
 HANDS = ("hand", "far_hand")
+LIMBS = (*HANDS, "foot", "far_foot")
 AXES = ("side", "up", "forward")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A point fixed to the body: `share` of the way from joint `start` to `end`, then `at` = (side, up, forward) cm along `frame`.
+    """A point fixed to the body: `share` of the way from joint `start` to `end`, then `at`.
 
-    frame: 'seat' (does not turn), 'trunk' (shoulders) or 'head'.
+    at: (side, up, forward) cm along `frame`, which is 'seat' (does not turn), 'trunk' (turns with
+    the shoulders) or 'head'.
     """
 
     start: str
@@ -45,9 +57,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Reach:
-    """`limb` ('hand', 'far_hand', 'foot' or 'far_foot') goes from its rest to `place`.
+    """A limb, one of `LIMBS`, goes from its rest to `place`.
 
-    bend: (side, up, forward), to where elbow or knee points. course: see `Drive`. lean: the trunk bends as far as the arm needs.
+    bend: (side, up, forward), to where elbow or knee points.
+    course: see `Drive`.
+    lean: the trunk bends as far as the arm needs.
     """
 
     limb: str
@@ -59,10 +73,12 @@ class Reach:
 
 @dataclass(frozen=True)
 class Drive:
-    """A control `<part>.<direction>` moved by `size` (cm or degrees, times how largely the person moves) along a time course.
+    """A control `<part>.<direction>` is moved along a time course.
 
-    course: 'hold' out and, mostly, back; 'shift' out for good; 'release' from there to rest; and while the move holds,
-    'wave' both ways, 'bob' out and back smoothly, 'beat' a lift and a pause, 'wander' without a pattern.
+    size: cm or degrees, times how largely the person moves.
+    course: 'hold' goes out and, mostly, back; 'shift' goes out for good; 'release' comes from
+        there to rest. While the move holds, 'wave' goes both ways, 'bob' out and back smoothly,
+        'beat' is a lift and a pause, 'wander' has no pattern.
     phase: in cycles, for two parts that take turns.
     """
 
@@ -71,13 +87,21 @@ class Drive:
     course: str = "hold"
     phase: float = 0.0
 
+    @property
+    def part(self) -> str:
+        """The part of the body that is moved."""
+        return self.control.split(".")[0]
+
 
 @dataclass(frozen=True)
 class Move:
-    """One class: one of `variants` is played. Either `hold` (seconds) or `cycles` at `rate` (Hz) says how long.
+    """One class. One of `variants` is played; `hold` or `cycles` at `rate` say how long.
 
-    rise: seconds to get there. stay: how often the clip ends before the way back. habit: whose side acts: 'hand', 'foot'
-    or 'either'. rests: where the hands may lie before ('' = anywhere).
+    hold: seconds. cycles, rate: repeats and Hz, in place of `hold` where there are cycles.
+    rise: seconds to get there.
+    stay: how often the clip ends before the way back.
+    habit: whose side acts: 'hand', 'foot' or 'either'.
+    rests: where the hands may lie before, anywhere if it is empty.
     """
 
     variants: tuple[tuple[Reach | Drive, ...], ...]
@@ -123,7 +147,7 @@ ELBOW_FRONT = (1.0, 0.3, 0.9)
 KNEE_UP = (0.1, 1.0, 0.8)
 KNEE_OUT = (1.0, 0.5, 0.5)
 
-# The near leg over the far one: knee over knee with the foot hanging, or the ankle laid on the far knee.
+# The near leg over the far one: knee over knee with the foot hanging, or ankle on knee.
 OVER_KNEE = Place("R_Knee", "R_Knee", 0, (-4, -27, 16))
 ON_KNEE = Place("R_Knee", "R_Knee", 0, (-1, 9, -3))
 CROSSED_LEGS = ((OVER_KNEE, KNEE_UP), (ON_KNEE, KNEE_OUT))
@@ -136,9 +160,8 @@ CALF = Place("L_Knee", "L_Ankle", 0.5, (6, 0, -3))
 ANKLE = Place("L_Ankle", "L_Ankle", 0, (7, 12, -2))
 FOOT = Place("L_Ankle", "L_Ankle", 0, (1, 9, 14))
 RAISED_ANKLE = Place("L_Ankle", "L_Ankle", 0, (4, 10, 2))
-RAISED_FOOT = Place(
-    "R_Ankle", "R_Ankle", 0, (7, 9, 4)
-)  # for the far hand: the foot lies on that side
+# For the far hand, since the foot lies on that side.
+RAISED_FOOT = Place("R_Ankle", "R_Ankle", 0, (7, 9, 4))
 INSTEP = Place("L_Ankle", "L_Ankle", 0, (6, 11, 7))
 FAR_INSTEP = Place("R_Ankle", "R_Ankle", 0, (6, 11, 7))  # the far hand's own view of the near foot
 
@@ -149,6 +172,7 @@ LIFT = Reach("foot", ON_KNEE, KNEE_OUT)
 def move(
     *parts: Reach | Drive, or_else: tuple[tuple[Reach | Drive, ...], ...] = (), **kwargs
 ) -> Move:
+    """A move of these parts, or of those of one of the variants in `or_else`."""
     return Move((parts, *or_else), **kwargs)
 
 
@@ -511,7 +535,7 @@ MOVES = {
     ),
 }
 
-# Small unrelated movements, one or two in many clips, where the move leaves that part of the body alone.
+# Small unrelated movements, some in most clips, of parts that the move leaves alone.
 DISTRACTORS = (
     (Drive("head.look", (-16, 16)),),
     (Drive("head.nod", (-7, 10)),),

@@ -13,7 +13,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mbnb.classes import ClassTable
-from mbnb.clips import SPLITS, UNLABELLED, pack, read_labels, write_dataset
+from mbnb.clips import SPLITS, UNLABELLED, pack
+from mbnb.data.labels import read_labels
+from mbnb.data.write import write_dataset
 from mbnb.files import InputError, fault_line, replacing
 from mbnb.video.landmarks import (
     FPS,

@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from mbnb.__main__ import main
 from mbnb.classes import ClassTable, read_classes
-from mbnb.clips import pack, write_dataset
+from mbnb.clips import pack
 from mbnb.config import Config
 from mbnb.data.dataset import load
+from mbnb.data.write import write_dataset
 from mbnb.evaluate.ensemble import (
     combine,
     compare_variants,

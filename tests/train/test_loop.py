@@ -19,9 +19,10 @@ from torch._dynamo.testing import CompileCounter
 
 from mbnb.__main__ import main
 from mbnb.classes import ClassTable
-from mbnb.clips import pack, write_dataset
+from mbnb.clips import pack
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet, load
+from mbnb.data.write import write_dataset
 from mbnb.evaluate.evaluation import compare_with_baselines, evaluate, load_evaluation, predict
 from mbnb.files import ROOT, InputError
 from mbnb.model.checkpoints import build_model, load_trained, read_checkpoint

@@ -16,12 +16,11 @@ from scipy.signal import find_peaks
 
 from mbnb.classes import read_classes
 from mbnb.files import InputError
+from mbnb.formats.mediapipe33 import LEFT_EAR, RIGHT_EAR
 from mbnb.prepare.geometry import smooth
 from mbnb.show.figures import overlay_sheet
 from mbnb.video.convert import Source, convert, find_videos, landmark_file
 from mbnb.video.landmarks import (
-    LEFT_EAR,
-    RIGHT_EAR,
     extract,
     extract_pose,
     fill_gaps,

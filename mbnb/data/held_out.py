@@ -1,0 +1,88 @@
+"""People held out for validation, where a data set has no val split of its own."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+from mbnb.clips import Clips, join
+from mbnb.config import Config
+from mbnb.files import InputError
+
+
+def hold_people_out(
+    splits: dict[str, Clips], config: Config, root: Path
+) -> tuple[dict[str, Clips], list[str]]:
+    """The splits that a training uses, by the settings pool, val_fraction and fold, with notes.
+
+    Raises InputError for a fold that the data set in `root` does not have.
+    """
+    notes = []
+    if config.pool:
+        splits, note = _pool(splits)
+        notes.append(note)
+    if config.fold and "val" in splits:
+        raise InputError(
+            f"setting 'fold': {config.fold}, but {root} has a val split of its own, so nobody is "
+            "held out and all folds would be the same; take fold 0 only, or hold people out from "
+            "all labelled splits with pool: true"
+        )
+    if "train" in splits and "val" not in splits and config.val_fraction > 0:
+        splits, note = _hold_out(splits, config)
+        notes.append(note)
+    return splits, notes
+
+
+def _pool(splits: dict[str, Clips]) -> tuple[dict[str, Clips], str]:
+    """All labelled clips as train."""
+    labelled = [split for split, clips in splits.items() if clips.labelled]
+    others = {split: clips for split, clips in splits.items() if split not in labelled}
+    train = join([splits[split] for split in labelled])
+    note = f"{' and '.join(labelled)} were pooled: people are held out from all of them"
+    return {"train": train} | others, note
+
+
+def _hold_out(splits: dict[str, Clips], config: Config) -> tuple[dict[str, Clips], str]:
+    """Some of train's people as val."""
+    train = splits["train"]
+    people = np.array(train.subjects)
+    count = len(set(train.subjects))
+    if count < 2:
+        return (
+            splits,
+            "train has one person only: nobody can be held out, so `best` is the last epoch",
+        )
+    folds = min(config.folds, count)
+    if config.fold >= folds:
+        raise InputError(
+            f"setting 'fold': expected below {folds}, the number of groups of people in train, "
+            f"found {config.fold}"
+        )
+    remaining, held_out = _fold(people, train.labels, folds, config.fold)
+    others = {split: clips for split, clips in splits.items() if split != "train"}
+    note = (
+        f"{len(set(people[held_out]))} of {count} people were held out from train as val, "
+        "since the data set has none"
+    )
+    return {"train": train.take(remaining), "val": train.take(held_out)} | others, note
+
+
+def _fold(
+    people: np.ndarray, labels: np.ndarray, folds: int, fold: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the clips that remain and of those whose people are held out, (N,) both.
+
+    The people are the same whatever the seed of a training.
+    """
+    names = np.unique(people)
+    if folds == len(names):
+        alone = people == names[fold]
+        return np.flatnonzero(~alone), np.flatnonzero(alone)
+    # Balanced over the classes, unless every class is smaller than the number of folds.
+    kind = StratifiedGroupKFold if np.bincount(labels).max() >= folds else GroupKFold
+    shuffled = kind(folds, shuffle=True, random_state=0)
+    with warnings.catch_warnings():
+        # Classes with fewer clips than folds are common and harmless here.
+        warnings.simplefilter("ignore", UserWarning)
+        return list(shuffled.split(people, labels, people))[fold]

@@ -1,0 +1,170 @@
+"""The splits of a data folder read: a folder for each clip or one npz, every fault noted."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from mbnb.classes import ClassTable
+from mbnb.clips import UNLABELLED, Clips, digest_of, pack
+from mbnb.data.checks import Findings, check_codes, check_pose, has_file
+from mbnb.data.labels import read_labels
+from mbnb.data.layout import DataFolder
+from mbnb.skeleton import Skeleton
+
+
+@dataclass
+class Reader:
+    """Reads split after split of one data set.
+
+    subjects: clip name -> person. first_with: digest of a clip's frames -> the first clip that has
+    them, in whichever split.
+    """
+
+    folder: DataFolder
+    skeleton: Skeleton
+    classes: ClassTable
+    subjects: dict[str, str]
+    findings: Findings
+    first_with: dict[bytes, Path] = field(default_factory=dict)
+
+    def read(self, split: str) -> Clips | None:
+        """The split's clips that could be read, or None where there is no such split."""
+        folder, packed = self.folder.split(split), self.folder.packed(split)
+        label_file = self.folder.labels(split)
+        has_packed = has_file(self.folder.root, packed, self.findings)
+        has_labels = has_file(self.folder.root, label_file, self.findings)
+        if not (folder.is_dir() or has_packed):
+            if has_labels:
+                self.findings.error(
+                    label_file, f"labels without clips: expected {split}/ or {split}.npz beside it"
+                )
+            return None
+        if folder.is_dir() and has_packed:
+            self.findings.error(packed, f"expected either {split}/ or {split}.npz, found both")
+        poses = read_packed(packed, self.findings) if has_packed else None
+        if has_packed and poses is None:
+            return None
+        if poses is None:
+            entries = os.scandir(folder)
+            present = {entry.name for entry in entries if not entry.name.startswith(".")}
+        else:
+            present = set(poses)
+        labels = self._labels(split, has_labels, present, packed if has_packed else folder)
+        return self._clips(split, labels, poses)
+
+    def _labels(
+        self, split: str, has_labels: bool, present: set[str], place: Path
+    ) -> dict[str, int]:
+        """Name -> class id of the clips to be read, -1 in an unlabelled split.
+
+        present: the names of the clips that lie in `place`.
+        """
+        label_file, findings, faults = self.folder.labels(split), self.findings, []
+        if has_labels:
+            labels, faults = read_labels(label_file, self.classes, present)
+            for line, fault in faults:
+                findings.error(label_file, fault, line)
+            for name in sorted(present - set(labels)):
+                findings.warning(place / name, f"not labelled in {label_file.name}: left out")
+        else:
+            labels = dict.fromkeys(sorted(present), UNLABELLED)
+            if split != "test":
+                findings.error(label_file, f"expected labels for {split}, found no such file")
+        if not labels and not faults:
+            empty = label_file if has_labels else self.folder.split(split)
+            findings.error(empty, "expected clips, found none")
+        values = set(labels.values())
+        all_zero = values == {0} and len(labels) > 1 and len(self.classes) > 1
+        if split == "test" and (values == {UNLABELLED} or all_zero):
+            why = "all its labels are 0" if all_zero else "no label file"
+            findings.notes.append(f"{split} is unlabelled ({why}): it can be predicted, not scored")
+            return dict.fromkeys(labels, UNLABELLED)
+        return labels
+
+    def _clips(
+        self, split: str, labels: dict[str, int], packed: dict[str, np.ndarray] | None
+    ) -> Clips:
+        """The labelled clips, those without a fault; `packed` has all poses of the split's npz."""
+        names: list[str] = []
+        poses: list[np.ndarray] = []
+        for name in tqdm(
+            labels, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False
+        ):
+            if packed is None:
+                where = self.folder.pose(split, name)
+                pose = read_pose(self.folder.root, where, self.findings)
+            else:
+                where, pose = self.folder.packed(split) / name, packed[name]
+            if pose is not None:
+                pose = check_pose(pose, where, self.skeleton, self.findings)
+            if pose is None:
+                continue
+            twin = self.first_with.setdefault(digest_of(pose), where)
+            if twin != where:
+                place = twin.relative_to(self.folder.root)
+                self.findings.warning(where, f"the same frames as {place}")
+            names.append(name)
+            poses.append(pose)
+        labels = {name: labels[name] for name in names}
+        check_codes(self.folder.labels(split), labels, self.classes, self.findings)
+        people = [self.subjects.get(name, f"{split}/{name}") for name in names]
+        return pack(poses, names, list(labels.values()), people, joints=len(self.skeleton))
+
+
+def read_pose(root: Path, path: Path, findings: Findings) -> np.ndarray | None:
+    """The array in a `pose_3d.npy`, whatever its shape; None after an error."""
+    if not path.is_file():
+        findings.error(path, "no such file")
+        return None
+    if not has_file(root, path, findings):
+        return None
+    try:
+        with open(path, "rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as error:  # numpy raises a different kind for every sort of damage
+        findings.error(path, f"not a numpy array ({error})")
+        return None
+
+
+def read_packed(path: Path, findings: Findings) -> dict[str, np.ndarray] | None:
+    """Clip name -> (T, J, 3) of a `<split>.npz`; None after an error."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            frames, offsets, names = file["frames"], file["offsets"], file["clip_names"]
+    except Exception as error:  # numpy and zipfile raise a different kind for every sort of damage
+        findings.error(path, f"expected an npz with frames, offsets and clip_names ({error})")
+        return None
+    texts = names.ndim == 1 and names.dtype.kind == "U"
+    whole_numbers = offsets.ndim == 1 and offsets.dtype.kind in "iu"
+    if frames.ndim == 0 or not texts or not whole_numbers:
+        findings.error(
+            path,
+            "expected frames (sum T, J, 3), offsets (N + 1,) of whole numbers and clip_names (N,) "
+            f"of text, found {frames.shape}, {offsets.shape} of {offsets.dtype}, "
+            f"{names.shape} of {names.dtype}",
+        )
+        return None
+    offsets, names = offsets.astype(np.int64), names.tolist()
+    if (
+        len(offsets) != len(names) + 1
+        or offsets[0] != 0
+        or offsets[-1] != len(frames)
+        or (np.diff(offsets) < 0).any()
+    ):
+        findings.error(
+            path,
+            f"expected offsets rising from 0 to {len(frames)} frames, "
+            f"one more than the {len(names)} clip names",
+        )
+        return None
+    for name, count in Counter(names).items():
+        if count > 1:
+            findings.error(path, f"the clip {name} is in it {count} times")
+        if Path(name).name != name:
+            findings.error(path, f"expected the plain names of clips, found the path {name!r}")
+            return None
+    return {name: frames[start:stop] for name, start, stop in zip(names, offsets[:-1], offsets[1:])}

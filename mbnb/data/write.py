@@ -1,0 +1,72 @@
+"""A data set written in the documented layout."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from mbnb.classes import ClassTable, write_classes
+from mbnb.clips import UNLABELLED, Clips, first_rows
+from mbnb.data.layout import DataFolder
+from mbnb.files import InputError, replacing
+
+
+def write_dataset(
+    root: Path,
+    splits: dict[str, Clips],
+    classes: ClassTable,
+    packed: bool = False,
+    simulated: bool = False,
+) -> None:
+    """Write a data set, whole or not at all; an existing `root` is replaced.
+
+    A folder for each clip, or with `packed` one `<split>.npz` for each split; classes.csv,
+    subjects.csv and a label file for each labelled split either way. `simulated` marks people as
+    not recorded. Raises InputError where a split is labelled in part.
+    """
+    for split, clips in splits.items():
+        if not clips.labelled and (clips.labels != UNLABELLED).any():
+            without = (clips.labels == UNLABELLED).sum()
+            raise InputError(
+                f"{root}: expected labels for all clips of {split} or for none, "
+                f"{without} of {len(clips)} have none"
+            )
+    with replacing(root) as part:
+        part.mkdir()
+        folder = DataFolder(part)
+        for split, clips in splits.items():
+            (_write_packed if packed else _write_poses)(folder, split, clips)
+            if clips.labelled:
+                lines = [f"{name} {label}\n" for name, label in zip(clips.names, clips.labels)]
+                folder.labels(split).write_text("".join(lines), encoding="utf-8")
+        if simulated:
+            folder.simulated.write_text(
+                "Simulated people, made by mbnb.simulate: nothing here was recorded.\n",
+                encoding="utf-8",
+            )
+        write_classes(classes, folder.classes)
+        _write_subjects(folder.subjects, splits)
+
+
+def _write_packed(folder: DataFolder, split: str, clips: Clips) -> None:
+    np.savez(
+        folder.packed(split),
+        frames=clips.gather(),
+        offsets=np.append(first_rows(clips.lengths), clips.lengths.sum()),
+        clip_names=np.array(clips.names, str),
+    )
+
+
+def _write_poses(folder: DataFolder, split: str, clips: Clips) -> None:
+    for name, pose in zip(clips.names, clips):
+        path = folder.pose(split, name)
+        path.parent.mkdir(parents=True)
+        np.save(path, pose)
+
+
+def _write_subjects(path: Path, splits: dict[str, Clips]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["clip", "subject"])
+        for clips in splits.values():
+            writer.writerows(zip(clips.names, clips.subjects))

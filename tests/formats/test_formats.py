@@ -1,0 +1,50 @@
+"""Joints of other formats become ours."""
+
+import importlib
+
+import numpy as np
+import pytest
+from build import H36M, STANDING, posture
+
+from mbnb.files import InputError
+from mbnb.formats import CONVERTERS, mediapipe33, to_h36m
+
+
+@pytest.mark.parametrize("name, key", [("coco17", "coco"), ("halpe26", "halpe")])
+def test_keypoints_become_the_originals_joints(name, key, shared):
+    with np.load(shared / "golden" / "data_ops.npz", allow_pickle=False) as golden:
+        joints = to_h36m(golden[f"{key}_in"], name)
+        np.testing.assert_allclose(joints, golden[f"{key}_out"], atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", CONVERTERS)
+def test_every_format_keeps_sides_and_limbs(name):
+    described = importlib.import_module(f"mbnb.formats.{name}")
+    points = np.random.default_rng(0).normal(size=(described.POINTS, 3))
+    for joint, sources in described.SOURCES.items():
+        if len(sources) == 1:
+            points[sources[0]] = STANDING[joint]
+    joints = to_h36m(np.stack([points] * 4), name)  # (4, 17, 3)
+    assert joints.shape == (4, 17, 3) and np.isfinite(joints).all()
+    limbs = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
+    where = H36M.index("Head", *(f"{side}_{joint}" for side in "LR" for joint in limbs))
+    np.testing.assert_allclose(joints[2, where], posture(STANDING)[where], atol=1e-6)
+
+
+def test_mediapipes_head_top_lies_above_the_ears_as_the_face_is_turned():
+    points = np.zeros((5, 33, 3))
+    points[:, mediapipe33.LEFT_EAR, 0], points[:, mediapipe33.RIGHT_EAR, 0] = 0.07, -0.07
+    points[:, [mediapipe33.LEFT_EYE, mediapipe33.RIGHT_EYE], 1] = -0.03
+    points[:, [mediapipe33.LEFT_MOUTH, mediapipe33.RIGHT_MOUTH], 1] = 0.06
+    (top,) = H36M.index("Head_top")
+    upright = to_h36m(points, "mediapipe33")[0, top]
+    np.testing.assert_allclose(upright, (0, -0.11, 0), atol=1e-9)
+    lying = to_h36m(points[..., [1, 0, 2]], "mediapipe33")[0, top]
+    np.testing.assert_allclose(lying, (-0.11, 0, 0), atol=1e-9)
+
+
+def test_unknown_formats_and_other_numbers_of_points_are_refused():
+    with pytest.raises(InputError, match="unknown format 'coco18'; known: coco17, halpe26"):
+        to_h36m(np.zeros((4, 18, 3)), "coco18")
+    with pytest.raises(InputError, match=r"expected points of the shape \(..., 17, C\), found"):
+        to_h36m(np.zeros((4, 26, 3)), "coco17")
