@@ -1,4 +1,4 @@
-"""The training loop: the same result for the same seed, with or without a break, and nothing learned from test people."""
+"""Training: the same for the same seed, with or without a break, nothing learned from test."""
 
 import dataclasses
 import json
@@ -23,13 +23,14 @@ from mbnb.clips import pack
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet, load
 from mbnb.data.write import write_dataset
-from mbnb.evaluate.evaluation import compare_with_baselines, evaluate, load_evaluation, predict
+from mbnb.evaluate.compare import compare_with_baselines
+from mbnb.evaluate.score import evaluate, load_evaluation
 from mbnb.files import ROOT, InputError
 from mbnb.model.checkpoints import build_model, load_trained, read_checkpoint
+from mbnb.model.predict import Network, make_fast
 from mbnb.scores.calibration import fit_temperature
 from mbnb.skeleton import load_skeleton
-from mbnb.train import loop as training
-from mbnb.train import monitor as progress
+from mbnb.train import best_epoch, monitor, read_history, train
 
 SMALL = dict(
     dim_feat=8,
@@ -44,10 +45,8 @@ SMALL = dict(
     epochs=3,
     lr_backbone=5e-3,
     lr_head=5e-3,
-    warmup=0.0,
     device="cpu",
     seed=3,
-    convolutions=0,
 )
 CLOCKED = ["clips_per_second", "seconds"]  # columns of the history that differ from run to run
 CLASSES = ClassTable(
@@ -114,9 +113,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(data, tmp
     first, again, other = (
         config(tmp_path, run=name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
     )
-    histories = [
-        training.train(settings, data).drop(columns=CLOCKED) for settings in (first, again, other)
-    ]
+    histories = [train(settings, data).drop(columns=CLOCKED) for settings in (first, again, other)]
     assert_same(weights(first), weights(again))
     pd.testing.assert_frame_equal(histories[0], histories[1])
     assert not torch.equal(weights(first)["head.fc1.weight"], weights(other)["head.fc1.weight"])
@@ -125,14 +122,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(data, tmp
 @pytest.mark.parametrize(
     "settings",
     [
-        dict(schedule="cosine"),
-        dict(schedule="exponential"),
-        dict(ema=0.9, mixup=0.3, region_weight=0.5, balance=1.0, exchange=0.5),
+        dict(),
+        dict(recipe="parity"),
+        dict(region_weight=0.5, segments=2),
     ],
 )
 def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(data, tmp_path, settings):
     whole = config(tmp_path, run="whole", **settings)
-    history = training.train(whole, data)
+    history = train(whole, data)
     broken = config(tmp_path, run="broken", **settings)
 
     def pull_the_plug(table):
@@ -140,8 +137,8 @@ def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(data, tmp_path, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.train(broken, data, on_epoch=pull_the_plug)
-    resumed = training.train(broken, data)
+        train(broken, data, on_epoch=pull_the_plug)
+    resumed = train(broken, data)
     assert_same(weights(whole), weights(broken))
     assert_same(weights(whole, "best"), weights(broken, "best"))
     pd.testing.assert_frame_equal(history.drop(columns=CLOCKED), resumed.drop(columns=CLOCKED))
@@ -151,9 +148,9 @@ def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(data, tmp_path, 
 
 def test_confusion_of_regions_and_gradient_norms_are_kept_for_every_epoch(data, tmp_path):
     whole, broken, closed = (config(tmp_path, run=name) for name in ("whole", "broken", "closed"))
-    history = training.train(whole, data)
+    history = train(whole, data)
     assert (history[["grad_norm_backbone", "grad_norm_head"]] > 0).all(axis=None)
-    read, regions = progress.read_history(whole.folder.path)
+    read, regions = read_history(whole.folder)
     pd.testing.assert_frame_equal(read, history)
     assert regions.groupby("epoch")["clips"].sum().tolist() == [12, 12, 12] and set(
         regions["split"]
@@ -166,17 +163,15 @@ def test_confusion_of_regions_and_gradient_norms_are_kept_for_every_epoch(data, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.train(broken, data, on_epoch=pull_the_plug)
-    assert progress.read_history(broken.folder.path)[1]["epoch"].max() == 2
-    training.train(broken, data)
-    pd.testing.assert_frame_equal(progress.read_history(broken.folder.path)[1], regions)
+        train(broken, data, on_epoch=pull_the_plug)
+    assert read_history(broken.folder)[1]["epoch"].max() == 2
+    train(broken, data)
+    pd.testing.assert_frame_equal(read_history(broken.folder)[1], regions)
 
     alone = dataclasses.replace(data, splits={"train": data.splits["train"]})
-    history = training.train(
-        dataclasses.replace(closed, freeze=["backbone"], clip_gradients=0.0), alone
-    )
+    history = train(dataclasses.replace(closed, freeze=["backbone"]), alone)
     assert (history["grad_norm_backbone"] == 0).all() and (history["grad_norm_head"] > 0).all()
-    regions = progress.read_history(closed.folder.path)[1]
+    regions = read_history(closed.folder)[1]
     assert set(regions["split"]) == {"train"} and regions.groupby("epoch")[
         "clips"
     ].sum().tolist() == [25, 25, 25]
@@ -196,17 +191,17 @@ def test_a_killed_training_leaves_what_a_monitor_draws(folder, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while process.poll() is None and len(progress.read_history(settings.folder.path)[0]) < 2:
+    while process.poll() is None and len(read_history(settings.folder)[0]) < 2:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    history, regions = progress.read_history(settings.folder.path)
+    history, regions = read_history(settings.folder)
     assert 2 <= len(history) < 400 and regions["epoch"].max() == len(history)
 
-    rows, text = settings.folder.history, progress.progress(settings.folder.path)[0]
+    rows, text = settings.folder.history, monitor.progress(settings.folder)[0]
     assert "running: last epoch" in text and "to go" in text
     os.utime(rows, (0, time.time() - 3600))
-    text, finished = progress.progress(settings.folder.path)
+    text, finished = monitor.progress(settings.folder)
     assert "no epoch for 60 min" in text and "stopped or crashed" in text and not finished
     assert (
         f"epoch {len(history)} of 400" in text
@@ -255,45 +250,40 @@ def test_a_monitor_reads_histories_of_older_versions_and_of_finished_runs(tmp_pa
 
 
 def test_a_sparkline_keeps_the_course_of_any_number_of_values():
-    assert progress.sparkline([1, 2, 3, 4, 5, 6, 7, 8]) == "▁▂▃▄▅▆▇█"
-    assert progress.sparkline([2.0, np.nan, 3.0]) == "▁ █"
-    assert progress.sparkline([5.0] * 3) == "▁▁▁"
-    assert progress.sparkline(range(1000), width=8) == "▁▂▃▄▅▆▇█"
+    assert monitor.sparkline([1, 2, 3, 4, 5, 6, 7, 8]) == "▁▂▃▄▅▆▇█"
+    assert monitor.sparkline([2.0, np.nan, 3.0]) == "▁ █"
+    assert monitor.sparkline([5.0] * 3) == "▁▁▁"
+    assert monitor.sparkline(range(1000), width=8) == "▁▂▃▄▅▆▇█"
 
 
 def test_a_finished_training_is_not_done_again_and_other_settings_are_refused(data, tmp_path):
     settings = config(tmp_path)
-    training.train(settings, data)
+    train(settings, data)
     before = (settings.folder.path / "checkpoints" / "latest.pt").stat().st_mtime_ns
-    assert len(training.train(settings, data)) == 3
-    assert len(training.train(dataclasses.replace(settings, epochs=0), data)) == 3, (
+    assert len(train(settings, data)) == 3
+    assert len(train(dataclasses.replace(settings, epochs=0), data)) == 3, (
         "as many as it was begun with"
     )
     assert (settings.folder.path / "checkpoints" / "latest.pt").stat().st_mtime_ns == before
     with pytest.raises(InputError, match="lr_head 0.005 there, 0.5 now"):
-        training.train(dataclasses.replace(settings, lr_head=0.5), data)
+        train(dataclasses.replace(settings, lr_head=0.5), data)
     other = dataclasses.replace(data, splits=data.splits | {"train": people(5, 5, 1)})
     with pytest.raises(InputError, match="other data"):
-        training.train(settings, other)
-    assert (
-        len(
-            training.train(dataclasses.replace(settings, lr_head=0.5, resume=False, epochs=1), data)
-        )
-        == 1
-    )
+        train(settings, other)
+    assert len(train(dataclasses.replace(settings, lr_head=0.5, resume=False, epochs=1), data)) == 1
 
 
 def test_test_people_influence_nothing(data, tmp_path):
     with_test, without = config(tmp_path, run="with"), config(tmp_path, run="without")
-    training.train(with_test, data)
+    train(with_test, data)
     shuffled = data.splits["test"].take(np.arange(3))
-    training.train(without, dataclasses.replace(data, splits={**data.splits, "test": shuffled}))
+    train(without, dataclasses.replace(data, splits={**data.splits, "test": shuffled}))
     assert_same(weights(with_test, "best"), weights(without, "best"))
 
 
 def test_it_learns_and_leaves_everything_in_the_run_folder(data, tmp_path):
     settings = config(tmp_path, epochs=25)
-    history = training.train(settings, data)
+    history = train(settings, data)
     assert history["val_top1"].max() >= 0.9
     kept = {
         str(path.relative_to(settings.folder.path))
@@ -311,93 +301,91 @@ def test_it_learns_and_leaves_everything_in_the_run_folder(data, tmp_path):
     trained = load_trained(settings.folder.path / "checkpoints" / "best.pt", Config())
     assert trained.config == settings
     assert trained.classes == CLASSES
-    assert trained.epoch == training.best_epoch(history)
+    assert trained.epoch == best_epoch(history)
     val = data.splits["val"]
-    for name in (
-        "best",
-        "latest",
-    ):  # what predictions are calibrated by was fitted to predictions made in the same way
-        trained = load_trained(settings.folder.path / "checkpoints" / f"{name}.pt", settings)
-        probabilities, *_ = predict(
-            dataclasses.replace(trained, temperature=1.0), val, data.skeleton, CLASSES, settings
-        )
-        assert (
-            trained.temperature
-            == pytest.approx(fit_temperature(val.labels, probabilities), rel=1e-3)
-            and trained.temperature != 1
-        )
+    # What predictions are calibrated by was fitted to predictions made in the same way.
+    for path in (settings.folder.best, settings.folder.latest):
+        trained = load_trained(path, settings)
+        plain = dataclasses.replace(trained, temperature=1.0)
+        probabilities = Network(plain, data.skeleton, CLASSES, settings).answer(val)
+        expected = fit_temperature(val.labels, probabilities)
+        assert trained.temperature == pytest.approx(expected, rel=1e-3)
+        assert trained.temperature != 1
 
 
 def test_best_is_the_best_on_held_out_people():
     history = pd.DataFrame(
         {"epoch": [1, 2, 3, 4], "val_top1": [0.5, 0.7, 0.7, 0.6], "val_loss": [2.0, 1.0, 0.9, 0.1]}
     )
-    assert training.best_epoch(history) == 3
-    assert training.best_epoch(history[["epoch"]]) == 4
+    assert best_epoch(history) == 3
+    assert best_epoch(history[["epoch"]]) == 4
 
 
 def test_frozen_weights_stay_and_the_rest_moves(data, tmp_path):
     start = config(tmp_path, run="start", epochs=1)
-    training.train(start, data)
+    train(start, data)
     checkpoint = start.folder.path / "checkpoints" / "latest.pt"
     tuned = config(tmp_path, run="tuned", init_from=str(checkpoint), freeze=["backbone"], epochs=1)
-    training.train(tuned, data)
+    train(tuned, data)
     before, after = weights(start), weights(tuned)
     for key in before:
         if key.startswith("backbone."):
             assert torch.equal(before[key], after[key]), key
     assert not torch.equal(before["head.fc2.weight"], after["head.fc2.weight"])
     with pytest.raises(InputError, match="begins with 'backbon_'"):
-        training.train(config(tmp_path, run="typo", freeze=["backbon_"]), data)
+        train(config(tmp_path, run="typo", freeze=["backbon_"]), data)
     with pytest.raises(InputError, match="leaves nothing to train"):
-        training.train(config(tmp_path, run="nothing", freeze=["backbone", "head"]), data)
+        train(config(tmp_path, run="nothing", freeze=["backbone", "head"]), data)
 
 
 def test_each_group_has_its_own_rate(data, tmp_path):
-    history = training.train(
-        config(tmp_path, schedule="exponential", lr_backbone=1e-3, lr_head=8e-3, lr_decay=0.5), data
-    )
+    rates = dict(lr_backbone=1e-3, lr_head=8e-3)
+    history = train(config(tmp_path, recipe="parity", lr_decay=0.5, run="p", **rates), data)
     assert history["lr_backbone"].tolist() == pytest.approx([1e-3, 5e-4, 2.5e-4])
     assert history["lr_head"].tolist() == pytest.approx([8e-3, 4e-3, 2e-3])
+    history = train(config(tmp_path, epochs=10, **rates), data)
+    np.testing.assert_allclose(history["lr_head"], 8 * history["lr_backbone"])
+    assert history["lr_head"].max() == pytest.approx(8e-3, rel=0.01)
+    assert history["lr_head"].iloc[-1] < 1e-3 and history["lr_head"].idxmax() == 1
 
 
 def test_parity_trains_and_no_batch_is_left_with_one_clip(data, tmp_path):
     settings = config(
         tmp_path, recipe="parity", batch_size=24, epochs=1
     )  # 25 clips: 24 and 1 in the original, a crash in BatchNorm
-    history = training.train(settings, data)
+    history = train(settings, data)
     assert np.isfinite(history["train_loss"]).all()
 
 
 def test_too_few_clips_and_a_gpu_that_is_not_there_are_clear_errors(data, tmp_path):
     lonely = dataclasses.replace(data, splits={"train": data.splits["train"].take(np.arange(1))})
     with pytest.raises(InputError, match="at least 2 clips in train, found 1"):
-        training.train(config(tmp_path), lonely)
+        train(config(tmp_path), lonely)
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="no CUDA GPU"):
-            training.train(config(tmp_path, device="cuda"), data)
+            train(config(tmp_path, device="cuda"), data)
 
 
 def test_a_loss_that_diverges_says_what_to_do(data, tmp_path):
     with pytest.raises(InputError, match="lower lr_backbone and lr_head"):
-        training.train(config(tmp_path, lr_backbone=1e30, lr_head=1e30, clip_gradients=0), data)
+        train(config(tmp_path, lr_backbone=1e30, lr_head=1e30), data)
 
 
 def test_predictions_of_another_checkpoint_are_not_taken_for_this_one_s(data, tmp_path):
-    settings = config(tmp_path, checkpoint_choice="latest", epochs=1)
-    training.train(settings, data)
+    settings = config(tmp_path, checkpoint="latest", epochs=1)
+    train(settings, data)
     first = load_evaluation(settings, data)
     np.testing.assert_allclose(
         load_evaluation(settings, data).probabilities, first.probabilities, atol=1e-5
     )
     longer = dataclasses.replace(settings, epochs=12)
-    training.train(longer, data)
+    train(longer, data)
     assert np.abs(load_evaluation(longer, data).probabilities - first.probabilities).max() > 0.01
 
 
 def test_without_training_clips_there_are_scores_but_no_baselines(data, tmp_path):
     settings = config(tmp_path, epochs=1)
-    training.train(settings, data)
+    train(settings, data)
     alone = dataclasses.replace(data, splits={"test": data.splits["test"]})
     evaluation = evaluate(settings, alone)
     assert len(compare_with_baselines(settings, alone, evaluation)) == 0
@@ -432,7 +420,8 @@ def folder(data, tmp_path_factory):
     return root
 
 
-# Large batches, noise and dropout of the head are the same for all processes; sizes that do not divide evenly are among them.
+# Large batches, noise and dropout of the head are the same for all processes; among the sizes are
+# such as do not divide evenly.
 SHARED = dict(
     batch_size=9,
     dropout_ratio=0.3,
@@ -446,52 +435,38 @@ SHARED = dict(
 
 def test_two_processes_lose_what_one_loses_and_either_goes_on_for_the_other(folder, tmp_path):
     alone = config(tmp_path, run="alone", data_root=str(folder), epochs=3, **SHARED)
-    history = training.train(alone, load(alone)).drop(columns=CLOCKED)
-    both = config(
-        tmp_path, run="both", data_root=str(folder), epochs=2, schedule="exponential", **SHARED
-    )
+    history = train(alone, load(alone)).drop(columns=CLOCKED)
+    both = config(tmp_path, run="both", data_root=str(folder), epochs=2, **SHARED)
     shared_history = in_processes(2, both)
-    reference = config(
-        tmp_path, run="reference", data_root=str(folder), epochs=2, schedule="exponential", **SHARED
-    )
-    expected = training.train(reference, load(reference)).drop(columns=CLOCKED)
+    reference = config(tmp_path, run="reference", data_root=str(folder), epochs=2, **SHARED)
+    expected = train(reference, load(reference)).drop(columns=CLOCKED)
     pd.testing.assert_frame_equal(shared_history, expected, rtol=1e-3, atol=1e-4)
     assert list(history.columns) == list(shared_history.columns)
     for key, value in weights(both).items():
-        if (
-            key == "head.fc1.bias"
-        ):  # BatchNorm takes it out again: its gradients are rounding errors
-            continue
-        torch.testing.assert_close(value, weights(reference)[key], atol=1e-3, rtol=1e-2, msg=key)
-    # Two epochs in two processes and a third in one are three epochs in one.
-    longer = dataclasses.replace(both, epochs=3)
-    third = training.train(longer, load(longer)).drop(columns=CLOCKED)
-    unbroken = dataclasses.replace(reference, run="unbroken", epochs=3)
-    ties = [
-        "val_top1",
-        "val_macro_f1",
-        "val_region_top1",
-    ]  # after so short a training two classes are equally likely to the third digit
-    expected = training.train(unbroken, load(unbroken)).drop(columns=[*CLOCKED, *ties])
-    pd.testing.assert_frame_equal(third.drop(columns=ties), expected, rtol=1e-3, atol=1e-3)
+        # BatchNorm takes this bias out again: its gradients are rounding errors.
+        if key != "head.fc1.bias":
+            expected_value = weights(reference)[key]
+            torch.testing.assert_close(value, expected_value, atol=1e-3, rtol=1e-2, msg=key)
+    # Two epochs in two processes and a third in one are three epochs in one. After so short a
+    # training two classes are equally likely to the third digit.
+    ties = ["val_top1", "val_macro_f1", "val_region_top1"]
+    longer = [dataclasses.replace(settings, epochs=3) for settings in (both, reference)]
+    third, expected = (train(one, load(one)).drop(columns=[*CLOCKED, *ties]) for one in longer)
+    pd.testing.assert_frame_equal(third, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_the_setting_devices_starts_processes_and_shows_every_epoch(folder, data, tmp_path):
     settings = config(tmp_path, data_root=str(folder), devices=2, epochs=2)
     shown = []
-    history = training.train(
-        settings, load(settings), on_epoch=lambda table: shown.append(len(table))
-    )
+    history = train(settings, load(settings), on_epoch=lambda table: shown.append(len(table)))
     assert history["epoch"].tolist() == [1, 2]
     assert shown == sorted(set(shown)) and shown[-1] == 2
     assert settings.folder.config.exists()
     other = dataclasses.replace(data, splits={"train": people(5, 5, 9)})
     with pytest.raises(InputError, match="several processes read the data themselves"):
-        training.train(dataclasses.replace(settings, run="other"), other)
+        train(dataclasses.replace(settings, run="other"), other)
     with pytest.raises(InputError, match="30 processes cannot share batches of"):
-        training.train(
-            dataclasses.replace(settings, run="many", batch_size=29, devices=30), load(settings)
-        )
+        train(dataclasses.replace(settings, run="many", batch_size=29, devices=30), load(settings))
 
 
 @pytest.mark.parametrize(
@@ -503,7 +478,7 @@ def test_the_setting_devices_starts_processes_and_shows_every_epoch(folder, data
     ],
 )
 def test_it_learns_in_other_ways_too(data, tmp_path, settings):
-    history = training.train(config(tmp_path, **{"epochs": 25} | settings), data)
+    history = train(config(tmp_path, **{"epochs": 25} | settings), data)
     assert history["val_top1"].max() >= 0.8
     assert np.isfinite(history["val_loss"]).all()
 
@@ -516,7 +491,7 @@ def test_a_compiled_training_loses_what_a_plain_one_loses(data, tmp_path):
         data, splits={"train": data.splits["train"]}
     )  # a second graph, for evaluation, would take another minute
     histories = [
-        training.train(
+        train(
             config(
                 tmp_path,
                 run=mode,
@@ -546,7 +521,7 @@ def test_one_graph_of_one_layer_serves_all_layers_and_lengths(tmp_path, monkeypa
             ),
         )
         model = build_model(settings, 2, 17)
-        training.make_fast(model, settings, torch.device("cpu"))
+        make_fast(model, settings, torch.device("cpu"))
         for clips, frames in ((4, 6), (3, 8), (8, 5)):
             model([torch.randn(clips, 1, frames, 17, settings.dim_in)]).sum().backward()
         assert graphs.frame_count == 1
@@ -556,31 +531,24 @@ def test_one_graph_of_one_layer_serves_all_layers_and_lengths(tmp_path, monkeypa
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_a_gpu_learns_the_same_task(data, tmp_path):
-    history = training.train(config(tmp_path, device="cuda", epochs=25), data)
+    history = train(config(tmp_path, device="cuda", epochs=25), data)
     assert history["val_top1"].max() >= 0.9
 
 
-def test_regions_have_a_head_of_their_own_and_mirrored_clips_classes_of_their_own(data, tmp_path):
-    unsided = dataclasses.replace(data, classes=dataclasses.replace(CLASSES, mirror=None))
-    settings = config(
-        tmp_path, epochs=8, region_weight=0.5, views=3, segments=2, mirror_classes=True
-    )
-    training.train(settings, unsided)
-    kept = weights(settings)
-    assert (
-        kept["head.fc2.weight"].shape == (2, 16)
-        and kept["head.mirrored.weight"].shape == (2, 16)
-        and kept["head.regions.weight"].shape == (2, 16)
-    )
-    evaluation = evaluate(settings, unsided)
+def test_regions_have_a_head_of_their_own(data, tmp_path):
+    settings = config(tmp_path, epochs=8, region_weight=0.5, views=3, segments=2)
+    train(settings, data)
+    state = weights(settings)
+    assert state["head.fc2.weight"].shape == state["head.regions.weight"].shape == (2, 16)
+    evaluation = evaluate(settings, data)
     assert evaluation.regions.shape == (12, 2)
     np.testing.assert_allclose(evaluation.regions.sum(1), 1, atol=1e-5)
-    again = load_evaluation(settings, unsided)
+    again = load_evaluation(settings, data)
     np.testing.assert_allclose(again.regions, evaluation.regions, atol=1e-5)
     official = json.loads(settings.folder.metrics.read_text())["official"]
     both = evaluation.regions + evaluation.probabilities  # each region has one class
     assert official["body_top1"] == (both.argmax(1) == evaluation.clips.labels).mean()
-    plain = evaluate(dataclasses.replace(settings, views=1), unsided)
+    plain = evaluate(dataclasses.replace(settings, views=1), data)
     assert not np.allclose(plain.probabilities, evaluation.probabilities, atol=1e-4), (
         "views change probabilities"
     )
@@ -594,32 +562,6 @@ def test_regions_have_a_head_of_their_own_and_mirrored_clips_classes_of_their_ow
                 ),
             ),
         )
-
-
-def test_evaluated_weights_are_running_means(data, tmp_path):
-    plain, averaged = config(tmp_path, run="plain"), config(tmp_path, run="averaged", ema=0.9)
-    training.train(plain, data)
-    training.train(averaged, data)
-    content = read_checkpoint(averaged.folder.path / "checkpoints" / "latest.pt")
-    assert_same(content["raw"], weights(plain))
-    name = "head.fc1.weight"
-    assert 0 < (content["model"][name] - content["raw"][name]).abs().max() < 0.1
-
-
-def test_rare_classes_win_by_a_margin_where_logits_are_adjusted(data, tmp_path):
-    train = data.splits["train"]
-    rare = train.take(
-        np.concatenate([np.flatnonzero(train.labels == 0), np.flatnonzero(train.labels == 1)[:2]])
-    )
-    unbalanced = dataclasses.replace(data, splits={"train": rare, "test": data.splits["test"]})
-    share = {}
-    for balance in (0.0, 1.0):
-        settings = config(
-            tmp_path, run=f"b{balance}", epochs=30, balance=balance, dropout_ratio=0.0, quota=False
-        )
-        training.train(settings, unbalanced)
-        share[balance] = evaluate(settings, unbalanced).probabilities[:, 1].mean()
-    assert share[1.0] > share[0.0] + 0.1
 
 
 def test_people_are_left_out_fold_by_fold(data, tmp_path):
@@ -649,7 +591,7 @@ def test_people_are_left_out_fold_by_fold(data, tmp_path):
     settings = config(
         tmp_path, data_root=str(root), run="fold", val_fraction=0.34, fold=2, scored="val"
     )
-    training.train(settings, load(settings))
+    train(settings, load(settings))
     assert set(evaluate(settings, load(settings)).clips.subjects) == out[2]
     metrics = json.loads(settings.folder.metrics.read_text())
     assert (metrics["checkpoint"], metrics["chosen_on_scored"]) == ("latest.pt", False), (
@@ -675,4 +617,4 @@ def test_baselines_are_evaluated_as_runs(data, tmp_path):
         np.testing.assert_allclose(evaluation.probabilities.sum(1), 1, atol=1e-6)
         assert (load_evaluation(settings, data).predictions == evaluation.predictions).all()
         with pytest.raises(InputError, match="nothing to train"):
-            training.train(settings, data)
+            train(settings, data)
