@@ -140,19 +140,14 @@ def clips(
     hold {code}, {person}, {split} and {i}.
     """
     pose = pose or (lambda label, seed: person(seed, skeleton=skeleton))
-    rows = [(person, label) for person in people for label in labels]
+    rows = [(subject, label) for subject in people for label in labels]
     names = [
-        name.format(code=classes.codes[max(label, 0)], person=person, split=split, i=i)
-        for i, (person, label) in enumerate(rows)
+        name.format(code=classes.codes[max(label, 0)], person=subject, split=split, i=i)
+        for i, (subject, label) in enumerate(rows)
     ]
     poses = [pose(label, seed + i) for i, (_, label) in enumerate(rows)]
-    return pack(
-        poses,
-        names,
-        [label for _, label in rows],
-        [person for person, _ in rows],
-        joints=len(skeleton),
-    )
+    subjects = [subject for subject, _ in rows]
+    return pack(poses, names, [label for _, label in rows], subjects, joints=len(skeleton))
 
 
 def splits(**others: Clips) -> dict[str, Clips]:
