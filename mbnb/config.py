@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from IPython import get_ipython
 
 from mbnb import settings
 from mbnb.files import ROOT, InputError, write_text
@@ -716,6 +715,8 @@ def notebook_config(saved: bool = False) -> Config:
 
 def notebook_parameters() -> dict[str, Any]:
     """What a notebook's parameters cells give: its own, and the one that papermill injects."""
+    from IPython import get_ipython
+
     shell = get_ipython()
     cells = [source for source in shell.user_ns["In"] if source.startswith(HEADER)]
     names = [

@@ -16,9 +16,10 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from IPython.display import HTML
+if TYPE_CHECKING:
+    from IPython.display import HTML
 
 AFFECTED = ("weights", "answers", "nothing")
 EXPECTED = {
@@ -315,8 +316,10 @@ def depending(one: Setting) -> str:
     return one.affects
 
 
-def table(config: Any) -> HTML:
+def table(config: Any) -> "HTML":
     """All settings by group, for Jupyter; values other than defaults are bold."""
+    from IPython.display import HTML
+
     left = 'style="text-align: left"'
     rows = []
     for group, members in grouped(declared(type(config)).values()).items():

@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
@@ -30,6 +29,9 @@ from mbnb.scores.metrics import confusion, score
 from mbnb.train.history import region_table, write_history
 from mbnb.train.loop import Watcher, fit
 from mbnb.train.processes import train_in_processes
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 # Where `epochs` is 0: as many epochs as make these steps, but at least these epochs.
 STEPS, EPOCHS = 3600, 24
@@ -161,7 +163,7 @@ class ActionTask:
             state["temperature"] = fit_temperature(labels, probabilities)
         return state
 
-    def write(self, epoch: int, history: pd.DataFrame, board: SummaryWriter) -> None:
+    def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`, `region_confusion.csv`, and a picture of the latter for TensorBoard."""
         split = "train" if self.val_recipe is None else "val"
         table = region_table(self.regions, split, self.classes.region_names)

@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 from tqdm.auto import tqdm
 
 from mbnb import settings
@@ -31,6 +30,9 @@ from mbnb.data.dataset import DataSet
 from mbnb.files import ROOT, InputError
 from mbnb.model.checkpoints import GONE, load_weights, read_checkpoint, save_checkpoint, weights_of
 from mbnb.train.history import best_epoch, record_environment
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 WARMUP = 0.1  # share of the steps over which the cosine schedule rises
 CLIP_GRADIENTS = 1.0  # largest norm of all gradients together
@@ -68,7 +70,7 @@ class Task(Protocol):
     def resume(self, begun: dict[str, Any]) -> None:
         """Take up what `state` gave."""
 
-    def write(self, epoch: int, history: pd.DataFrame, board: SummaryWriter) -> None:
+    def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """Write the history, and what else the task shows of an epoch."""
 
 
@@ -129,7 +131,7 @@ class Training:
         """Move the weights; returns the norm of each group's gradients, on the device."""
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
-        norms = [gradient_norm(group["params"]).to(loss.device) for group in self.groups]
+        norms = [gradient_norm(group["params"], loss.device) for group in self.groups]
         if not self.config.parity:
             nn.utils.clip_grad_norm_(self.task.model.parameters(), CLIP_GRADIENTS)
         self.optimizer.step()
@@ -213,10 +215,12 @@ def _board(config: Config, start: int, leads: bool) -> AbstractContextManager:
     """TensorBoard's events from epoch `start` on, written by the process that `leads` alone."""
     if not leads:
         return nullcontext()
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(config.folder.tensorboard, purge_step=start)
 
 
-def _show(board: SummaryWriter, bar: tqdm, row: dict[str, float]) -> None:
+def _show(board: "SummaryWriter", bar: tqdm, row: dict[str, float]) -> None:
     """An epoch's row, for TensorBoard and for who watches the bar."""
     for key, value in row.items():
         board.add_scalar(key.replace("_", "/", 1), value, row["epoch"])
@@ -264,10 +268,10 @@ def learning_rate(step: int, steps: int, config: Config) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(total - rise, 1))))
 
 
-def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
-    """The norm of all their gradients together, 0 where there are none; stays on the device."""
+def gradient_norm(parameters: list[nn.Parameter], device: torch.device) -> Tensor:
+    """The norm of all their gradients together, 0 where there are none; it stays on `device`."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    return nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
+    return nn.utils.get_total_norm(gradients) if gradients else torch.zeros((), device=device)
 
 
 def check_same_training(
