@@ -219,9 +219,7 @@ def load_landmarks(path: Path) -> Landmarks:
         return Landmarks(*(file[name] for name in Landmarks._fields))
 
 
-def extract(
-    path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | None = None
-) -> None:
+def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | None = None) -> None:
     """Write the landmarks of a video to the file `landmarks`, unless they are there already.
 
     They count as there where they are of the same video by the same versions. The .npz holds
