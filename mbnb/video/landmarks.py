@@ -227,7 +227,7 @@ def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | No
     bytes of the video, and made_by. Raises InputError as `read_video`, `Video` and `extract_pose`.
     """
     video = read_video(path, fps)
-    # Another decoder's colours move landmarks by 8-14 mm, so its version counts like the extractor's.
+    # Another decoder's colours move landmarks by 8-14 mm, so its version counts, too.
     makers = [f"{name} {import_extra(name).__version__}" for name in ("av", "mediapipe")]
     if pose_model:
         makers.append(f"{pose_model.name} {_sha256(pose_model)}")

@@ -90,7 +90,7 @@ def sample_video(
 
 
 def sample_videos(folder: Path, seconds: float = 3.0) -> list[Source]:
-    """One sample video for each of `MOTIONS`, ready for `convert` with the document's class table."""
+    """One sample video for each of `MOTIONS`, for `convert` with the class table `document`."""
     classes, sources = read_classes("document"), []
     for motion, (code, *_) in MOTIONS.items():
         path = Path(folder) / f"{code}_portrait.mp4"
