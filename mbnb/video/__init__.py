@@ -1,6 +1,6 @@
 """Videos of people -> frames -> landmarks -> joints -> data sets.
 
-Imports formats and what stands before it, but nothing that needs torch.
+Imports data and what stands before it, but nothing that needs torch.
 """
 
 from mbnb.video.frames import read_video, thumbnails

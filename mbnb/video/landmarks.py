@@ -17,13 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mbnb.files import InputError, replacing
-from mbnb.skeleton import MEDIAPIPE33, load_skeleton, to_h36m
+from mbnb.formats.mediapipe33 import LEFT_WRIST, RIGHT_WRIST, to_h36m
+from mbnb.skeleton import load_skeleton
 from mbnb.video.frames import FPS, import_extra, read_video
 
 LONGEST_GAP = 10  # frames without a person that are interpolated: a third of a second
-HEAD_TOP_M = 0.11  # from the mid-point of the ears to the top of the head
-LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR = 2, 5, 7, 8
-LEFT_MOUTH, RIGHT_MOUTH, LEFT_WRIST, RIGHT_WRIST = 9, 10, 15, 16
 # A frame -> the landmarks of the person in it, in metres and in shares of the picture, or nothing.
 Detector = Callable[[np.ndarray], tuple[Any, Any] | None]
 
@@ -152,18 +150,9 @@ def extract_pose(frames: Iterable[np.ndarray], pose_model: Path | None = None) -
 
 
 def to_joints(world: np.ndarray) -> np.ndarray:
-    """(T, 33, 3) world landmarks -> (T, 17, 3) joints relative to the Pelvis, metres.
-
-    MediaPipe has no top of the head: it is put 0.11 m from the mid-point of the ears, along the
-    face's up direction (mid-mouth to mid-eyes) made orthogonal to the ear axis.
-    """
-    skeleton, pose = load_skeleton(), to_h36m(world, MEDIAPIPE33)
-    ears = world[:, LEFT_EAR] - world[:, RIGHT_EAR]  # (T, 3)
-    up = world[:, [LEFT_EYE, RIGHT_EYE]].mean(1) - world[:, [LEFT_MOUTH, RIGHT_MOUTH]].mean(1)
-    up = up - ears * ((up * ears).sum(-1, keepdims=True) / (ears * ears).sum(-1, keepdims=True))
-    up = HEAD_TOP_M * up / np.linalg.norm(up, axis=-1, keepdims=True)
-    pose[:, skeleton.joints.index("Head_top")] += up
-    return pose - pose[:, [skeleton.root]]
+    """(T, 33, 3) world landmarks -> (T, 17, 3) Human3.6M joints relative to the Pelvis, metres."""
+    pose = to_h36m(world)
+    return pose - pose[:, [load_skeleton().root]]
 
 
 def gaps(pose: np.ndarray) -> list[tuple[int, int]]:
