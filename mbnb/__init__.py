@@ -9,8 +9,8 @@ import psutil
 
 __version__ = "0.1.0"
 
-# Threads that share an operation wait for each other spinning, which wins a tenth where nothing else
-# runs; beside a busy program the one that waits takes the processor from the one that works, and
-# everything is ten times slower. Torch reads this when it is imported.
+# Threads that share an operation wait for each other spinning, which wins a tenth where nothing
+# else runs; beside a busy program the one that waits takes the processor from the one that works,
+# and everything is ten times slower. Torch reads this when it is imported.
 if psutil.cpu_percent(0.1) > 25:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
