@@ -287,13 +287,13 @@ def grid(file: Path, share: str, given: dict[str, Any]) -> None:
     of values for each setting). Finished runs are skipped.
     """
     from mbnb.evaluate.ensemble import leaderboard
-    from mbnb.run.notebooks import plan_grid, run_grid
+    from mbnb.run.grid import plan_grid, run_grid
 
     first, _, every = share.partition("/")
     if not (first.isdecimal() and every.isdecimal() and 1 <= int(first) <= int(every)):
         raise InputError(f"--share: expected I/N with I from 1 to N, found {share!r}")
     plan = plan_grid(collect((file,), ()) | given)
-    run_grid(plan, (int(first), int(every)), notebooks=("03", "04"))
+    run_grid(plan, (int(first), int(every)))
     runs = {name: run_settings for runs in plan.values() for name, run_settings in runs.items()}
     table = leaderboard(Config.of(next(iter(runs.values()))).folder.path.parent)
     _print_leaderboard(table[table["run"].isin(runs)])

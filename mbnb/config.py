@@ -164,6 +164,13 @@ class DataSettings:
         "empty: somebody else in each video.",
         affects="nothing",
     )
+    pose_model: str = setting(
+        "",
+        "Notebook 02: file of a pose model, MediaPipe's pose_landmarker_*.task, needed on Python "
+        "3.13 and later; empty: the model that MediaPipe brings on 3.11 and 3.12.",
+        affects="nothing",
+        path=True,
+    )
 
 
 @dataclass

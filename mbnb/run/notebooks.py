@@ -1,13 +1,13 @@
 """Running notebooks headlessly through papermill, into the run's folder."""
 
-import dataclasses
-import itertools
+import contextlib
 import logging
 import os
-import re
-import shutil
+import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,196 +17,123 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
 from traitlets.config import Config as TraitletsConfig
 
-from mbnb.config import Config, read_yaml, saved_config
-from mbnb.data.dataset import load
-from mbnb.evaluate.evaluation import evaluate
-from mbnb.files import ROOT, InputError, replacing
+from mbnb.config import Config, saved_config
+from mbnb.files import ROOT, InputError
 from mbnb.show.report import write_report
-from mbnb.train.loop import AFTER_TRAINING, train
+from mbnb.video.landmarks import require_mediapipe
 
 NOTEBOOKS = ROOT / "notebooks"
+# Seconds on two cores with the settings of `make run`, by the beginnings of names. Only their
+# proportions matter to the time that is said to be left, once the first notebook is done.
+SECONDS = {"01": 25, "02": 25, "03": 110, "04": 25, "05": 80, "06": 120, "07": 30}
+OTHER_SECONDS = 60
 
 
 def choose_notebooks(chosen: Sequence[str]) -> list[Path]:
-    """The notebooks whose names begin with one of `chosen` ('03', '04_evaluation'), in their order; all where it is empty.
+    """The notebooks whose names begin with one of `chosen`, in their order; without any, all.
 
-    Raises InputError for a beginning that no notebook has.
+    chosen: such as '03' or '04_evaluation'. Raises InputError for a beginning that no notebook
+    has, and where mbnb is installed without its notebooks.
     """
-    every = sorted(path for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    missing = [start for start in chosen if not any(path.name.startswith(start) for path in every)]
-    if missing or not every:
+    every = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not every:
         raise InputError(
-            f"no notebook begins with {', '.join(missing) or 'a number'} in {NOTEBOOKS}; there are {', '.join(p.stem for p in every)}"
+            f"no notebooks in {NOTEBOOKS}: they come with the checkout of mbnb, not with the "
+            "installed package, which has train, evaluate and the other commands"
         )
-    return [
-        path for path in every if not chosen or any(path.name.startswith(start) for start in chosen)
-    ]
+    if missing := [start for start in chosen if not any(p.name.startswith(start) for p in every)]:
+        raise InputError(
+            f"no notebook begins with {', '.join(missing)} in {NOTEBOOKS}; "
+            f"there are {', '.join(path.stem for path in every)}"
+        )
+    return [path for path in every if not chosen or path.name.startswith(tuple(chosen))]
 
 
 def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path:
-    """Execute notebooks in order into the run's folder and write `report.html`; returns the report's path.
+    """Execute notebooks in order into the run's folder, write `report.html`, return its path.
 
-    Raises InputError before the first one for unknown parameters, and papermill's PapermillExecutionError for a notebook
-    that fails; the executed part of it stays in the run's folder, and nothing after it is run.
+    Where this Python cannot read videos, 02 is left out and a line says why. Raises InputError
+    before the first one for unknown parameters, and papermill's PapermillExecutionError for a
+    notebook that fails; its executed part stays in the run's folder, and nothing after it is run.
     """
     config = Config.of(parameters)
     given = {key: value for key, value in parameters.items() if value is not None}
-    logging.getLogger("papermill").setLevel(
-        logging.ERROR
-    )  # it warns of parameters that a notebook takes but does not list
+    notebooks = _without_videos(notebooks, config)
+    # It warns of parameters that a notebook takes but does not list.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    seconds = {path: SECONDS.get(path.name[:2], OTHER_SECONDS) for path in notebooks}
     with (
-        tqdm(notebooks, desc="notebooks", unit="notebook") as bar,
+        tqdm(
+            total=sum(seconds.values()),
+            bar_format="{desc} |{bar:20}| {elapsed} gone, about {remaining} left",
+            mininterval=1 if sys.stderr.isatty() else 20,  # a line each time where it is a file
+            miniters=0,
+            smoothing=0,
+        ) as bar,
         tempfile.TemporaryDirectory(prefix="mbnb") as sockets,
     ):
-        # Cells and outputs pass through sockets that are files of this user, where the system has such; each run has its own.
+        # Cells and outputs pass through sockets that are files of this user, where the system has
+        # such; each run has its own.
         private = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
-        for path in bar:
-            bar.set_postfix_str(path.stem)
-            out = config.folder.notebooks / path.name
-            out.parent.mkdir(parents=True, exist_ok=True)
-            executed = papermill.execute_notebook(
-                path,
-                out,
-                parameters=given,
-                cwd=NOTEBOOKS,
-                kernel_name="python3",
-                progress_bar=False,
-                config=TraitletsConfig({"KernelManager": private}),
-            )
-            NotebookNotary().sign(
-                executed
-            )  # made here just now, so JupyterLab may show its players
+        for i, path in enumerate(notebooks):
+            bar.set_description_str(f"{path.stem} ({i + 1} of {len(notebooks)})")
+            with _clock(bar, seconds[path]):
+                _execute(path, config.folder.notebooks / path.name, given, private)
     return write_report(saved_config(given))
 
 
-def plan_grid(settings: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Variant -> run name -> settings: every variant with every combination of the grid.
-
-    `settings` are those of all runs, and two keys more: `variants`, name -> settings, and `grid`, setting -> list of values. The
-    runs are called `<run>-<variant>-<setting><value>…`. Raises InputError that lists every fault of every run.
-    """
-    shared = {key: value for key, value in settings.items() if key not in ("variants", "grid")}
-    variants, grid = settings.get("variants") or {"": {}}, settings.get("grid") or {}
-    if not isinstance(variants, dict) or not all(
-        isinstance(value, dict | None) for value in variants.values()
-    ):
-        raise InputError("variants: expected a name and its settings for each")
-    if not isinstance(grid, dict) or not all(
-        isinstance(values, list) and values for values in grid.values()
-    ):
-        raise InputError("grid: expected a list of values for each setting")
-    plan, faults = {}, []
-    for variant, own in variants.items():
-        plan[str(variant)] = runs = {}
-        for values in itertools.product(*grid.values()):
-            cell = dict(zip(grid, values))
-            parts = [
-                shared.get("run", "grid"),
-                str(variant),
-                *(f"{key}{value}" for key, value in cell.items()),
-            ]
-            name = re.sub(r"[^\w.-]+", "_", "-".join(part for part in parts if part))
-            runs[name] = shared | (own or {}) | cell | {"run": name}
-            try:
-                Config.of(runs[name])
-            except InputError as error:
-                faults.append(f"{name}: {error}")
-    if faults:
-        raise InputError("\n".join(faults))
-    return plan
+def _without_videos(notebooks: Sequence[Path], config: Config) -> list[Path]:
+    """The notebooks that this Python can run."""
+    rest = [path for path in notebooks if not path.name.startswith("02")]
+    if len(rest) < len(notebooks):
+        try:
+            require_mediapipe(ROOT / config.pose_model if config.pose_model else None)
+        except InputError as error:
+            if not rest:
+                raise
+            print(f"02 is left out: {error}", file=sys.stderr)
+            return rest
+    return list(notebooks)
 
 
-def run_grid(
-    plan: dict[str, dict[str, dict[str, Any]]],
-    share: tuple[int, int] = (1, 1),
-    notebooks: Sequence[str] = (),
-) -> None:
-    """Train and evaluate each planned run that is not finished, one at a time, by `notebooks` or, without any, here and now; of
-    `share` (i, n) every n-th training from the i-th on, so that n machines or GPUs divide a grid among them. A run that differs from a finished
-    one in its evaluation only takes that one's checkpoints over. Raises what they do."""
-    first, every = share
-    planned = [settings for runs in plan.values() for settings in runs.values()]
-    configs = [Config.of(settings) for settings in planned]
-    trainings = [
-        next(place for place, other in enumerate(configs) if _trained_alike(config, other))
-        for config in configs
-    ]
-    owner = {
-        training: place % every for place, training in enumerate(dict.fromkeys(trainings))
-    }  # runs of one training stay together
-    mine = [
-        (settings, config)
-        for settings, config, training in zip(planned, configs, trainings)
-        if owner[training] == first - 1
-    ]
-    left = [(settings, config) for settings, config in mine if not _finished(config)]
-    if len(left) < len(mine):
-        print(f"{len(mine) - len(left)} of {len(mine)} runs were finished already")
-    if folds := [config for _, config in left if config.fold]:
-        load(
-            folds[0]
-        )  # data whose folds would all be the same are refused before the first training
-    with tqdm(left, desc="grid", unit="run") as bar:
-        for settings, config in bar:
-            bar.set_postfix_str(config.run)
-            begun = config.folder.checkpoints.exists()
-            twin = next(
-                (
-                    other
-                    for other in configs
-                    if config.method == "dstformer"
-                    and not begun
-                    and _trained_alike(config, other)
-                    and _finished(other)
-                ),
-                None,
-            )
-            if twin:
-                for name in (
-                    "history.csv",
-                    "region_confusion.csv",
-                    "environment.json",
-                    "checkpoints",
-                ):  # the last one tells that all are there
-                    with replacing(config.folder.path / name) as part:
-                        (shutil.copytree if name == "checkpoints" else shutil.copy)(
-                            twin.folder.path / name, part
-                        )
-            if notebooks:
-                run_notebooks(
-                    choose_notebooks(notebooks if config.method == "dstformer" else notebooks[1:]),
-                    settings,
-                )
-                continue
-            data = load(config)
-            if config.method == "dstformer":
-                train(config, data)
-            evaluate(config, data)
-
-
-def _finished(config: Config) -> bool:
-    kept = config.folder.config
-    if not (config.folder.metrics.exists() and kept.exists()):
-        return False
-    then = Config.of(read_yaml(kept))
-    if not config.epochs:
-        config = dataclasses.replace(config, epochs=then.epochs)
-    # Notebooks and commands may write one place differently.
-    return _places(then) == _places(config) and then == dataclasses.replace(
-        config, data_root=then.data_root, outputs=then.outputs, recipes=then.recipes
+def _execute(path: Path, out: Path, parameters: dict[str, Any], private: dict[str, str]) -> None:
+    """Execute one notebook into `out`, its kernel reached by the `private` addresses."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    executed = papermill.execute_notebook(
+        path,
+        out,
+        parameters=parameters,
+        cwd=NOTEBOOKS,
+        kernel_name="python3",
+        progress_bar=False,
+        config=TraitletsConfig({"KernelManager": private}),
     )
+    NotebookNotary().sign(executed)  # made here just now, so JupyterLab may show its players
 
 
-def _places(config: Config) -> tuple[Path, bool, Path]:
-    return (ROOT / config.data_root).resolve(), bool(config.data_root), config.folder.path.resolve()
+@contextlib.contextmanager
+def _clock(bar: tqdm, seconds: float) -> Iterator[None]:
+    """Let `bar` go on with the clock, by `seconds` at most, while something runs; then by all."""
+    began, finished = time.monotonic(), threading.Event()
+    start = bar.n
 
+    def go_on() -> None:
+        while not finished.wait(1):
+            bar.update(start + min(time.monotonic() - began, seconds) - bar.n)
 
-def _trained_alike(one: Config, other: Config) -> bool:
-    return one == dataclasses.replace(
-        other, **{name: getattr(one, name) for name in (*AFTER_TRAINING, "run")}
-    )
+    thread = threading.Thread(target=go_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+    bar.update(start + seconds - bar.n)
 
 
 def explain(error: PapermillExecutionError, folder: Path) -> str:
-    """A few lines about a notebook that failed: where, why, and where its executed part lies."""
-    return f"{error.ename}: {error.evalue}\nin cell {error.exec_count}; the notebook up to there is kept in {folder}"
+    """A few lines about a notebook that failed: where, why, where its executed part lies."""
+    return (
+        f"{error.ename}: {error.evalue}\n"
+        f"in cell {error.exec_count}; the notebook up to there is kept in {folder}"
+    )

@@ -31,7 +31,7 @@ from mbnb.show.player import as_bytes, scene_of
 from mbnb.show.review import Notes, read_review, write_relabelled, write_review
 from mbnb.show.views import View, fragment, pack_poses, page_script, png, script
 from mbnb.video.convert import ENDINGS
-from mbnb.video.landmarks import thumbnails
+from mbnb.video.frames import thumbnails
 
 MOST_FRAMES = 400_000  # of all clips together; beyond them only every second frame is shown, or every third, …
 GUESSES = 5  # likeliest classes that are shown of a clip

@@ -2,11 +2,12 @@
 
 import multiprocessing
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,14 @@ from mbnb.clips import SPLITS, UNLABELLED, pack
 from mbnb.data.labels import read_labels
 from mbnb.data.write import write_dataset
 from mbnb.files import InputError, fault_line, replacing
+from mbnb.video.frames import FPS
 from mbnb.video.landmarks import (
-    FPS,
     LONGEST_GAP,
     extract,
     fill_gaps,
     load_landmarks,
     quality,
+    require_mediapipe,
     to_joints,
 )
 
@@ -31,7 +33,7 @@ ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
 
 class Source(NamedTuple):
-    """One video to convert: the clip's name, its class id (-1: unlabelled) and the person in it."""
+    """One video to convert: the clip's name, its class id (-1: unlabelled), the person in it."""
 
     path: Path
     name: str
@@ -42,83 +44,56 @@ class Source(NamedTuple):
 def find_videos(
     folder: Path, classes: ClassTable, label_file: Path | None = None, person: str = ""
 ) -> tuple[list[Source], dict[str, str]]:
-    """The videos of a folder in the order of their names, ready for `convert`, and the split of each clip.
+    """The videos of a folder, in the order of their names, and the split of each clip.
 
-    Either the folder has train/, val/ or test/ with videos and beside them their labels, `<split>_labels.txt` or MA-52's
-    `<split>_list_videos.txt`; or it has videos, and `label_file` their labels: all are train then, or an unlabelled test
-    without it. person: a regular expression for the person at the beginning of a name (`[0-9]+` for MA-52); a video whose
-    name does not begin so, and every video without it, is of a person of its own. Raises InputError with every fault.
+    Either the folder has train/, val/ or test/ with videos and beside them their labels,
+    `<split>_labels.txt` or MA-52's `<split>_list_videos.txt`; or it has videos, and `label_file`
+    their labels: all are train then, or an unlabelled test without it. person: a regular
+    expression for the person at the beginning of a name (`[0-9]+` for MA-52); a video whose name
+    does not begin so, and every video without it, is of a person of its own. Raises InputError
+    with every fault.
     """
-    parts = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
-    if parts:
-        files = {
-            split: [
-                path
-                for name in ("labels", "list_videos")
-                if (path := folder / f"{split}_{name}.txt").is_file()
-            ]
-            for split in parts
-        }
-        lists = {split: found[0] if found else None for split, found in files.items()}
+    folders = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
+    if folders:
+        label_files = {split: _labels_beside(folder, split) for split in folders}
     else:
         split = "train" if label_file else "test"
-        parts, lists = {split: folder}, {split: label_file}
+        folders, label_files = {split: folder}, {split: label_file}
     sources, splits, faults = [], {}, []
-    for split, part in parts.items():
+    for split, part in folders.items():
+        file = label_files[split]
+        labels, problems = read_labels(file, classes) if file else ({}, [])
+        faults += [fault_line(file, line, problem) for line, problem in problems]
         paths = sorted(path for path in part.glob("*") if path.suffix.lower() in ENDINGS)
-        labels, problems = read_labels(lists[split], classes) if lists[split] else ({}, [])
-        faults += [fault_line(lists[split], line, problem) for line, problem in problems]
         if not paths:
             faults.append(f"{part}: expected videos ({' '.join(ENDINGS)}), found none")
-        if split != "test" and not lists[split]:
+        if split != "test" and not file:
             faults.append(f"{part}: expected its labels in {folder / f'{split}_labels.txt'}")
         for path in paths:
-            if lists[split] and path.stem not in labels:
-                faults.append(f"{lists[split]}: no label for {path.name}")
+            if file and path.stem not in labels:
+                faults.append(f"{file}: no label for {path.name}")
             match = re.match(person, path.stem) if person else None
-            sources.append(
-                Source(
-                    path,
-                    path.stem,
-                    labels.get(path.stem, UNLABELLED),
-                    match[0] if match else path.stem,
-                )
-            )
+            subject = match[0] if match else path.stem
+            label = labels.get(path.stem, UNLABELLED)
+            sources.append(Source(path, path.stem, label, subject))
             splits[path.stem] = split
     if faults:
         raise InputError("\n".join(faults))
     return sources, splits
 
 
+def _labels_beside(folder: Path, split: str) -> Path | None:
+    """The label file of a split, by our name or by MA-52's."""
+    paths = (folder / f"{split}_{name}.txt" for name in ("labels", "list_videos"))
+    return next((path for path in paths if path.is_file()), None)
+
+
 def landmark_file(out: Path, name: str) -> Path:
-    """Where the raw landmarks of clip `name` of the data set `out` lie: in `<out>_landmarks`, for `out` is replaced whole."""
+    """Where the raw landmarks of clip `name` of the data set `out` lie.
+
+    That is in `<out>_landmarks`, for `out` is replaced whole.
+    """
     return Path(out).with_name(f"{Path(out).name}_landmarks") / f"{name}.npz"
-
-
-def _extract_all(sources: list[Source], out: Path, fps: float, processes: int) -> dict[str, str]:
-    """Extract every video in processes of their own; by clip name, the reasons of those that failed."""
-
-    def run(
-        some: list[Source], workers: int, bar: tqdm
-    ) -> Iterator[tuple[Source, BaseException | None]]:
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-        try:
-            tasks = {
-                pool.submit(extract, Path(s.path), landmark_file(out, s.name), fps): s for s in some
-            }
-            for task in as_completed(tasks):
-                error = task.exception()
-                bar.update(not isinstance(error, BrokenProcessPool))
-                yield tasks[task], error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    with tqdm(total=len(sources), desc="videos", unit="video") as bar:
-        errors = dict(run(sources, processes, bar))
-        # A process that dies takes all waiting videos with it: each of them gets one more chance, alone.
-        for source in [s for s, error in errors.items() if isinstance(error, BrokenProcessPool)]:
-            errors |= run([source], 1, bar)
-    return {source.name: str(error) for source, error in errors.items() if error is not None}
 
 
 def convert(
@@ -128,74 +103,106 @@ def convert(
     split: str | Mapping[str, str] = "train",
     processes: int = 2,
     fps: float = FPS,
+    pose_model: Path | None = None,
 ) -> pd.DataFrame:
-    """Convert videos, given as (path, clip name, class id, person), to a data set in the documented layout at `out`.
+    """Convert videos, each (path, clip name, class id, person), to a data set at `out`.
 
-    split: one for all clips, or one for each clip name. Returns a row for each video, also written to `out/quality.csv`:
-    `quality`, frames decoded and declared, and the reason why a clip was refused ('' where it was written). A video that fails
-    does not stop the others. `out` is replaced whole; raw landmarks are kept in `<out>_landmarks` and not extracted again.
-    In a script, call it under `if __name__ == "__main__":`, for its processes import the script. Raises InputError with every
-    fault of the list, or with all the reasons where not one video can be used; `out` is left alone then.
+    split: one for all clips, or one for each clip name. Returns a row for each video, also
+    written to `out/quality.csv`: `quality`, frames decoded and declared, and the reason why a clip
+    was refused ('' where it was written). A video that fails does not stop the others. `out` is
+    replaced whole; raw landmarks are kept in `<out>_landmarks` and not extracted again. In a
+    script, call it under `if __name__ == "__main__":`, for its processes import the script.
+    Raises InputError with every fault of the list, with all the reasons where not one video can be
+    used, or with what this Python lacks to read videos; `out` is left alone then.
     """
-    sources, faults = [Source(*video) for video in videos], []
-    names = [source.name for source in sources]
-    splits_of = dict.fromkeys(names, split) if isinstance(split, str) else split
-    for path, name, label, _ in sources:
-        if names.count(name) > 1:
-            faults.append(f"{path}: the clip name {name!r} is given more than once")
-        if name != "".join(name.split()) or Path(name).name != name:
-            faults.append(
-                f"{path}: expected a clip name without blanks and slashes, found {name!r}"
-            )
-        if not UNLABELLED <= label < len(classes):
-            faults.append(
-                f"{path}: expected a class id from 0 to {len(classes) - 1}, or -1, found {label}"
-            )
-        if splits_of.get(name) not in SPLITS:
-            faults.append(
-                f"{path}: expected one of {', '.join(SPLITS)} as split, found {splits_of.get(name)!r}"
-            )
-    if faults:
+    sources = [Source(*video) for video in videos]
+    split_of = dict.fromkeys((s.name for s in sources), split) if isinstance(split, str) else split
+    if faults := _faults(sources, split_of, classes):
         raise InputError("\n".join(faults))
-    reasons = _extract_all(sources, out, fps, processes)
+    require_mediapipe(pose_model)
+    reasons = _extract_all(sources, out, fps, processes, pose_model)
     rows, poses = [], {}
     for source in sources:
-        row = {
-            "clip": source.name,
-            "video": Path(source.path).name,
-            "split": splits_of[source.name],
-        }
+        row = {"clip": source.name, "video": Path(source.path).name, "split": split_of[source.name]}
         reason = reasons.get(source.name, "")
         if not reason:
-            with np.load(landmark_file(out, source.name)) as file:
-                row |= {
-                    key: file[key].item() for key in ("declared", "decoded", "source_fps", "fps")
-                }
-            landmarks = load_landmarks(landmark_file(out, source.name))
-            row |= {"frames": len(landmarks.world)} | quality(landmarks)
-            pose = fill_gaps(to_joints(landmarks.world))
-            if not row["detected"]:
-                reason = "no person found"
-            elif np.isnan(pose).any():
-                reason = f"no person in {row['longest_gap']} frames on end, at most {LONGEST_GAP} are interpolated"
-            else:
-                poses[source.name] = pose
+            measured, pose, reason = _read_clip(landmark_file(out, source.name))
+            row |= measured
+        if not reason:
+            poses[source.name] = pose
         rows.append(row | {"reason": reason})
     if not poses:
-        raise InputError(
-            "\n".join(
-                ["not one video can be used", *(f"{row['clip']}: {row['reason']}" for row in rows)]
-            )
-        )
-    splits = {}
+        reasons = [f"{row['clip']}: {row['reason']}" for row in rows]
+        raise InputError("\n".join(["not one video can be used", *reasons]))
+    table, splits = pd.DataFrame(rows), {}
     for name in SPLITS:
-        if part := [
-            source for source in sources if source.name in poses and splits_of[source.name] == name
-        ]:
+        part = [s for s in sources if s.name in poses and split_of[s.name] == name]
+        if part:
             _, clips, labels, subjects = zip(*part, strict=True)
             splits[name] = pack([poses[clip] for clip in clips], clips, labels, subjects)
-    table = pd.DataFrame(rows)
     with replacing(out) as whole:
         write_dataset(whole, splits, classes)
         table.to_csv(whole / "quality.csv", index=False)
     return table
+
+
+def _faults(sources: list[Source], split_of: Mapping[str, str], classes: ClassTable) -> list[str]:
+    """What is wrong with a list of videos, a line each."""
+    faults, times = [], Counter(source.name for source in sources)
+    for path, name, label, _ in sources:
+        expected = []
+        if times[name] > 1:
+            faults.append(f"{path}: the clip name {name!r} is given more than once")
+        if name != "".join(name.split()) or Path(name).name != name:
+            expected.append(("a clip name without blanks and slashes", repr(name)))
+        if not UNLABELLED <= label < len(classes):
+            expected.append((f"a class id from 0 to {len(classes) - 1}, or -1", label))
+        if split_of.get(name) not in SPLITS:
+            expected.append((f"one of {', '.join(SPLITS)} as split", repr(split_of.get(name))))
+        faults += [f"{path}: expected {wanted}, found {value}" for wanted, value in expected]
+    return faults
+
+
+def _read_clip(path: Path) -> tuple[dict[str, Any], np.ndarray, str]:
+    """What a clip's landmarks measure, its (T, 17, 3) pose, and why it is refused, '' if not."""
+    with np.load(path) as file:
+        measured = {key: file[key].item() for key in ("declared", "decoded", "source_fps", "fps")}
+    landmarks = load_landmarks(path)
+    measured |= {"frames": len(landmarks.world)} | quality(landmarks)
+    pose, reason = fill_gaps(to_joints(landmarks.world)), ""
+    if not measured["detected"]:
+        reason = "no person found"
+    elif np.isnan(pose).any():
+        gap = measured["longest_gap"]
+        reason = f"no person in {gap} frames on end, at most {LONGEST_GAP} are interpolated"
+    return measured, pose, reason
+
+
+def _extract_all(
+    sources: list[Source], out: Path, fps: float, processes: int, pose_model: Path | None
+) -> dict[str, str]:
+    """Extract every video in processes of their own; by clip name, why some failed."""
+
+    def run(
+        some: list[Source], workers: int, bar: tqdm
+    ) -> Iterator[tuple[Source, BaseException | None]]:
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+        try:
+            tasks = {}
+            for source in some:
+                landmarks = landmark_file(out, source.name)
+                task = pool.submit(extract, Path(source.path), landmarks, fps, pose_model)
+                tasks[task] = source
+            for task in as_completed(tasks):
+                error = task.exception()
+                bar.update(not isinstance(error, BrokenProcessPool))
+                yield tasks[task], error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    with tqdm(total=len(sources), desc="videos", unit="video") as bar:
+        errors = dict(run(sources, processes, bar))
+        # A process that dies takes all waiting videos with it: each gets one more chance, alone.
+        for source in [s for s, error in errors.items() if isinstance(error, BrokenProcessPool)]:
+            errors |= run([source], 1, bar)
+    return {source.name: str(error) for source, error in errors.items() if error is not None}

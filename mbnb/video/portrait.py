@@ -1,4 +1,7 @@
-"""Short videos of a real person that any installation can make, so that the real extractor runs everywhere."""
+"""Short videos of a real person that any installation can make.
+
+So the real extractor runs everywhere, in notebook 02 and in tests.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,11 +13,14 @@ from PIL import Image
 from mbnb.classes import read_classes
 from mbnb.files import InputError, replacing
 from mbnb.video.convert import Source
-from mbnb.video.landmarks import optional
+from mbnb.video.frames import import_extra
 
 
 class Motion(NamedTuple):
-    """A picture swings sideways above the height `pivot`, by `degrees` from `band` pixels above it; `code` is its class."""
+    """A picture swings sideways above the height `pivot`; `code` is the class of the movement.
+
+    It swings by `degrees` from `band` pixels above the pivot on, and less below.
+    """
 
     code: str
     degrees: float
@@ -35,7 +41,10 @@ MOTIONS = {
 
 
 def _swing(picture: Image.Image, degrees: float, motion: Motion, strip: int = 10) -> Image.Image:
-    """The picture bent sideways: each strip of rows turned about the pivot, the border's colour where nothing is."""
+    """The picture bent sideways: each strip of rows turned about the pivot.
+
+    Where nothing is, it has the colour of its corner.
+    """
     pivot = complex(picture.width / 2, motion.pivot)
 
     def origin(x: int, y: int) -> tuple[float, float]:
@@ -46,12 +55,8 @@ def _swing(picture: Image.Image, degrees: float, motion: Motion, strip: int = 10
     width, mesh = picture.width, []
     for top in range(0, picture.height, strip):
         low = top + strip
-        mesh.append(
-            (
-                (0, top, width, low),
-                (*origin(0, top), *origin(0, low), *origin(width, low), *origin(width, top)),
-            )
-        )
+        corners = *origin(0, top), *origin(0, low), *origin(width, low), *origin(width, top)
+        mesh.append(((0, top, width, low), corners))
     return picture.transform(
         picture.size,
         Image.Transform.MESH,
@@ -64,30 +69,28 @@ def _swing(picture: Image.Image, degrees: float, motion: Motion, strip: int = 10
 def sample_video(
     path: Path, seconds: float = 3.0, fps: int = 30, motion: str = "tilting head"
 ) -> None:
-    """A video of a real person that any installation can make: matplotlib's portrait of Grace Hopper (public domain), moved.
+    """A video made of matplotlib's portrait of Grace Hopper (public domain), moved.
 
-    Her hips and legs are not in the picture, so the extractor invents them. Written as H.264, or as MPEG-4 where that encoder
-    is missing. Raises InputError for a motion not in `MOTIONS`.
+    Her hips and legs are not in the picture, so the extractor invents them. Written as H.264, or as
+    MPEG-4 where that encoder is missing. Raises InputError for a motion not in `MOTIONS`.
     """
     if motion not in MOTIONS:
         raise InputError(f"unknown motion {motion!r}; known: {', '.join(MOTIONS)}")
-    av = optional("av")
+    av = import_extra("av")
     with Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as file:
         portrait = file.convert("RGB")
     with replacing(path) as part, av.open(str(part), "w") as container:
-        stream = container.add_stream(
-            "libx264" if "libx264" in av.codecs_available else "mpeg4", rate=fps
-        )
+        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+        stream = container.add_stream(codec, rate=fps)
         stream.width, stream.height, stream.pix_fmt = *portrait.size, "yuv420p"
         for degrees in MOTIONS[motion].angles(seconds, fps):
-            container.mux(
-                stream.encode(av.VideoFrame.from_image(_swing(portrait, degrees, MOTIONS[motion])))
-            )
+            frame = av.VideoFrame.from_image(_swing(portrait, degrees, MOTIONS[motion]))
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 
 def sample_videos(folder: Path, seconds: float = 3.0) -> list[Source]:
-    """One sample video for each of `MOTIONS`, ready for `convert` with the document's class table."""
+    """One sample video for each of `MOTIONS`, for `convert` with the class table `document`."""
     classes, sources = read_classes("document"), []
     for motion, (code, *_) in MOTIONS.items():
         path = Path(folder) / f"{code}_portrait.mp4"

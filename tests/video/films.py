@@ -1,0 +1,62 @@
+"""Short videos that tests write, and the first skeleton's tilt in them."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mbnb.formats.mediapipe33 import LEFT_EAR, RIGHT_EAR
+
+av = pytest.importorskip("av", reason="videos need the extra: pip install -e .[video]")
+
+
+def write(path: Path, pictures, rate=30, rotation=0, stamps=None, **options) -> Path:
+    """A video of (H, W, 3) uint8 pictures, with time stamps in milliseconds where given."""
+    codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "yuv420p"
+        if rotation:
+            stream.set_display_rotation(rotation)
+        if stamps is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for i, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            if stamps is not None:
+                frame.pts, frame.time_base = int(stamps[i]), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def grain(n: int) -> list[np.ndarray]:
+    """Noise: nobody in it, and too much of it for an encoder to make small."""
+    return list(np.random.default_rng(0).integers(0, 255, (n, 96, 64, 3), dtype=np.uint8))
+
+
+def sound(path: Path) -> Path:
+    """A file with sound and no picture."""
+    silence = np.zeros((1, 8000), np.float32)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def frameless(path: Path) -> Path:
+    """A video stream that begins and has no frame."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        container.start_encoding()
+    return path
+
+
+def tilt(points: np.ndarray) -> np.ndarray:
+    """(T,) degrees by which the line from the right ear to the left is turned, clockwise."""
+    ears = points[:, LEFT_EAR] - points[:, RIGHT_EAR]  # (T, 2 or 3)
+    return np.degrees(np.arctan2(ears[:, 1], ears[:, 0]))
