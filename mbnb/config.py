@@ -59,21 +59,12 @@ RECIPES: dict[str, dict[str, Any]] = {
         lr_head=8e-5,
         weight_decay=0.1,
         dropout_ratio=0.7,
-        schedule="exponential",
         label_smoothing=0.0,
-        clip_gradients=0.0,
         segments=1,
         peaks=False,
-        mirror_classes=False,
-        mixup=0.0,
         region_weight=0.0,
-        balance=0.0,
         ema=0.0,
         views=1,
-        convolutions=0,
-        handedness=False,
-        adapt=False,
-        quota=False,
     ),
 }
 # Keys of the original's own files that mbnb has no setting for: the values that it stands for
@@ -85,11 +76,34 @@ FOREIGN: dict[str, tuple[tuple, str]] = {
     "num_joints": ((17,), "the setting skeleton says which joints there are"),
     "dataset": ((), "the files in data_root say what the data are"),
     "data_split": ((), "the files in data_root say which clips are train, val and test"),
+    "normalize": ((True,), "the recipe parity always does it"),
+    "scale_range_test": (([2, 2],), "in the recipe parity it is always that"),
     "preprocess_3d": ((True,), "clips are always prepared"),
     "skip_2d_lifting": ((True,), "clips are 3D already"),
 }
 # Settings of earlier versions that are gone, and what replaced them.
-GONE: dict[str, str] = {}
+NOTHING = "nothing replaces it"
+GONE: dict[str, str] = {
+    "adapt": "give people: [adapt] instead",
+    "quota": "give people: [quota] instead",
+    "handedness": NOTHING,
+    "convolutions": "method: rocket is random convolutions, and `combine` makes means of methods",
+    "checkpoint_choice": "give checkpoint: latest or checkpoint: best instead",
+    "schedule": "learning rates fall by a cosine, in the recipe parity by lr_decay an epoch",
+    "warmup": NOTHING,
+    "clip_gradients": NOTHING,
+    "exchange": NOTHING,
+    "mixup": NOTHING,
+    "mirror_classes": NOTHING,
+    "balance": NOTHING,
+    "warp": NOTHING,
+    "hide_joints": NOTHING,
+    "hide_frames": NOTHING,
+    "drop_path_rate": NOTHING,
+    "normalize": "the recipe parity always does it",
+    "scale_range_test": "in the recipe parity it is always [2, 2]",
+    "simulated_seed": "simulated people are always the same ones",
+}
 
 
 @dataclass
@@ -180,7 +194,6 @@ class SimulatedSettings:
     simulated_people: int = setting(40, "How many people are simulated.", least=1)
     simulated_test_people: int = setting(10, "How many of them are in the test split.", least=1)
     simulated_clips: int = setting(52, "Clips of each person.", least=1)
-    simulated_seed: int = setting(0, "Another number makes other people.", least=0)
     simulated_tail: bool = setting(
         False, "Make some classes frequent and many rare, as in recordings of real people."
     )
@@ -227,9 +240,6 @@ class ModelSettings:
         least=0,
         below=1,
     )
-    drop_path_rate: float = setting(
-        0.0, "Share of the layers left out at random in training.", least=0, below=1
-    )
     segments: int = setting(
         1, "Parts of a clip, one after the other, that classes are told from.", least=1
     )
@@ -267,14 +277,6 @@ class ClipSettings:
         choices=STREAMS,
         least=1,
     )
-    normalize: bool = setting(
-        True, "Only in parity: give the body the same size in each direction.", recipe="parity"
-    )
-    scale_range_test: list[float] = setting(
-        [2.0, 2.0],
-        "Only in parity: least and greatest size of a test clip's frame beside the body.",
-        recipe="parity",
-    )
 
 
 @dataclass
@@ -284,9 +286,6 @@ class AugmentationSettings:
     flip: bool = setting(
         True, "Mirror half of the clips, where the class table says what a mirrored clip is."
     )
-    mirror_classes: bool = setting(
-        True, "Where it does not say, make classes of their own of mirrored clips."
-    )
     rotate: float = setting(20.0, "Largest turn of the body to a side, in degrees.", least=0)
     stretch: float = setting(
         0.2,
@@ -294,17 +293,9 @@ class AugmentationSettings:
         least=0,
         below=1,
     )
-    warp: float = setting(
-        0.0, "Largest share by which movements begin slower and end faster.", least=0, below=1
-    )
     noise: float = setting(
         0.01, "Inaccuracy added to the joints, in lengths of the trunk.", least=0
     )
-    exchange: float = setting(
-        0.3, "Share of clips that get limbs from another clip of their class."
-    )
-    hide_joints: float = setting(0.0, "Share of joints that a clip lacks.", least=0, below=1)
-    hide_frames: float = setting(0.0, "Share of frames that a clip lacks.", least=0, below=1)
     random_move: bool = setting(
         True, "Only in parity: turn, resize and shift the body a little.", recipe="parity"
     )
@@ -320,7 +311,9 @@ class TrainingSettings:
     """Training: how long and how fast the model learns"""
 
     seed: int = setting(
-        0, "Start of all chances: the same number gives the same results again.", least=0
+        0,
+        "Number that all chance follows from: the same number gives the same results again.",
+        least=0,
     )
     epochs: int = setting(
         0,
@@ -337,37 +330,19 @@ class TrainingSettings:
     weight_decay: float = setting(
         0.05, "How strongly weights are drawn to zero, against learning by heart.", least=0
     )
-    schedule: str = setting(
-        "cosine",
-        "How learning rates fall during the training; exponential: times lr_decay an epoch.",
-        choices=("cosine", "exponential"),
-    )
-    warmup: float = setting(
-        0.1, "Share of the steps over which cosine rates rise at first.", least=0, below=1
-    )
     lr_decay: float = setting(
         0.98, "Only in parity: learning rates are multiplied by this after every epoch.", least=0
     )
     label_smoothing: float = setting(
         0.1,
-        "How much of certainty the model is asked to give to the other classes.",
+        "How much of its certainty the model is asked to leave to the other classes.",
         least=0,
         below=1,
-    )
-    mixup: float = setting(
-        0.2, "Blend clips two by two, by shares from Beta(mixup, mixup); 0: do not.", least=0
     )
     region_weight: float = setting(
         0.3,
         "How much it counts in training to tell the body region, too; 0: it is not asked for.",
         least=0,
-    )
-    balance: float = setting(0.0, "How much more rare classes count; 0: no more.", least=0)
-    convolutions: int = setting(
-        5000,
-        "Of at most so many training clips, random convolutions learn beside the model.",
-        least=0,
-        affects="answers",
     )
     ema: float = setting(
         0.0,
@@ -376,11 +351,10 @@ class TrainingSettings:
         least=0,
         below=1,
     )
-    clip_gradients: float = setting(1.0, "Largest norm of the gradients; 0: no limit.", least=0)
     init_from: str = setting(
         "",
-        "File of weights to start from, such as MotionBERT's, as far as they fit; empty: start "
-        "from chance.",
+        "File of weights to start from, such as MotionBERT's, as far as they fit; empty: random "
+        "weights.",
         path=True,
     )
     freeze: list[str] = setting(
@@ -435,15 +409,11 @@ class EvaluationSettings:
 
     checkpoint: str = setting(
         "",
-        "File of the trained model to evaluate; empty: the run's own.",
+        "Trained model to evaluate: the run's best on people held out, its latest, or a file; "
+        "empty: the best, but the latest where the people held out are those who are scored.",
         affects="nothing",
         path=True,
-    )
-    checkpoint_choice: str = setting(
-        "best",
-        "The run's model to evaluate: the best on people held out, or the latest.",
-        choices=("best", "latest"),
-        affects="nothing",
+        words=("best", "latest"),
     )
     scored: str = setting(
         "auto",
@@ -458,15 +428,12 @@ class EvaluationSettings:
         least=1,
         affects="answers",
     )
-    handedness: bool = setting(True, "See left-handed people in a mirror.")
-    adapt: bool = setting(
-        True,
-        "Take off what all clips of a person have in common.",
-        affects="answers",
-    )
-    quota: bool = setting(
-        True,
-        "Share out a person's clips where all people in training showed the same.",
+    people: list[str] = setting(
+        [],
+        "What an answer may use of a person's other clips: adapt takes off what they have in "
+        "common; quota shares them out, where all people in training showed the same; empty: each "
+        "clip is judged by itself.",
+        choices=("adapt", "quota"),
         affects="answers",
     )
     reject: float = setting(
@@ -564,9 +531,8 @@ class Config(  # the groups from the last to the first, since dataclasses join f
         if self.simulated_test_people >= self.simulated_people:
             fewer = f"fewer than simulated_people ({self.simulated_people})"
             wrong.append(("simulated_test_people", fewer))
-        for name in ("scale_range_train", "scale_range_test"):
-            if len(getattr(self, name)) != 2 or not 0 < min(getattr(self, name)):
-                wrong.append((name, "two numbers above 0"))
+        if len(self.scale_range_train) != 2 or not 0 < min(self.scale_range_train):
+            wrong.append(("scale_range_train", "two numbers above 0"))
         if not self.run or self.run == ".." or Path(self.run).name != self.run:
             wrong.append(("run", "the plain name of a folder"))
         return [
@@ -623,7 +589,8 @@ winning. Relative paths on a command line start at the current folder, others at
 
 The last column says what depends on a setting. *Weights*: a training with another value is another
 training, so it needs another `run` or starts afresh (`resume: false`), unless the column says that
-the value may change. *Answers*: the same trained model answers otherwise. Nothing: neither does.
+the value may change. *Answers*: the same trained model answers otherwise. *Nothing*: neither; which
+model a `checkpoint` holds is told by its fingerprint.
 """
 
 
@@ -664,6 +631,8 @@ def settings_page() -> str:
         "",
         ", ".join(f"`{name}` {settings.shown(v)}" for name, v in RECIPES["parity"].items()),
     ]
+    lines += ["", "## Settings of earlier versions that are gone", ""]
+    lines += [f"- `{name}`: {replacement}" for name, replacement in GONE.items()]
     return f"{PAGE}\n{settings.as_markdown(SETTINGS.values())}\n\n" + "\n".join(lines) + "\n"
 
 

@@ -22,6 +22,8 @@ def test_typed_settings_do_what_a_person_means(tmp_path, monkeypatch):
             ("peaks", "False"),
             ("streams", "[joint, bone]"),
             ("freeze", "backbone"),
+            ("people", "adapt"),
+            ("checkpoint", "latest"),
             ("batch_size", '"8"'),
             ("run", "007"),
             ("video_person", "[0-9]"),
@@ -32,6 +34,7 @@ def test_typed_settings_do_what_a_person_means(tmp_path, monkeypatch):
     assert (config.epochs, config.flip, config.lr_head, config.compile) == (7, False, 1e-4, "off")
     assert (config.peaks, config.streams, config.freeze) == (False, ["joint", "bone"], ["backbone"])
     assert (config.batch_size, config.run, config.video_person) == (8, "007", "[0-9]")
+    assert (config.people, config.checkpoint) == (["adapt"], "latest")
     assert config.seed == Config().seed
 
 
@@ -54,7 +57,7 @@ def test_paths_start_where_they_were_typed(tmp_path, monkeypatch):
 
 
 def test_what_means_nothing_is_refused_all_at_once():
-    done = typed("leaderboard", "-p", "epochs", "2.5", "-p", "flip", "maybe", "-p", "epoch", 3)
+    done = typed("verify", "data", "-p", "epochs", "2.5", "-p", "flip", "maybe", "-p", "epoch", 3)
     assert done.exit_code == 2
     assert done.stderr.splitlines() == [
         "error: setting 'epochs': expected a whole number, found '2.5'",

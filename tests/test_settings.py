@@ -16,6 +16,7 @@ from mbnb.config import (
     settings_page,
 )
 from mbnb.files import PACKAGE, InputError
+from mbnb.people.stage import STEPS
 
 
 @dataclass
@@ -156,13 +157,14 @@ def test_every_setting_explains_itself():
         assert settings.read(Config, given, {}) == (given, [])
     assert SETTINGS["class_table"].words == tuple(BUILT_IN)
     assert SETTINGS["streams"].choices == STREAMS
+    assert SETTINGS["people"].choices == tuple(STEPS)
 
 
 def test_a_training_may_go_on_elsewhere_but_not_with_another_model_or_other_clips():
     free = settings.free_to_change(Config)
     assert {"run", "outputs", "data_root", "epochs", "device", "views", "bootstraps"} <= set(free)
     assert not {"depth", "lr_head", "rate", "flip", "seed", "fold", "skeleton"} & set(free)
-    assert "views" in settings.names(Config, "answers")
+    assert {"views", "people"} <= set(settings.names(Config, "answers"))
     assert "data_root" in settings.names(Config, "weights"), "runs on other data are not alike"
 
 
@@ -178,5 +180,7 @@ def test_settings_are_found_by_a_word_of_their_help_or_by_a_name_like_it(capsys)
     assert "the nearest is 'weight_decay'" in capsys.readouterr().err
     with pytest.raises(InputError, match="no setting has 'zzzzz'"):
         find_settings("zzzzz")
+    with pytest.raises(InputError, match="setting 'quota' is gone; give people"):
+        find_settings("quota")
     with pytest.raises(InputError, match="finetune: has no effect here; the setting init_from"):
         find_settings("finetune")

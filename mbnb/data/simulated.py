@@ -16,7 +16,6 @@ def simulated_splits(config: Config) -> dict[str, Clips]:
         people=config.simulated_people,
         test_people=config.simulated_test_people,
         clips_per_person=config.simulated_clips,
-        seed=config.simulated_seed,
         tail=config.simulated_tail,
     )
 

@@ -16,6 +16,8 @@ from mbnb.config import Config
 from mbnb.skeleton import Skeleton
 
 Parts = list[Tensor]
+# Least and greatest size of a clip's frame beside the body, where it is not trained on.
+TEST_SCALES = [2.0, 2.0]
 
 
 class ParityRecipe:
@@ -33,7 +35,7 @@ class ParityRecipe:
         poses = []
         for clip in clips:
             pose = torch.as_tensor(clip, dtype=torch.float32)
-            pose = normalize_axes(pose, skeleton.root) if config.normalize else pose
+            pose = normalize_axes(pose, skeleton.root)
             if training:
                 uniform = torch.rand(config.clip_len)
                 draws = uniform if len(pose) >= config.clip_len else uniform < 0.5
@@ -56,7 +58,7 @@ class ParityRecipe:
     def test_poses(self, indices: Iterable[Tensor]) -> Iterator[list[tuple[Tensor, Tensor]]]:
         """Before `see`: poses (B, F, J, 3), and how much larger than the body its box is (B,)."""
         for index in indices:
-            yield [(self.poses[index, 0], self._ratios(len(index), self.config.scale_range_test))]
+            yield [(self.poses[index, 0], self._ratios(len(index), TEST_SCALES))]
 
     def see(self, pose: Tensor, ratios: Tensor) -> Tensor:
         """Poses (B, F, J, 3) -> what the model sees (B, 2, F, J, 3), the second person empty."""

@@ -54,7 +54,7 @@ def record_environment(config: Config, data: DataSet) -> None:
             "clips": {split: len(clips) for split, clips in data.splits.items()},
             "notes": list(data.notes),
         },
-        "seeds": {"seed": config.seed, "simulated_seed": config.simulated_seed},
+        "seeds": {"seed": config.seed},
     }
     write_text(config.folder.environment, json.dumps(environment, indent=2) + "\n")
 

@@ -36,7 +36,9 @@ def test_who_has_no_data_gets_simulated_people_once(monkeypatch):
 def test_another_setting_and_another_simulator_make_other_people(monkeypatch, tmp_path):
     room = shutil.copytree(Path(simulate.__file__).parent, tmp_path / "room")
     monkeypatch.setattr(simulate, "__file__", str(room / "__init__.py"))
-    folders = [simulated.simulated_folder(config(**FEW, simulated_seed=seed)) for seed in (0, 1)]
+    folders = [
+        simulated.simulated_folder(config(**FEW, simulated_tail=tail)) for tail in (False, True)
+    ]
     files = sorted(room.glob("*.py"))
     for path in files:
         path.write_text(path.read_text() + "# changed\n")
