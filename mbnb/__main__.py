@@ -4,7 +4,6 @@ Thin over the functions that the notebooks use: it reads what was typed and prin
 """
 
 import contextlib
-import dataclasses
 import functools
 import sys
 import time
@@ -172,14 +171,14 @@ def train(given: dict[str, Any]) -> None:
     It goes on where an earlier training of the same settings stopped.
     """
     from mbnb.data import dataset
-    from mbnb.train import loop as training
+    from mbnb.train import action
 
     config = Config.of(given)
     data = dataset.load(config)
     click.echo(data.describe())
-    history = training.train(config, data)
+    history = action.train(config, data)
     click.echo(history.tail(1).T.to_string(header=False))
-    click.echo(f"checkpoints: {config.folder.path / 'checkpoints'}")
+    click.echo(f"checkpoints: {config.folder.checkpoints}")
 
 
 @main.command()
@@ -188,12 +187,12 @@ def train(given: dict[str, Any]) -> None:
 def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names."""
     from mbnb.data import dataset
-    from mbnb.evaluate import evaluation
+    from mbnb.evaluate import score
 
     config = _with_checkpoint(checkpoint, given)
     data = dataset.load(config)
     click.echo(data.describe())
-    evaluation.evaluate(config, data)
+    score.evaluate(config, data)
     click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
 
 
@@ -211,63 +210,32 @@ def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV file; else the table goes to standard output.",
 )
-@click.option(
-    "--together",
-    is_flag=True,
-    help="These people were asked for the same movements as those in training: "
-    "judge each person's clips together.",
-)
 @with_settings
 def predict(
-    checkpoint: Path,
-    folder: Path,
-    split: str,
-    out: Path | None,
-    together: bool,
-    given: dict[str, Any],
+    checkpoint: Path, folder: Path, split: str, out: Path | None, given: dict[str, Any]
 ) -> None:
-    """Write a CSV with the probability of every class for each clip of FOLDER, labelled or not."""
+    """Write a CSV with the probability of every class for each clip of FOLDER, labelled or not.
+
+    Each clip is judged by itself. What `-p people` makes of a person's clips is written beside OUT,
+    into a file that ends in _people.csv.
+    """
     from mbnb.data import dataset
-    from mbnb.evaluate import evaluation
-    from mbnb.model.checkpoints import load_trained
-    from mbnb.people.quota import people_beside
+    from mbnb.evaluate import score
+    from mbnb.evaluate.tables import write_csv
 
     whole = dict(data_root=str(folder.resolve()), val_fraction=0.0, fold=0, pool=False)
     config = _with_checkpoint(checkpoint, given | whole)
-    data = dataset.load(config)
-    if split not in data.splits:
-        raise InputError(f"{folder}: no split {split!r}; there are {', '.join(data.splits)}")
-    trained = load_trained(checkpoint, config)
-    classes = trained.classes or data.classes
-    evaluation.check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
-    probabilities, regions, _ = evaluation.predict(
-        trained, data.splits[split], data.skeleton, classes, config
-    )
-    if together:
-        if trained.quota is None:
-            raise InputError(
-                f"{checkpoint}: the people it was trained on did not all show the same classes "
-                "equally often, so --together has no rule to go by"
-            )
-        alone, probabilities = (
-            probabilities,
-            trained.quota.share_out(probabilities, data.splits[split].subjects),
-        )
-        if beside := people_beside(alone, probabilities, data.splits[split].subjects):
-            click.echo(
-                "judged alone, since what people in training showed does not fit them: "
-                + ", ".join(beside),
-                err=True,
-            )
-    clips = data.splits[split]
-    table = evaluation.prediction_table(
-        clips.names, classes, probabilities, regions, config.reject, clips.subjects
-    )
-    if out:
-        evaluation.write_csv(table, out)
-        click.echo(f"{out}: {len(table)} clips", err=True)
-    else:
-        table.to_csv(sys.stdout, index=False, float_format="%.6g")
+    if config.people and not out:
+        raise InputError("--out: needed with the setting people, since two tables are written")
+    alone, adapted = score.predict(checkpoint, dataset.load(config), split, config)
+    if not out:
+        alone.to_csv(sys.stdout, index=False, float_format="%.6g")
+        return
+    tables = {out: alone, out.with_name(f"{out.stem}_people{out.suffix}"): adapted}
+    for path, table in tables.items():
+        if table is not None:
+            write_csv(table, path)
+            click.echo(f"{path}: {len(table)} clips", err=True)
 
 
 @main.command()
@@ -286,7 +254,7 @@ def grid(file: Path, share: str, given: dict[str, Any]) -> None:
     FILE holds settings for all runs, `variants:` (a name and its settings each) and `grid:` (a list
     of values for each setting). Finished runs are skipped.
     """
-    from mbnb.evaluate.ensemble import leaderboard
+    from mbnb.evaluate.leaderboard import leaderboard
     from mbnb.run.grid import plan_grid, run_grid
 
     first, _, every = share.partition("/")
@@ -303,7 +271,7 @@ def grid(file: Path, share: str, given: dict[str, Any]) -> None:
 @with_settings
 def _leaderboard(given: dict[str, Any]) -> None:
     """List all evaluated runs, the best first."""
-    from mbnb.evaluate.ensemble import leaderboard
+    from mbnb.evaluate.leaderboard import leaderboard
 
     _print_leaderboard(leaderboard(Config.of(given).folder.path.parent))
 
@@ -373,7 +341,7 @@ def submit(
 
     PREDICTIONS is a table that `predict` or an evaluation wrote.
     """
-    from mbnb.evaluate.ensemble import read_regions, read_scores
+    from mbnb.evaluate.tables import read_regions, read_scores
     from mbnb.scores.challenge import write_submission
 
     classes = _classes(given)
@@ -398,22 +366,23 @@ def monitor(name: str, watch: float | None, given: dict[str, Any]) -> None:
     RUN is a name or a folder.
     """
     from mbnb.show import figures
-    from mbnb.train.monitor import progress, read_history
+    from mbnb.train.history import read_history
+    from mbnb.train.monitor import progress
 
     folder = Path(name)
     place = {"run": name}
     if folder.is_dir():
         place = {"outputs": str(folder.resolve().parent), "run": folder.resolve().name}
     config = Config.of(given, place)
-    text, finished = progress(config.folder.path)
+    text, finished = progress(config.folder)
     click.echo(text)
     with contextlib.suppress(KeyboardInterrupt):  # whoever has seen enough still gets the curves
         while watch and not finished:
             time.sleep(watch)
-            text, finished = progress(config.folder.path)
+            text, finished = progress(config.folder)
             click.clear()
             click.echo(text)
-    history, regions = read_history(config.folder.path)
+    history, regions = read_history(config.folder)
     if len(history):
         epochs = f"epochs 1 to {history['epoch'].iloc[-1]}"
         caption = f"{figures.CAPTIONS['curves']} Run {config.run}, {epochs}."

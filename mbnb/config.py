@@ -63,7 +63,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         segments=1,
         peaks=False,
         region_weight=0.0,
-        ema=0.0,
         views=1,
     ),
 }
@@ -100,6 +99,7 @@ GONE: dict[str, str] = {
     "hide_joints": NOTHING,
     "hide_frames": NOTHING,
     "drop_path_rate": NOTHING,
+    "ema": NOTHING,
     "normalize": "the recipe parity always does it",
     "scale_range_test": "in the recipe parity it is always [2, 2]",
     "simulated_seed": "simulated people are always the same ones",
@@ -343,13 +343,6 @@ class TrainingSettings:
         0.3,
         "How much it counts in training to tell the body region, too; 0: it is not asked for.",
         least=0,
-    )
-    ema: float = setting(
-        0.0,
-        "Evaluate running means of the weights, which keep this share at a step; 0: the last "
-        "weights.",
-        least=0,
-        below=1,
     )
     init_from: str = setting(
         "",
