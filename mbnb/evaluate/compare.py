@@ -17,7 +17,7 @@ from mbnb.evaluate.tables import find_clips, read_scores
 from mbnb.files import InputError, write_text
 from mbnb.people import Stage, look
 from mbnb.runs import RunFolder
-from mbnb.scores.intervals import compare, intervals
+from mbnb.scores.intervals import compare, score_intervals
 from mbnb.scores.metrics import SCORES, score
 
 BASELINES = {"largest": "always the largest class", "linear": "linear model"}
@@ -82,7 +82,7 @@ def _scores_as_text(
     """Every score with its interval, as in '62.8% (53.7% – 71.9%)'."""
     clips, classes = evaluation.clips, evaluation.classes
     scores = score(clips.labels, probabilities, classes)
-    bounds = intervals(
+    bounds = score_intervals(
         clips.labels, probabilities, clips.subjects, classes, config.bootstraps, config.seed
     )
     return {
@@ -116,7 +116,9 @@ def compare_variants(
                 f"{name!r} was scored on other clips than {next(iter(variants))!r}, so they cannot "
                 f"be compared"
             )
-        bounds = intervals(clips.labels, probabilities, clips.subjects, data.classes, resamples)
+        bounds = score_intervals(
+            clips.labels, probabilities, clips.subjects, data.classes, resamples
+        )
         subjects = find_clips(data, right.index).subjects
         rows.append(
             {

@@ -27,8 +27,8 @@ from mbnb.people import Stage, look
 from mbnb.people.stage import Predictor
 from mbnb.runs import RunFolder, probability_columns, region_columns
 from mbnb.scores.calibration import calibration_error, log_loss
-from mbnb.scores.intervals import intervals, official_interval
-from mbnb.scores.metrics import official, score
+from mbnb.scores.intervals import official_interval, score_intervals
+from mbnb.scores.metrics import official_scores, score
 from mbnb.train import train
 
 CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path
@@ -218,12 +218,12 @@ def _metrics(config: Config, data: DataSet, evaluation: Evaluation) -> dict[str,
         "known_people": data.known_people,
         "people_also_in_train": shared,
         "with_people": with_people,
-        "official": official(labels, probabilities, classes, regions),
+        "official": official_scores(labels, probabilities, classes, regions),
         "F1_mean_interval": official_interval(
             labels, probabilities, clips.subjects, classes, regions, *resampling
         ),
         "official_without_region_head": (
-            None if regions is None else official(labels, probabilities, classes)
+            None if regions is None else official_scores(labels, probabilities, classes)
         ),
         "reject": {
             "below": config.reject,
@@ -241,7 +241,7 @@ def _scores(
 ) -> dict[str, Any]:
     """Scores with their intervals, None where there is one person only, and calibration."""
     resampling = config.bootstraps, config.seed
-    bounds = intervals(clips.labels, probabilities, clips.subjects, classes, *resampling)
+    bounds = score_intervals(clips.labels, probabilities, clips.subjects, classes, *resampling)
     known = {key: None if np.isnan(bound).any() else bound for key, bound in bounds.items()}
     return score(clips.labels, probabilities, classes) | {
         "intervals": known,

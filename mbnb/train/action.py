@@ -140,7 +140,8 @@ class ActionTask:
         """Of people held out from train, in one view: curves make do with it."""
         if self.val_recipe is None:
             return {}
-        labels, probabilities = self.val_recipe.clips.labels, self._held_out(fabric, views=1)
+        labels = self.data.splits["val"].labels
+        probabilities = self._held_out(fabric, views=1)
         self.last = labels, probabilities.argmax(1)
         scores = score(labels, probabilities, self.classes)
         return {"val_loss": log_loss(labels, probabilities)} | {

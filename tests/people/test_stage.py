@@ -22,6 +22,7 @@ from mbnb.people.quota import learn_quota
 
 SETTINGS = {
     "simulated_people": 8,
+    "simulated_test_people": 3,
     "simulated_clips": 52,
     "bootstraps": 20,
     "val_fraction": 0.0,

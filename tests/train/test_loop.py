@@ -123,7 +123,6 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(data, tmp
     "settings",
     [
         dict(),
-        dict(recipe="parity"),
         dict(region_weight=0.5, segments=2),
     ],
 )
