@@ -27,6 +27,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from benchmarks import plain
+from benchmarks.picture import speed
 from mbnb.classes import read_classes
 from mbnb.clips import Clips, pack
 from mbnb.config import Config
@@ -37,7 +38,6 @@ from mbnb.files import ROOT, fingerprint, replacing, write_text
 from mbnb.model.checkpoints import build_model
 from mbnb.model.action import PIECE_TOKENS
 from mbnb.prepare.recipe import make_recipe
-from mbnb.show.figures import speed
 from mbnb.skeleton import load_skeleton
 from mbnb.train.loop import make_fast
 

@@ -1,11 +1,11 @@
-"""The error explorer: from a cell of the confusion matrix, a class or a point of a map to the moving people in it.
+"""The error explorer: from the confusion matrix to the moving people behind a cell.
 
-`Explorer` is a widget that also stands in `report.html`; `write_class_pages` gives each class a page of its own. Both show the data that
-`_store` collects, by the scripts in `mbnb/web`.
+`explore` makes the widget of a notebook, `write_explorer` a page of it; the report holds one, too.
+It shows predictions clip by clip. What the people stage makes of them, if there is one, stands
+below a clip.
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,63 +15,56 @@ import traitlets
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from mbnb.classes import ClassTable
 from mbnb.clips import Clips
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
-from mbnb.evaluate.evaluation import Evaluation, find_checkpoint
+from mbnb.evaluate.evaluation import Evaluation
+from mbnb.evaluate.score import find_checkpoint
 from mbnb.explain.attribution import Importance, explain
-from mbnb.explain.embedding import embed, neighbours, project
-from mbnb.files import ROOT, InputError, replacing, write_text
+from mbnb.explain.embedding import embed, maps
+from mbnb.explain.neighbours import nearest
+from mbnb.files import ROOT, InputError, write_text
 from mbnb.model.checkpoints import load_trained
-from mbnb.prepare.geometry import speeds
-from mbnb.scores.metrics import f1_intervals
+from mbnb.show.cards import SCRIPTS, class_cards, example_clips
 from mbnb.show.figures import confusion_matrix
-from mbnb.show.player import as_bytes, scene_of
+from mbnb.show.page import Widget, fragment, page_script, png, script
 from mbnb.show.review import Notes, read_review, write_relabelled, write_review
-from mbnb.show.views import View, fragment, pack_poses, page_script, png, script
+from mbnb.show.store import clip_store, importance_colours, run_facts
 from mbnb.video.convert import ENDINGS
 from mbnb.video.frames import thumbnails
 
-MOST_FRAMES = 400_000  # of all clips together; beyond them only every second frame is shown, or every third, …
-GUESSES = 5  # likeliest classes that are shown of a clip
-CONFUSIONS = 3  # worst ones on a class' card
-MOMENTS = 16  # parts of a clip in a class' profile of movement
-CARD_CLIPS = ("typical", "borderline", "wrong")
 
+class Explorer(Widget):
+    """A confusion matrix, class cards, a map of the clips and a review; a click plays clips.
 
-class Explorer(View):
-    """A clickable confusion matrix, class cards, a map of the clips and a review, in which a click plays the clips behind it.
-
-    In a live notebook, notes are written to the run's `review.csv` and the view to `explorer.json`, where the next explorer of the run
-    finds them; elsewhere notes can be downloaded.
+    In a live notebook, notes are written to the run's `review.csv`, and what is looked at to
+    `explorer.json`, where the next explorer of the run finds them. Elsewhere notes can be
+    downloaded.
     """
 
-    scripts = ("player.js", "matrix.js", "cards.js", "map.js", "explorer.js")
+    scripts = SCRIPTS
     mount = "mountExplorer"
     notes = traitlets.Dict().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, config: Config, people: DataSet, evaluation: Evaluation, **values: Any):
-        self.config, self.people, self.evaluation = config, people, evaluation
+    def __init__(self, config: Config, data_set: DataSet, evaluation: Evaluation, **values: Any):
+        self.config, self.data_set, self.evaluation = config, data_set, evaluation
         super().__init__(
             still=png(confusion_matrix(evaluation)), label="confusion matrix", **values
         )
-        self.on_msg(lambda _, message, buffers: self._answer(message))
-        self.observe(
-            lambda change: write_text(
-                config.folder.explorer_state, json.dumps(change["new"]) + "\n"
-            ),
-            "view",
-        )
+        self.on_msg(lambda _, message, buffers: self._reply(message))
+        self.observe(lambda change: self._keep_view(change["new"]), "view")
 
     def fragment(self) -> str:
         return fragment(self.mount, data=self.data, poses=self.poses, notes=self.notes, view={})
 
-    def _answer(self, message: dict[str, Any]) -> None:
-        """What the page asks for: keep a note, write label files, explain a clip, show its video. What fails is told to the page."""
+    def _keep_view(self, view: dict[str, Any]) -> None:
+        write_text(self.config.folder.explorer_state, json.dumps(view) + "\n")
+
+    def _reply(self, message: dict[str, Any]) -> None:
+        """Do what the page asks for and send it the outcome; what fails is told to the page."""
         kinds = {
-            "note": self._keep,
+            "note": self._keep_note,
             "relabel": self._relabel,
             "explain": self._explain,
             "video": self._video,
@@ -82,49 +75,35 @@ class Explorer(View):
         except Exception as error:
             self.send(about | {"problem": str(error) or type(error).__name__})
             if not isinstance(error, (OSError, InputError)):
-                raise  # no user's mistake: the log shall have it
+                raise  # it is no user's mistake, so the log shall have it
 
-    def _keep(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _keep_note(self, message: dict[str, Any]) -> dict[str, Any]:
         name = self.evaluation.clips.names[message["clip"]]
-        notes: Notes = read_review(
-            self.config, self.people.classes
-        )  # somebody may have written in the meantime
+        # Somebody may have written in the meantime.
+        notes: Notes = read_review(self.config, self.data_set.classes)
         notes.pop(name, None)
-        notes |= (
-            {name: {key: message[key] for key in ("note", "label")}}
-            if message["note"] or message["label"]
-            else {}
-        )
+        if message["note"] or message["label"]:
+            notes[name] = {key: message[key] for key in ("note", "label")}
         write_review(self.config, notes)
         self.notes = notes
         return {}
 
     def _relabel(self, message: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "text": f"written: {', '.join(map(str, write_relabelled(self.config, self.notes, self.evaluation.split)))}"
-        }
+        paths = write_relabelled(self.config, self.notes, self.evaluation.split)
+        return {"text": f"written: {', '.join(map(str, paths))}"}
 
     def _explain(self, message: dict[str, Any]) -> dict[str, Any]:
-        found = explain_clips(
-            self.config, self.people, self.evaluation, np.array([message["clip"]])
-        )
-        return {"importance": _importance(found, self.data["every"])[message["clip"]]}
+        clip = message["clip"]
+        importance = explain_clips(self.config, self.data_set, self.evaluation, np.array([clip]))
+        return {"importance": importance_colours(importance, self.data["every"])[clip]}
 
     def _video(self, message: dict[str, Any]) -> dict[str, Any]:
         name, folder = self.evaluation.clips.names[message["clip"]], ROOT / self.config.videos
-        path = next(
-            (
-                path
-                for path in sorted(folder.rglob("*"))
-                if path.stem == name and path.suffix.lower() in ENDINGS
-            ),
-            None,
-        )
-        if path is None:
-            raise InputError(
-                f"{folder}: expected a video named {name}, with one of {', '.join(sorted(ENDINGS))}"
-            )
-        return {"pictures": thumbnails(path)}
+        for path in sorted(folder.rglob("*")):
+            if path.stem == name and path.suffix.lower() in ENDINGS:
+                return {"pictures": thumbnails(path)}
+        endings = ", ".join(sorted(ENDINGS))
+        raise InputError(f"{folder}: expected a video named {name}, with one of {endings}")
 
 
 def explore(
@@ -137,31 +116,28 @@ def explore(
 ) -> Explorer:
     """An explorer of a run's evaluation.
 
-    importance: of some of its clips, as `attribution.explain` found it. against: the name and the evaluation of another run on the same
-    clips, to see what was gained and lost. A run with a checkpoint also gets a map, and each clip its neighbours in training, unless `mapped`
-    is off. Raises InputError where the other run has other clips.
+    importance: of some of its clips, from `explain_clips`.
+    against: name and evaluation of another run on the same clips, to see what was gained and lost.
+    mapped: whether a run with a checkpoint gets a map, and each clip its neighbours in training.
+
+    Raises InputError where the other run has other clips.
     """
-    clips, extra, more = evaluation.clips, None, {}
+    train_clips, map_data = None, {}
     if has_model(config) and mapped and "train" in data.splits:
-        extra, more = _mapped(config, data, evaluation)
-    store, poses = _store(evaluation, data, config, np.arange(len(clips)), extra)
-    store |= more | {
+        train_clips, map_data = _map_with_neighbours(config, data, evaluation)
+    every_clip = np.arange(len(evaluation.clips))
+    store, poses = clip_store(evaluation, data, config, every_clip, train_clips)
+    store |= map_data | {
         "order": {"region": list(data.classes.by_region), "cluster": _clustered(evaluation)},
         "cards": class_cards(evaluation, config),
         "model": has_model(config),
         "videos": bool(config.videos),
-        "importance": _importance(importance, store["every"]) if importance else {},
+        "importance": importance_colours(importance, store["every"]) if importance else {},
     }
     if against:
         name, other = against
-        store["against"] = {
-            "name": name,
-            "predicted": other.predictions[evaluation.places_in(other)].tolist(),
-        }
-    kept, predicted = config.folder.explorer_state, config.folder.predictions
-    same = (
-        kept.exists() and predicted.exists() and kept.stat().st_mtime > predicted.stat().st_mtime
-    )  # else it shows another evaluation
+        predicted = other.predictions[evaluation.places_in(other)]
+        store["against"] = {"name": name, "predicted": predicted.tolist()}
     return Explorer(
         config,
         data,
@@ -169,62 +145,51 @@ def explore(
         data=store,
         poses=poses,
         notes=read_review(config, data.classes),
-        view=json.loads(kept.read_text(encoding="utf-8")) if same else {},
+        view=_last_view(config),
     )
+
+
+def write_explorer(config: Config, explorer: Explorer) -> Path:
+    """Write the explorer as a page, `explorer.html` in the run's folder, and return its path.
+
+    The page needs neither Python nor a network.
+    """
+    template = jinja2.Environment(autoescape=True).from_string(script("page.html"))
+    page = template.render(
+        run_facts(config, explorer.data_set, explorer.evaluation),
+        title="Errors",
+        wide=True,
+        view=explorer.fragment(),
+        script=page_script(Explorer.scripts, Explorer.mount),
+    )
+    write_text(config.folder.explorer, page)
+    return config.folder.explorer
 
 
 def has_model(config: Config) -> bool:
-    """Whether a checkpoint stands behind the run's predictions: not behind a baseline's or those of several runs."""
-    return config.method == "dstformer" and bool(
-        config.checkpoint or config.folder.checkpoints.exists()
-    )
+    """Whether a checkpoint is behind the run's predictions.
 
-
-def _mapped(config: Config, data: DataSet, evaluation: Evaluation) -> tuple[Clips, dict[str, Any]]:
-    """Clips of training that are neighbours of evaluated ones, and for the page: maps of both, and each evaluated clip's neighbours."""
-    clips, known = evaluation.clips, data.splits["train"]
-    trained = load_trained(find_checkpoint(config, data), config)
-    features, of_known = (
-        embed(trained, some, data.skeleton, data.classes, config) for some in (clips, known)
-    )
-    near, alike = neighbours(features, of_known)
-    # Poses are most of a notebook's size: each clip's nearest always, the others up to half as many as there are evaluated clips.
-    nearest = np.unique(near[:, 0])
-    wanted = np.bincount(near.ravel(), minlength=len(known))
-    wanted[nearest] += near.size
-    chosen = np.argsort(-wanted, kind="stable")[: max(len(clips) // 2, len(nearest), 50)]
-    chosen = chosen[wanted[chosen] > 0]
-    place = {int(i): len(clips) + k for k, i in enumerate(chosen)}
-    maps = project(np.concatenate([features, of_known[chosen]]), config.seed)
-    return known.take(chosen), {
-        "map": {name: points.round(4).tolist() for name, points in maps.items()},
-        "neighbours": [
-            [[place[i], round(a, 3)] for i, a in zip(row, cosines) if i in place]
-            for row, cosines in zip(near.tolist(), alike.tolist())
-        ],
-    }
+    There is none behind those of a baseline or of several runs.
+    """
+    has_checkpoint = bool(config.checkpoint) or config.folder.checkpoints.exists()
+    return config.method == "dstformer" and has_checkpoint
 
 
 def explain_clips(
     config: Config, data: DataSet, evaluation: Evaluation, which: np.ndarray | None = None
 ) -> Importance | None:
-    """What the run's predictions of the clips at `which` rest on; without `which` of `config.explained` clips. None where no model stands
-    behind the run, or no clip is wanted.
+    """What the network's predictions rest on; None where no network is behind the run.
 
-    Those `explained` are the clips on the class cards, then the wrong ones, the most frequent confusions first, then the others.
+    Explains the clips at `which`. Without it these are `config.explained` clips, chosen in this
+    order: those on the class cards, wrong ones of the most frequent confusions, other clips. None
+    as well where that is no clip.
     """
     if which is None:
-        cards = [place for row in _card_clips(evaluation) for place in row.values()]
-        cells = evaluation.confusion[
-            evaluation.clips.labels, evaluation.predictions
-        ]  # (N,) clips with the same fate
-        order = np.lexsort((-evaluation.probabilities.max(1), -cells, evaluation.correct))
-        which = np.array(list(dict.fromkeys([*cards, *order.tolist()]))[: config.explained])
+        which = _clips_to_explain(evaluation, config.explained)
     if not len(which) or not has_model(config):
         return None
-    trained = load_trained(find_checkpoint(config, data), config)
     return explain(
-        trained,
+        load_trained(find_checkpoint(config, data), config),
         evaluation.clips,
         data.skeleton,
         data.classes,
@@ -234,203 +199,52 @@ def explain_clips(
     )
 
 
-def class_cards(evaluation: Evaluation, config: Config) -> list[dict[str, Any]]:
-    """What `mbnb/web/cards.js` shows of each class: scores with the interval of F1 over people, worst confusions, clips, and how fast each joint is
-    in each part of a clip, relative to its fastest in any class."""
-    clips, wrong, table = evaluation.clips, evaluation.wrong, evaluation.per_class
-    bounds = f1_intervals(
-        clips.labels,
-        evaluation.predictions,
-        clips.subjects,
-        len(evaluation.classes),
-        config.bootstraps,
-        config.seed,
-    )
-    energy = np.stack([_profile(clip, config.fps) for clip in clips])  # (N, J, MOMENTS)
-    counts = np.maximum(table["support"].to_numpy(), 1)
-    means = np.stack(
-        [energy[clips.labels == i].sum(0) / counts[i] for i in range(len(table))]
-    )  # (C, J, MOMENTS)
-    shares = means / np.maximum(means.max((0, 2), keepdims=True), 1e-9)
-
-    def worst(row: np.ndarray) -> list[list[int]]:
-        return [
-            [int(i), int(row[i])] for i in np.argsort(-row, kind="stable")[:CONFUSIONS] if row[i]
-        ]
-
-    cards = []
-    for i, (row, chosen) in enumerate(zip(table.itertuples(), _card_clips(evaluation))):
-        scores = {
-            "precision": row.precision,
-            "recall": row.recall,
-            "f1": row.f1,
-            "low": bounds[i, 0],
-            "high": bounds[i, 1],
-        }
-        cards.append(
-            {
-                "support": int(row.support),
-                **{
-                    key: None if np.isnan(value) else round(float(value), 4)
-                    for key, value in scores.items()
-                },
-                "taken_for": worst(wrong[i]),
-                "false_alarms": worst(wrong[:, i]),
-                **chosen,
-                "profile": [as_bytes(values) for values in shares[i]] if row.support else None,
-            }
-        )
-    return cards
+def _clips_to_explain(evaluation: Evaluation, count: int) -> np.ndarray:
+    """Places of the clips on class cards, then wrong clips, then others, `count` altogether."""
+    on_cards = [place for places in example_clips(evaluation) for place in places.values()]
+    # (N,) how many clips share each one's cell of the confusion matrix
+    sharing = evaluation.confusion[evaluation.clips.labels, evaluation.predictions]
+    confidence = evaluation.probabilities.max(1)
+    order = np.lexsort((-confidence, -sharing, evaluation.correct))
+    return np.array(list(dict.fromkeys([*on_cards, *order.tolist()]))[:count])
 
 
-def write_explorer(config: Config, explorer: Explorer) -> Path:
-    """Write the explorer as a page that needs neither Python nor a network, `explorer.html` in the run's folder, and return its path."""
-    page = jinja2.Environment(autoescape=True).from_string(script("page.html"))
-    path = config.folder.explorer
-    write_text(
-        path,
-        page.render(
-            _about(config, explorer.people, explorer.evaluation),
-            title="Errors",
-            wide=True,
-            view=explorer.fragment(),
-            script=page_script(Explorer.scripts, Explorer.mount),
-        ),
-    )
-    return path
+def _map_with_neighbours(
+    config: Config, data: DataSet, evaluation: Evaluation
+) -> tuple[Clips, dict[str, Any]]:
+    """Clips of training that are neighbours of evaluated ones, and what the page knows of them.
 
-
-def write_class_pages(
-    config: Config, data: DataSet, evaluation: Evaluation, importance: Importance | None = None
-) -> Path:
-    """Write a page for each class that has clips, with its card and its clips moving, and an index, to the run's folder `classes`; returns that.
-
-    The folder is replaced whole.
+    The page knows maps of both kinds of clips, and each evaluated clip's neighbours.
     """
-    cards = class_cards(evaluation, config)
-    kinds = jinja2.Environment(autoescape=True).from_string(script("page.html"))
-    folder = config.folder.class_pages
-    about = _about(config, data, evaluation)
-    with replacing(folder) as part:
-        part.mkdir()
-        for i, card in enumerate(cards):
-            chosen = [card[key] for key in CARD_CLIPS if key in card]
-            if not card["support"]:
-                continue
-            store, poses = _store(evaluation, data, config, np.array(chosen, int))
-            here = {key: chosen.index(card[key]) for key in CARD_CLIPS if key in card}
-            weights = _importance(importance, store["every"], chosen) if importance else {}
-            store |= {
-                "cards": {i: card | here},
-                "card": i,
-                "importance": {
-                    k: weights[place] for k, place in enumerate(chosen) if place in weights
-                },
-            }
-            page = kinds.render(
-                about,
-                title=data.classes.titles[i],
-                view=fragment("mountCard", data=store, poses=poses),
-                script=page_script(Explorer.scripts, "mountCard"),
-            )
-            (part / f"{_file_name(data.classes, i)}.html").write_text(page, encoding="utf-8")
-        rows = [
-            (
-                f"{_file_name(data.classes, i)}.html",
-                data.classes.titles[i],
-                data.classes.regions[i],
-                cards[i],
-            )
-            for i in data.classes.by_region
-            if cards[i]["support"]
-        ]
-        (part / "index.html").write_text(
-            kinds.render(about, title="Classes", rows=rows), encoding="utf-8"
-        )
-    return folder
-
-
-def _about(config: Config, data: DataSet, evaluation: Evaluation) -> dict[str, Any]:
-    """What every page says of the run."""
-    return {
-        "run": config.run,
-        "data": "simulated people" if data.simulated else data.root.name,
-        "split": evaluation.split,
-        "clips": len(evaluation.clips),
-        "people": len(set(evaluation.clips.subjects)),
+    clips, train_clips = evaluation.clips, data.splits["train"]
+    trained = load_trained(find_checkpoint(config, data), config)
+    features = embed(trained, clips, data.skeleton, data.classes, config)
+    train_features = embed(trained, train_clips, data.skeleton, data.classes, config)
+    neighbours, cosines = nearest(features, train_features)
+    chosen = _most_wanted(neighbours, len(train_clips))
+    place = {int(i): len(clips) + k for k, i in enumerate(chosen)}
+    points = maps(np.concatenate([features, train_features[chosen]]), config.seed)
+    return train_clips.take(chosen), {
+        "map": {name: places.round(4).tolist() for name, places in points.items()},
+        "neighbours": [
+            [[place[i], round(cosine, 3)] for i, cosine in zip(row, alike) if i in place]
+            for row, alike in zip(neighbours.tolist(), cosines.tolist())
+        ],
     }
 
 
-def _store(
-    evaluation: Evaluation,
-    data: DataSet,
-    config: Config,
-    which: np.ndarray,
-    extra: Clips | None = None,
-) -> tuple[dict[str, Any], bytes]:
-    """What `openStore` of `mbnb/web/explorer.js` needs for the evaluated clips at `which`, behind them the `extra` ones of training: JSON and packed poses."""
-    clips, classes = evaluation.clips, data.classes
-    shown = [clips[int(i)] for i in which] + list(extra or [])
-    every = max(1, -(-sum(map(len, shown)) // MOST_FRAMES))
-    about, poses = pack_poses([clip[::every] for clip in shown])
-    likeliest = np.argsort(-evaluation.probabilities[which], axis=1, kind="stable")[:, :GUESSES]
-    sure = np.take_along_axis(evaluation.probabilities[which], likeliest, axis=1)
-    subjects = [clips.subjects[i] for i in which] + list(extra.subjects if extra else [])
-    people = sorted(set(subjects))
-    none: list[list] = [[]] * len(extra or [])
-    about |= {
-        "name": [clips.names[i] for i in which] + list(extra.names if extra else []),
-        "person": [people.index(name) for name in subjects],
-        "label": clips.labels[which].tolist() + (extra.labels.tolist() if extra else []),
-        "top": likeliest.tolist() + none,
-        "p": sure.round(4).tolist() + none,
-        "p_true": evaluation.probabilities[which, clips.labels[which]].round(4).tolist(),
-        "in_mirror": [] if evaluation.in_mirror is None else evaluation.in_mirror[which].tolist(),
-        "alone": [] if evaluation.alone is None else evaluation.alone[which].argmax(1).tolist(),
-    }
-    return {
-        "scene": scene_of(data.skeleton, config.fps / every),
-        "every": every,
-        "clips": about,
-        "scored": len(which),
-        "people": people,
-        "classes": {
-            "codes": classes.codes,
-            "names": classes.names,
-            "regions": classes.region_ids,
-            "region_names": classes.region_names,
-        },
-    }, poses
+def _most_wanted(neighbours: np.ndarray, total: int) -> np.ndarray:
+    """The clips of training, of `total`, that a page shows of each clip's `neighbours` (N, K).
 
-
-def _importance(
-    found: Importance, every: int, which: Sequence[int] | None = None
-) -> dict[int, dict[str, list[int]]]:
-    """By clip (of those at `which`, if given), what the player colours: joints and `every`-th frames, the most important of each 255."""
-    return {
-        int(i): {
-            "joints": as_bytes(joints / max(joints.max(), 1e-9)),
-            "frames": as_bytes(frames[::every] / max(frames.max(), 1e-9)),
-        }
-        for i, joints, frames in zip(found.indices, found.joints, found.frames)
-        if which is None or i in which
-    }
-
-
-def _card_clips(evaluation: Evaluation) -> list[dict[str, int]]:
-    """For each class, as far as there are such: its surest right clip, the right one that was closest to another class, the surest wrong one."""
-    sure, ranked = evaluation.probabilities.max(1), np.sort(evaluation.probabilities, axis=1)
-    margin = ranked[:, -1] - ranked[:, -2] if ranked.shape[1] > 1 else sure
-    rows = []
-    for i in range(len(evaluation.classes)):
-        own = np.flatnonzero(evaluation.clips.labels == i)
-        right, wrong = own[evaluation.correct[own]], own[~evaluation.correct[own]]
-        rows.append(
-            ({"typical": int(right[sure[right].argmax()])} if len(right) else {})
-            | ({"borderline": int(right[margin[right].argmin()])} if len(right) > 1 else {})
-            | ({"wrong": int(wrong[sure[wrong].argmax()])} if len(wrong) else {})
-        )
-    return rows
+    Poses are most of a notebook's size. Each clip's nearest is always shown, and the others that
+    are wanted most often, up to half as many as there are evaluated clips.
+    """
+    first = np.unique(neighbours[:, 0])
+    wanted = np.bincount(neighbours.ravel(), minlength=total)
+    wanted[first] += neighbours.size
+    most = max(len(neighbours) // 2, len(first), 50)
+    chosen = np.argsort(-wanted, kind="stable")[:most]
+    return chosen[wanted[chosen] > 0]
 
 
 def _clustered(evaluation: Evaluation) -> list[int]:
@@ -440,24 +254,15 @@ def _clustered(evaluation: Evaluation) -> list[int]:
     shares = evaluation.confusion / np.maximum(evaluation.confusion.sum(1, keepdims=True), 1)
     distance = 1 - np.maximum(shares, shares.T)
     np.fill_diagonal(distance, 0)
-    return leaves_list(
-        linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
-    ).tolist()
+    condensed = squareform(distance, checks=False)
+    return leaves_list(linkage(condensed, "average", optimal_ordering=True)).tolist()
 
 
-def _profile(clip: np.ndarray, fps: float) -> np.ndarray:
-    """(T, J, 3) -> (J, MOMENTS): mean speed of each joint in each part of the clip, one after the other, in metres a second."""
-    found = speeds(clip, fps) if len(clip) > 1 else np.zeros((1, clip.shape[1]))
-    edges = np.linspace(0, len(found), MOMENTS + 1)
-    return np.stack(
-        [
-            found[int(a) : max(int(np.ceil(b)), int(a) + 1)].mean(0)
-            for a, b in zip(edges, edges[1:])
-        ],
-        axis=1,
-    )
-
-
-def _file_name(classes: ClassTable, i: int) -> str:
-    """The code as a file's name, whatever characters it has."""
-    return f"{i:02d}_" + "".join(letter if letter.isalnum() else "_" for letter in classes.codes[i])
+def _last_view(config: Config) -> dict[str, Any]:
+    """What was last looked at in the run; nothing where that was another evaluation."""
+    view, predictions = config.folder.explorer_state, config.folder.predictions
+    if not (view.exists() and predictions.exists()):
+        return {}
+    if view.stat().st_mtime <= predictions.stat().st_mtime:
+        return {}
+    return json.loads(view.read_text(encoding="utf-8"))

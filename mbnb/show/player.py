@@ -1,8 +1,9 @@
-"""Skeletons that move: a player for notebooks and pages, GIF files, and one drawn pose for everything still.
+"""Skeletons that move: a player for notebooks and pages, GIF files, and single drawn poses.
 
-A view is (yaw, pitch) in degrees. Yaw turns the front of the body towards the right of the picture, pitch looks down on
-it; at (0, 0) x points right, y down and z away, as the data come. Left limbs are blue and right ones orange (Okabe and
-Ito, Color Universal Design, 2008), and the first frame stays behind as a grey ghost.
+An angle is (yaw, pitch) in degrees. Yaw turns the front of the body towards the right of the
+picture, pitch looks down on it; at (0, 0) x points right, y down and z away, as the data come. Left
+limbs are blue and right ones orange (Okabe and Ito, Color Universal Design, 2008), and the first
+frame stays behind as a grey ghost.
 """
 
 import math
@@ -18,21 +19,21 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mbnb.files import InputError, replacing
-from mbnb.show.views import View, pack_poses, png
+from mbnb.show.page import Widget, pack_poses, png
 from mbnb.skeleton import Skeleton, load_skeleton
 
 H36M = load_skeleton()
-VIEW = (25.0, 8.0)
+ANGLE = (25.0, 8.0)
 COLORS = {"left": "#0072b2", "right": "#e69f00", "middle": "#777777"}
 GHOST, MARK = "#d4d4d4", "#009e73"
 STILLS = 4  # clips of a player that its still picture shows
 
 
 def scene_of(skeleton: Skeleton, fps: float) -> dict[str, Any]:
-    """What `mbnb/web/player.js` must know beside the poses."""
+    """What `mbnb/show/web/player.js` must know beside the poses."""
     return {
         "fps": float(fps),
-        "view": VIEW,
+        "view": ANGLE,
         "joints": skeleton.joints,
         "bones": skeleton.bones,
         "sides": [skeleton.side(j) for j in range(len(skeleton))],
@@ -51,14 +52,22 @@ def player(
     weights: Sequence[np.ndarray] | None = None,
     moments: Sequence[np.ndarray] | None = None,
     pictures: Sequence[Sequence[str]] | None = None,
-) -> View:
-    """Play one clip (T, J, 3) or several of any lengths side by side, in step, in one scale and one view.
+) -> Widget:
+    """Play one clip (T, J, 3) or several of any lengths, side by side and in step.
 
-    Metres; a joint with NaN is not drawn; a clip that has ended holds its last frame. height: pixels of each drawing, four
-    to a row. highlight: names of joints or of body parts to ring. weights and moments: for each clip how much its joints (J,) and its
-    frames (T,) count, from 0 to 1, shown as colours. pictures: for each clip the video's frames, evenly spaced over it, as addresses
-    (`video.thumbnails`). Raises InputError for clips that do not fit the skeleton, a number of anything else that is not that of clips,
-    and names that the skeleton lacks.
+    All have one scale and one angle. A joint with NaN is not drawn; a clip that has ended holds its
+    last frame.
+
+    clips: in metres.
+    height: pixels of each drawing, four to a row.
+    highlight: names of joints or of body parts to ring.
+    weights, moments: for each clip how much its joints (J,) and its frames (T,) count, from 0 to 1,
+    shown as colours.
+    pictures: for each clip the video's frames, evenly spaced over it, as addresses
+    (`landmarks.thumbnails`).
+
+    Raises InputError for clips that do not fit the skeleton, for a number of titles, weights,
+    moments or pictures other than that of clips, and for names that the skeleton lacks.
     """
     clips, titles = _checked(clips, titles, skeleton)
     about, poses = pack_poses(clips)
@@ -73,7 +82,7 @@ def player(
         "autoplay": autoplay,
         "marked": _marked(highlight, skeleton),
     }
-    return View(
+    return Widget(
         data={"scene": scene, "clips": about},
         poses=poses,
         still=_still(clips[:STILLS], titles, skeleton),
@@ -82,7 +91,7 @@ def player(
 
 
 def as_bytes(shares: np.ndarray) -> list[int]:
-    """Shares from 0 to 1 as whole numbers from 0 to 255; what is not known counts nothing."""
+    """Shares from 0 to 1 as whole numbers from 0 to 255; NaN becomes 0."""
     return np.rint(255 * np.nan_to_num(shares).clip(0, 1)).astype(int).tolist()
 
 
@@ -94,26 +103,28 @@ def save_gif(
     fps: float = 30,
     size: int = 280,
     step: int = 2,
-    view: tuple[float, float] = VIEW,
+    angle: tuple[float, float] = ANGLE,
 ) -> None:
-    """Write every `step`-th frame of one clip (T, J, 3) or of several side by side as a GIF file that loops, whole or not at all.
+    """Write a GIF file of one clip (T, J, 3) or of several side by side, whole or not at all.
 
-    size: pixels of each clip's square. GIF counts hundredths of a second: durations alternate so that the whole keeps its
-    time. Browsers do not honour less than two of them, so `step` grows to fps / 50 where it is below. Raises InputError as
-    `player` does.
+    It loops and shows every `step`-th frame. GIF counts hundredths of a second: durations alternate
+    so that the whole keeps its time. Browsers do not honour less than two of them, so `step` grows
+    to fps / 50 where it is below.
+
+    size: pixels of each clip's square. Raises InputError as `player` does.
     """
     clips, titles = _checked(clips, titles, skeleton)
     length = max(map(len, clips))
     times = range(0, length, max(step, math.ceil(fps / 50)))
     ticks = np.rint(100 * np.array([*times, length]) / fps).astype(int)
-    figure, axes = _row_of_axes(clips, view, len(clips) * size / 100, size / 100)
+    figure, axes = _row_of_axes(clips, angle, len(clips) * size / 100, size / 100)
     canvas = FigureCanvasAgg(figure)
     pictures = []
     for time in times:
         for ax, clip, title in zip(axes, clips, titles, strict=True):
             for artist in (*ax.collections, *ax.texts):
                 artist.remove()
-            draw_pose(ax, clip[min(time, len(clip) - 1)], skeleton, view, ghost=clip[0])
+            draw_pose(ax, clip[min(time, len(clip) - 1)], skeleton, angle, ghost=clip[0])
             ax.set_title(title, fontsize=9, parse_math=False)
         axes[0].text(
             0, 0, f"{time / fps:.2f} s", transform=axes[0].transAxes, fontsize=8, color="#555555"
@@ -142,20 +153,22 @@ def draw_pose(
     ax: Axes,
     pose: np.ndarray,
     skeleton: Skeleton = H36M,
-    view: tuple[float, float] = VIEW,
+    angle: tuple[float, float] = ANGLE,
     ghost: np.ndarray | None = None,
     highlight: Sequence[str] | None = None,
 ) -> None:
-    """Draw one pose (J, 3) into `ax`, over the grey pose `ghost` (J, 3) if given; nearer bones are thicker and lie on top.
+    """Draw one pose (J, 3) into `ax`; nearer bones are thicker and lie on top.
 
-    The axes are in metres, right and up as seen; NaN joints and their bones are left out. highlight: as for `player`.
+    The axes are in metres, right and up as seen; NaN joints and their bones are left out.
+
+    ghost: a pose (J, 3) in grey below it. highlight: as for `player`.
     """
     thin = math.sqrt(17 / max(len(skeleton), 17))
-    points, bones = project(pose, view), np.array(skeleton.bones)  # (J, 3), (J - 1, 2)
+    points, bones = project(pose, angle), np.array(skeleton.bones)  # (J, 3), (J - 1, 2)
     if ghost is not None:
         ax.add_collection(
             LineCollection(
-                project(ghost, view)[bones][..., :2],
+                project(ghost, angle)[bones][..., :2],
                 colors=GHOST,
                 linewidths=1.6 * thin,
                 capstyle="round",
@@ -168,9 +181,8 @@ def draw_pose(
     colors = [COLORS[skeleton.side(child)] for _, child in bones]
     # A white line under each bone shows at a crossing which of the two is nearer.
     ends = points[bones][..., :2]
-    lines = np.stack([0.8 * ends + 0.2 * ends.mean(1, keepdims=True), ends], 1).reshape(
-        -1, 2, 2
-    )  # (2 * bones, 2, 2)
+    shortened = 0.8 * ends + 0.2 * ends.mean(1, keepdims=True)
+    lines = np.stack([shortened, ends], 1).reshape(-1, 2, 2)  # (bones, 2, 2, 2) -> (bones·2, 2, 2)
     ax.add_collection(
         LineCollection(
             lines,
@@ -194,9 +206,9 @@ def draw_pose(
     ax.set_axis_off()
 
 
-def project(poses: np.ndarray, view: tuple[float, float]) -> np.ndarray:
-    """(..., J, 3) metres, x right, y down, z away -> (..., J, 3) as seen in that view: right, up, away."""
-    (cy, cp), (sy, sp) = np.cos(np.radians(view)), np.sin(np.radians(view))
+def project(poses: np.ndarray, angle: tuple[float, float]) -> np.ndarray:
+    """Poses (..., J, 3) of x right, y down, z away -> right, up, away as seen from there."""
+    (cy, cp), (sy, sp) = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     turn = np.array([[cy, 0, -sy], [sp * sy, -cp, sp * cy], [cp * sy, sp, cp * cy]])
     return poses @ turn.T
 
@@ -205,22 +217,19 @@ def _checked(clips, titles, skeleton: Skeleton) -> tuple[list[np.ndarray], list[
     """Clips as a list of (T, J, 3) float64 and a title for each."""
     clips = [clips] if getattr(clips, "ndim", 0) == 3 else list(clips)
     clips = [np.asarray(clip, np.float64) for clip in clips]
-    titles = (
-        [titles]
-        if isinstance(titles, str)
-        else [""] * len(clips)
-        if titles is None
-        else [str(title) for title in titles]
-    )
+    if titles is None:
+        titles = [""] * len(clips)
+    titles = [titles] if isinstance(titles, str) else [str(title) for title in titles]
     if not clips or len(titles) != len(clips):
         raise InputError(
-            f"expected at least one clip and a title for each, found {len(clips)} clips and {len(titles)} titles"
+            "expected at least one clip and a title for each, "
+            f"found {len(clips)} clips and {len(titles)} titles"
         )
     for i, (clip, title) in enumerate(zip(clips, titles, strict=True)):
         if clip.ndim != 3 or len(clip) == 0 or clip.shape[1:] != (len(skeleton), 3):
             raise InputError(
-                f"clip {i} {title!r}: expected (frames, {len(skeleton)}, 3) for the skeleton {skeleton.name}, "
-                f"found {clip.shape}"
+                f"clip {i} {title!r}: expected (frames, {len(skeleton)}, 3) "
+                f"for the skeleton {skeleton.name}, found {clip.shape}"
             )
     return clips, titles
 
@@ -241,7 +250,7 @@ def _marked(names: Sequence[str] | None, skeleton: Skeleton) -> list[int]:
 
 def _still(clips: list[np.ndarray], titles: Sequence[str], skeleton: Skeleton) -> bytes:
     """The middle frame of each clip over the ghost of its first, as a PNG file."""
-    figure, axes = _row_of_axes(clips, VIEW, 2.4 * len(clips), 2.6)
+    figure, axes = _row_of_axes(clips, ANGLE, 2.4 * len(clips), 2.6)
     for ax, clip, title in zip(axes, clips, titles):
         draw_pose(ax, clip[len(clip) // 2], skeleton, ghost=clip[0])
         ax.set_title(title, fontsize=8, parse_math=False)
@@ -249,21 +258,24 @@ def _still(clips: list[np.ndarray], titles: Sequence[str], skeleton: Skeleton) -
 
 
 def _row_of_axes(
-    clips: list[np.ndarray], view: tuple[float, float], width: float, height: float
+    clips: list[np.ndarray], angle: tuple[float, float], width: float, height: float
 ) -> tuple[Figure, list[Axes]]:
-    """A white figure of inches with axes for each clip, which hold all of its frames; all have the scale of the widest and the tallest."""
-    points = [project(clip, view)[..., :2].reshape(-1, 2) for clip in clips]  # (T * J, 2)
-    points = [
-        p[np.isfinite(p).all(1)] if np.isfinite(p).all(1).any() else np.zeros((1, 2))
-        for p in points
-    ]
-    half = (
-        0.03 + max(np.ptp(p, axis=0)[0] for p in points) / 2,
-        0.03 + max(np.ptp(p, axis=0)[1] for p in points) / 2,
-    )
+    """A white figure, `width` by `height` inches, with axes for each clip.
+
+    Axes hold all frames of their clip, and all have the scale of the widest and the tallest.
+    """
+    extents = []  # for each clip its lowest and greatest x and y, (2, 2)
+    for clip in clips:
+        points = project(clip, angle)[..., :2].reshape(-1, 2)  # (T, J, 2) -> (T·J, 2)
+        points = points[np.isfinite(points).all(1)]
+        extents.append(
+            np.stack([points.min(0), points.max(0)]) if len(points) else np.zeros((2, 2))
+        )
+    half = 0.03 + np.ptp(extents, axis=1).max(0) / 2  # (2,)
     figure = Figure((width, height), dpi=100, facecolor="white", layout="compressed")
     axes = list(figure.subplots(1, len(clips), squeeze=False)[0])
-    for ax, p in zip(axes, points, strict=True):
-        x, y = (p.min(0) + p.max(0)) / 2
-        ax.set(xlim=(x - half[0], x + half[0]), ylim=(y - half[1], y + half[1]), aspect="equal")
+    for ax, extent in zip(axes, extents, strict=True):
+        left, bottom = extent.mean(0) - half
+        right, top = extent.mean(0) + half
+        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     return figure, axes

@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -11,69 +12,89 @@ from PIL import Image
 
 from mbnb.config import Config
 from mbnb.data.dataset import load
-from mbnb.evaluate.evaluation import load_evaluation
+from mbnb.evaluate.score import load_evaluation
 from mbnb.files import write_text
+from mbnb.scores.metrics import score
 from mbnb.show.explorer import Explorer, explore
 from mbnb.show.figures import CAPTIONS, SAVED_DPI
-from mbnb.show.views import page_script, script
+from mbnb.show.page import page_script, script
+from mbnb.show.store import people_probabilities, people_steps
 
 ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
 
 
 def write_report(config: Config) -> Path:
     """Write the run's `report.html` from what its folder holds and return its path."""
-    run = config.folder.path
-    paths = {
-        name: path for name in CAPTIONS if (path := config.folder.figures / f"{name}.png").exists()
-    }
-    paths |= {
-        path.stem: path
-        for path in sorted(config.folder.figures.glob("*.png"))
-        if path.with_suffix(".txt").exists()
-    }  # figures of one's own, at the end
-    captions = {name: _caption(path) or CAPTIONS.get(name, name) for name, path in paths.items()}
-    pictures = {name: base64.b64encode(path.read_bytes()).decode() for name, path in paths.items()}
-    widths = {
-        name: round(Image.open(path).width * 96 / SAVED_DPI * ENLARGED)
-        for name, path in paths.items()
-    }  # pixels at 96 an inch
-    page = {
+    folder = config.folder
+    page: dict[str, Any] = {
         "run": config.run,
-        "figures": pictures,
-        "widths": widths,
-        "captions": captions,
-        "notebooks": sorted(p.stem for p in (run / "notebooks").glob("*.ipynb")),
+        "notebooks": sorted(path.stem for path in folder.notebooks.glob("*.ipynb")),
+        **_figures(folder.figures),
     }
-    for name in ("metrics", "environment"):
-        path = run / f"{name}.json"
+    for name, path in (("metrics", folder.metrics), ("environment", folder.environment)):
         page[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    if (run / "config.yaml").exists():
-        page["settings"] = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    if (run / "history.csv").exists():
-        page["epochs"] = len(pd.read_csv(run / "history.csv"))
+    if folder.config.exists():
+        page["settings"] = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+    if folder.history.exists():
+        page["epochs"] = len(pd.read_csv(folder.history))
     if page["metrics"]:
-        data = load(config)
-        evaluation = load_evaluation(config, data)
-        view = explore(config, data, evaluation, mapped=False)
-        page |= {
-            "explorer": view.fragment(),
-            "script": page_script(Explorer.scripts, Explorer.mount),
-            "mapped": (run / "explorer.html").exists(),
-            "class_pages": (run / "classes" / "index.html").exists(),
-        }
-        view.close()
-        page["worst"] = (
-            evaluation.worst_pairs(15).drop(columns=["true_id", "predicted_id"]).to_dict("records")
-        )
-        page["errors"] = evaluation.errors_by_region.reset_index().to_dict("records")
+        page |= _errors(config)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    write_text(run / "report.html", environment.from_string(script("report.html")).render(page))
-    return run / "report.html"
+    template = environment.from_string(script("report.html"))
+    write_text(folder.report, template.render(page))
+    return folder.report
 
 
-def _caption(path: Path) -> str:
+def _figures(folder: Path) -> dict[str, dict[str, Any]]:
+    """The saved figures by name: pictures, widths in a browser's pixels, and captions.
+
+    Figures that mbnb does not know stand at the end, where they have a caption.
+    """
+    known = {name: folder / f"{name}.png" for name in CAPTIONS}
+    paths = {name: path for name, path in known.items() if path.exists()}
+    for path in sorted(folder.glob("*.png")):
+        if path.with_suffix(".txt").exists():
+            paths[path.stem] = path
+    per_pixel = 96 / SAVED_DPI * ENLARGED  # a browser has 96 pixels an inch
+    return {
+        "figures": {
+            name: base64.b64encode(path.read_bytes()).decode() for name, path in paths.items()
+        },
+        "widths": {name: round(Image.open(path).width * per_pixel) for name, path in paths.items()},
+        "captions": {
+            name: _saved_caption(path) or CAPTIONS.get(name, name) for name, path in paths.items()
+        },
+    }
+
+
+def _saved_caption(path: Path) -> str:
     """What was saved as the caption of a figure; nothing for figures of older versions."""
     text = path.with_suffix(".txt")
     return text.read_text(encoding="utf-8").strip() if text.exists() else ""
+
+
+def _errors(config: Config) -> dict[str, Any]:
+    """The explorer of the run's evaluation, the worst confusions, and errors by region.
+
+    Where there is a people stage, also its steps and the scores of what it makes of the answers.
+    """
+    data = load(config)
+    evaluation = load_evaluation(config, data)
+    explorer = explore(config, data, evaluation, mapped=False)
+    view = explorer.fragment()
+    explorer.close()
+    page = {
+        "explorer": view,
+        "script": page_script(Explorer.scripts, Explorer.mount),
+        "mapped": config.folder.explorer.exists(),
+        "class_pages": (config.folder.class_pages / "index.html").exists(),
+        "worst": evaluation.worst_pairs(15).to_dict("records"),
+        "errors": evaluation.errors_by_region.reset_index().to_dict("records"),
+    }
+    adapted = people_probabilities(evaluation)
+    if adapted is not None:
+        page["steps"] = people_steps(evaluation)
+        page["adapted"] = score(evaluation.clips.labels, adapted, data.classes)
+    return page

@@ -1,4 +1,4 @@
-"""Notes that a person leaves on clips of a run: `review.csv`, and label files with the labels that the person finds better."""
+"""Notes that a person leaves on clips of a run, and label files made of the better labels."""
 
 import csv
 import dataclasses
@@ -14,8 +14,11 @@ Notes = dict[str, dict[str, str]]  # clip -> its note, and the code of a better 
 
 
 def read_review(config: Config, classes: ClassTable) -> Notes:
-    """The notes of a run; none where nobody wrote any. Raises InputError that lists every line with a clip that stands there twice
-    or a label that is no class' code."""
+    """The notes of a run; none where nobody wrote any.
+
+    Raises InputError that lists every line with a clip that was noted before, or with a label that
+    is not the code of a class.
+    """
     path = config.folder.review
     if not path.exists():
         return {}
@@ -26,9 +29,8 @@ def read_review(config: Config, classes: ClassTable) -> Notes:
         if row["clip"] in notes:
             faults.append(fault_line(path, line, f"{row['clip']} stands there already"))
         if label and label not in classes.codes:
-            faults.append(
-                fault_line(path, line, f"expected the code of a class as label, found {label!r}")
-            )
+            problem = f"expected the code of a class as label, found {label!r}"
+            faults.append(fault_line(path, line, problem))
         notes[row["clip"]] = {"note": row.get("note", ""), "label": label}
     if faults:
         raise InputError("\n".join(faults))
@@ -46,9 +48,11 @@ def write_review(config: Config, notes: Notes) -> Path:
 
 
 def write_relabelled(config: Config, notes: Notes, split: str) -> list[Path]:
-    """A copy of the label file of each stored split that holds a clip with a better label, in the run's folder `relabelled`; the data stay as they are.
+    """Write label files with the better labels to the run's folder `relabelled`.
 
-    Notes are on clips of the evaluated `split`: on test, or on people held out from the stored splits for training.
+    A file for each stored split that holds a clip with a better label; the data stay as they are.
+    Notes are on clips of the evaluated `split`: on test, or on people held out of the stored splits
+    for training. Returns the paths.
     """
     data = load(dataclasses.replace(config, val_fraction=0.0, fold=0, pool=False))
     better = {
@@ -58,18 +62,12 @@ def write_relabelled(config: Config, notes: Notes, split: str) -> list[Path]:
     }
     written = []
     for stored, clips in data.splits.items():
-        if (
-            (stored == "test") == (split == "test")
-            and clips.labelled
-            and not better.keys().isdisjoint(clips.names)
-        ):
-            path = config.folder.relabelled / f"{stored}_labels.txt"
-            write_text(
-                path,
-                "".join(
-                    f"{name} {better.get(name, label)}\n"
-                    for name, label in zip(clips.names, clips.labels)
-                ),
-            )
-            written.append(path)
+        same_side = (stored == "test") == (split == "test")
+        if not (same_side and clips.labelled) or better.keys().isdisjoint(clips.names):
+            continue
+        path = config.folder.relabelled / f"{stored}_labels.txt"
+        labels = [better.get(name, label) for name, label in zip(clips.names, clips.labels)]
+        lines = [f"{name} {label}\n" for name, label in zip(clips.names, labels)]
+        write_text(path, "".join(lines))
+        written.append(path)
     return written

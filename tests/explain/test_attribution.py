@@ -1,4 +1,7 @@
-"""Explanations find what is known to decide: four classes that one forearm or one shank tells, while the other limbs move at random."""
+"""Explanations find what is known to decide.
+
+One forearm or one shank tells four classes apart, while the other limbs move at random.
+"""
 
 import dataclasses
 
@@ -13,12 +16,12 @@ from mbnb.data.dataset import DataSet
 from mbnb.explain.attribution import (
     Explainer,
     Importance,
-    _at_frames,
-    _without_spans,
     areas,
+    bridge_spans,
     by_region,
     deletion_curve,
     explain,
+    spread_over_frames,
 )
 from mbnb.files import InputError
 from mbnb.model.checkpoints import Trained, build_model, load_trained
@@ -52,7 +55,6 @@ SETTINGS = dict(
     lr_head=8e-3,
     device="cpu",
     views=1,
-    adapt=False,
     val_fraction=0.0,
 )
 BASE = {
@@ -77,8 +79,11 @@ BASE = {
 
 
 def clip(rng, label, event=None):
-    """(T, 17, 3) of someone seated whose left wrist or ankle goes to and fro, sideways or forward, in the share `event` of the clip; the
-    right ones do either."""
+    """(T, 17, 3) of someone seated whose left wrist or ankle goes to and fro.
+
+    It goes sideways or forward as the class says, within the share `event` of the clip; the right
+    limbs do any of that.
+    """
     frames = int(rng.integers(18, 48))
     time = np.linspace(0, 1, frames)
     pose = np.array([BASE[joint] for joint in SKELETON.joints]) + rng.normal(
@@ -96,12 +101,12 @@ def clip(rng, label, event=None):
 
 def people(count, each, seed, event=None):
     rng = np.random.default_rng(seed)
-    made = [
+    clips = [
         (clip(rng, i % 4, event), f"c{person}_{i}", i % 4, f"p{person}")
         for person in range(count)
         for i in range(each)
     ]
-    return pack(*map(list, zip(*made)))
+    return pack(*map(list, zip(*clips)))
 
 
 @pytest.fixture(scope="module")
@@ -137,13 +142,13 @@ def test_the_limb_that_decides_is_the_most_important_by_both_methods(run):
     labels = run[1].labels
     assert (explained.targets.numpy() == labels).mean() >= 0.95
     deciding = np.array(SKELETON.index("L_Wrist", "L_Wrist", "L_Ankle", "L_Ankle"))[labels]
-    for found in (
+    for by_joint in (
         explained.occlusion("joint"),
         np.stack([cells.sum(1) for cells in explained.integrated_gradients()]),
     ):
-        assert (found.argmax(1) == deciding).mean() > 0.9
-        others = found.mean(0)[SKELETON.index("Pelvis", "Head", "R_Wrist", "R_Ankle")]
-        assert np.abs(others).max() < 0.1 * found[np.arange(len(found)), deciding].mean()
+        assert (by_joint.argmax(1) == deciding).mean() > 0.9
+        others = by_joint.mean(0)[SKELETON.index("Pelvis", "Head", "R_Wrist", "R_Ankle")]
+        assert np.abs(others).max() < 0.1 * by_joint[np.arange(len(by_joint)), deciding].mean()
     parts = explained.occlusion("part")
     assert (
         parts.argmax(1) == np.array([PARTS.index(CLASSES.regions[label]) for label in labels])
@@ -172,7 +177,7 @@ def test_attributions_sum_to_what_the_clip_has_over_the_still_body(run):
     ],
 )
 def test_the_parity_recipe_and_heads_for_more_than_classes_are_explained_too(settings, heads):
-    """Weights are random, but so large that answers depend on the clip."""
+    """Weights are random, but so large that predictions depend on the clip."""
     clips = people(1, 4, 3)
     torch.manual_seed(0)
     config = Config.of(
@@ -204,24 +209,25 @@ def test_unaltered_clips_get_the_predictions_answers_and_hidden_bodies_of_one_le
     trained, clips, config = run
     which = np.random.default_rng(0).permutation(len(clips))
     explained = explainer(run, which=which)
-    seen = explained.logits(
-        lambda rows, bones: [bones, explained.without(bones, torch.ones(17, dtype=torch.bool))]
+    everything = torch.ones(17, dtype=torch.bool)
+    probabilities = explained.logits(
+        lambda rows, bones: [bones, explained.without(bones, everything)]
     ).softmax(-1)
     np.testing.assert_allclose(
-        seen[:, 0],
+        probabilities[:, 0],
         predict_batches(trained.model, explained.recipe, config)[which, : len(CLASSES)],
         atol=1e-5,
     )
     frames = explained.recipe.frames_of[which]
     assert len(frames.unique()) > 1
-    for hidden in (seen[frames == count, 1] for count in frames.unique()):
+    for hidden in (probabilities[frames == count, 1] for count in frames.unique()):
         np.testing.assert_allclose(hidden, hidden[:1].expand_as(hidden), atol=1e-5)
 
 
 def test_a_hidden_joint_takes_along_what_hangs_on_it_and_nothing_else_moves(run):
     explained = explainer(run)
     elbow, wrist = SKELETON.index("R_Elbow", "R_Wrist")
-    for _, bones, _ in explained._groups(explained.recipe, np.arange(4)):
+    for _, bones, _ in explained.groups(explained.recipe, np.arange(4)):
         body = explained.without(bones, torch.arange(17) == elbow)
         before, after = (explained.to_joints @ some for some in (bones, body))
         moved = (after - before).norm(dim=-1)
@@ -233,8 +239,8 @@ def test_a_hidden_joint_takes_along_what_hangs_on_it_and_nothing_else_moves(run)
 
 def test_hidden_spans_are_bridged_without_a_jump(run):
     explained = explainer(run)
-    for _, bones, _ in explained._groups(explained.recipe, np.arange(8)):
-        bridged = list(_without_spans(bones, explained.still))
+    for _, bones, _ in explained.groups(explained.recipe, np.arange(8)):
+        bridged = list(bridge_spans(bones, explained.still))
         frames = bones.shape[1]
         changed = torch.stack(
             [(body != bones).flatten(2).any(2).any(0) for body in bridged]
@@ -345,10 +351,10 @@ def test_regions_share_out_what_is_lost_and_count_clips():
 def test_values_are_spread_over_the_clips_own_frames_without_loss():
     values = np.array([[1.0, -2.0, 4.0], [0.0, 0.0, 3.0]])
     np.testing.assert_allclose(
-        _at_frames(values, 6), [[0.5, 0.5, -1, -1, 2, 2], [0, 0, 0, 0, 1.5, 1.5]]
+        spread_over_frames(values, 6), [[0.5, 0.5, -1, -1, 2, 2], [0, 0, 0, 0, 1.5, 1.5]]
     )
     for frames in (1, 2, 7):
-        np.testing.assert_allclose(_at_frames(values, frames).sum(1), values.sum(1))
+        np.testing.assert_allclose(spread_over_frames(values, frames).sum(1), values.sum(1))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""Figures fit for a paper: nothing overlaps or is cut off, kinds can be told apart in grey, files are vector and the same every time."""
+"""Figures fit for a paper.
+
+Nothing overlaps or is cut off, kinds can be told apart in grey, files are vector and the same every
+time.
+"""
 
 import dataclasses
 import itertools
@@ -15,6 +19,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from PIL import Image
 
+from benchmarks import picture
 from mbnb.classes import ClassTable, read_classes
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
@@ -54,8 +59,8 @@ TABLES = {
 EPOCHS = 12
 
 
-def made_up(table):
-    """A few simulated people under a class table, and an evaluation that is right about three of four clips."""
+def simulated(table):
+    """A few people under a class table, and an evaluation that is right about most clips."""
     classes, rng = TABLES[table], np.random.default_rng(0)
     splits = simulator.simulate(people=3, test_people=2, clips_per_person=52, seed=1)
     data = DataSet(
@@ -183,7 +188,7 @@ FIGURES = {
         pd.DataFrame(0.5, [*d.classes.region_names, "all"], d.classes.titles[:9])
     ),
     "deletion": lambda d, e: figures.deletion(DELETION),
-    "speed": lambda d, e: figures.speed(BENCHMARK),
+    "speed": lambda d, e: picture.speed(BENCHMARK),
 }
 SAME_FOR_ALL = (
     "deletion",
@@ -196,39 +201,39 @@ SAME_FOR_ALL = (
 @pytest.fixture(scope="module", params=TABLES)
 def drawn(request):
     """Every figure on one class table, and the texts in it with their boxes, as they were drawn."""
-    data, evaluation = made_up(request.param)
-    found, seen, draw = {}, {}, Text.draw
+    data, evaluation = simulated(request.param)
+    figures_by_name, boxes, draw = {}, {}, Text.draw
 
     def record(text, renderer):
         if text.get_visible() and text.get_text().strip():
-            seen[text] = text.get_window_extent(renderer)
+            boxes[text] = text.get_window_extent(renderer)
         draw(text, renderer)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Text, "draw", record)
         for name, make in FIGURES.items():
             if request.param == "document" or name not in SAME_FOR_ALL:
-                seen.clear()
+                boxes.clear()
                 figure = make(data, evaluation)
                 FigureCanvasAgg(figure).draw()
-                found[name] = figure, dict(seen)
-    return found
+                figures_by_name[name] = figure, dict(boxes)
+    return figures_by_name
 
 
 def test_no_text_lies_on_another_or_is_cut_off(drawn):
     faults = []
-    for name, (figure, found) in drawn.items():
-        assert found
+    for name, (figure, boxes) in drawn.items():
+        assert boxes
         faults += [
             f"{name}: {a.get_text()!r} lies on {b.get_text()!r}"
-            for (a, box), (b, other) in itertools.combinations(found.items(), 2)
+            for (a, box), (b, other) in itertools.combinations(boxes.items(), 2)
             if min(box.x1, other.x1) - max(box.x0, other.x0) > 0.7
             and min(box.y1, other.y1) - max(box.y0, other.y0) > 0.7
         ]
         frame = figure.bbox
         faults += [
             f"{name}: {text.get_text()!r} is cut off"
-            for text, box in found.items()
+            for text, box in boxes.items()
             if box.x0 < frame.x0 - 1
             or box.y0 < frame.y0 - 1
             or box.x1 > frame.x1 + 1
@@ -238,9 +243,9 @@ def test_no_text_lies_on_another_or_is_cut_off(drawn):
 
 
 def test_widths_are_those_of_columns_and_type_is_legible(drawn):
-    for name, (figure, found) in drawn.items():
+    for name, (figure, boxes) in drawn.items():
         assert figures.COLUMN - 0.01 <= figure.get_figwidth() <= figures.PAGE + 0.01, name
-        sizes = {text.get_fontsize() for text in found}
+        sizes = {text.get_fontsize() for text in boxes}
         assert min(sizes) >= (
             figures.TABLE if name in ("confusion_matrix", "motion_by_class") else figures.LEAST
         ), name
@@ -281,7 +286,7 @@ def test_kinds_differ_in_grey(drawn):
 
 
 def test_files_are_vector_whole_and_the_same_every_time(tmp_path):
-    data, evaluation = made_up("document")
+    data, evaluation = simulated("document")
     config = Config.of({"outputs": str(tmp_path), "run": "a", "bootstraps": 50})
     caption = figures.Captions(config, data, evaluation)("class_profile") + " Ω"
     kept = []
@@ -315,13 +320,12 @@ def test_files_are_vector_whole_and_the_same_every_time(tmp_path):
 
 
 def test_captions_state_data_split_numbers_and_interval(tmp_path):
-    data, evaluation = made_up("document")
+    data, evaluation = simulated("document")
     captions = figures.Captions(Config.of({"bootstraps": 200}), data, evaluation)
     text = captions("region_matrix")
-    assert re.search(
-        r"Simulated people: test, n = 104 clips of 2 people; region top-1 \d+\.\d % \(95 % interval over people: [\d.]+ to [\d.]+ %\)\.$",
-        text,
-    ), text
+    counts = r"Simulated people: test, n = 104 clips of 2 people; "
+    region_top1 = r"region top-1 \d+\.\d % \(95 % interval over people: [\d.]+ to [\d.]+ %\)\.$"
+    assert re.search(counts + region_top1, text), text
     assert "macro-F1" in captions("f1_by_class")
     recorded = dataclasses.replace(data, simulated=False, known_people=False)
     assert "Data set people: test, n = 104 clips of unknown people" in figures.Captions(
@@ -335,8 +339,7 @@ def test_captions_state_data_split_numbers_and_interval(tmp_path):
 def test_live_curves_redraw_in_one_place_and_seldom(tmp_path, monkeypatch):
     shown, updated = [], []
     monkeypatch.setattr(
-        figures,
-        "display",
+        "mbnb.show.figures.training.display",
         lambda figure, display_id: shown.append(figure) or SimpleNamespace(update=updated.append),
     )
     live = figures.LiveCurves(Config.of({"outputs": str(tmp_path)}), seconds=600)

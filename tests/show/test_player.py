@@ -1,4 +1,4 @@
-"""The player as a browser runs it, the poses inside it, GIF files frame by frame, and drawn poses."""
+"""The player in a browser, the poses inside it, GIF files frame by frame, and drawn poses."""
 
 import itertools
 import json
@@ -14,25 +14,31 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mbnb.files import PACKAGE, InputError
+from mbnb.show.page import page_script
 from mbnb.show.player import draw_pose, player, project, save_gif
-from mbnb.show.views import page_script
 from mbnb.skeleton import Skeleton, load_skeleton
 
 H36M, WHOLE = load_skeleton(), load_skeleton("wholebody44")
-HOSTILE = """</script><script>document.title='owned'</script>"><img src=x onerror="alert('1')">&quot;\u2028${1}`"""
+HOSTILE = (
+    "</script><script>document.title='owned'</script>"
+    '"><img src=x onerror="alert(\'1\')">&quot;\u2028${1}`'
+)
 
 
 def waving(frames: int = 60, skeleton: Skeleton = H36M) -> np.ndarray:
-    """(T, J, 3): joints at fixed random places of a body's size, three metres away; the left wrist swings 20 cm either way."""
-    clip = np.random.default_rng(0).uniform(
-        [-0.4, -0.8, 2.8], [0.4, 0.8, 3.2], (len(skeleton), 3)
-    ) + np.zeros((frames, 1, 1))
+    """(T, J, 3): a left wrist that swings 20 cm either way, three metres away.
+
+    All other joints stand still at random places within a body's size.
+    """
+    low, high = [-0.4, -0.8, 2.8], [0.4, 0.8, 3.2]
+    pose = np.random.default_rng(0).uniform(low, high, (len(skeleton), 3))
+    clip = pose + np.zeros((frames, 1, 1))
     clip[:, skeleton.joints.index("L_Wrist"), 0] += 0.2 * np.sin(2 * np.pi * np.arange(frames) / 30)
     return clip
 
 
 def poses_of(view) -> list[np.ndarray]:
-    """The (T, J, 3) arrays that a player holds, read as `mbnb/web/player.js` reads them."""
+    """The (T, J, 3) arrays that a player holds, read as `player.js` reads them."""
     about, joints = view.data["clips"], len(view.data["scene"]["joints"])
     low, high = (
         np.frombuffer(zlib.decompress(view.poses), np.uint8).reshape(2, -1).astype(np.uint16)
@@ -83,9 +89,8 @@ def test_player_holds_a_clip_that_was_never_seen():
 
 def test_player_keeps_wide_and_fast_clips():
     clip = waving(40)
-    clip[20:, 5] += (
-        30.0  # as wrong as tracking gets: wider than 16 bits count in steps of a tenth of a millimetre
-    )
+    # As wrong as tracking gets: wider than 16 bits count in steps of a tenth of a millimetre.
+    clip[20:, 5] += 30.0
     (held,) = poses_of(player(clip))
     assert np.abs(held - clip).max() < 1e-3
 
@@ -189,7 +194,7 @@ def test_failed_gif_leaves_the_old_one(tmp_path):
     assert path.read_bytes() == b"old"
 
 
-def test_views_turn_as_they_say():
+def test_angles_turn_as_they_say():
     near, head = np.array([[0.0, 0, -1]]), np.array([[0.0, -1, 0]])
     np.testing.assert_allclose(project(np.array([[1.0, 2, 3]]), (0, 0)), [[1, -2, 3]])
     assert project(near, (30, 0))[0, 0] > 0.4
@@ -222,15 +227,11 @@ def test_drawn_pose_leaves_out_missing_joints(skeleton):
 
 def test_browser_plays_scrubs_steps_and_turns(opened):
     from selenium.webdriver import ActionChains, Keys
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 
     page = opened(page_of(player([waving(60), waving(30)], ["a", "b"])))
     until(lambda: page.coloured() > 300)
-    play, slider, canvas, keys = (
-        page.one("button.play"),
-        page.one("input.frame"),
-        page.one("canvas"),
-        lambda *text: ActionChains(page.browser).send_keys(*text).perform(),
-    )
+    play, slider, canvas = (page.one(name) for name in ("button.play", "input.frame", "canvas"))
     start = page.pixels()
     assert page.frame() == 0 and page.pixels() == start, "it waits on the first frame"
     play.click()
@@ -247,12 +248,12 @@ def test_browser_plays_scrubs_steps_and_turns(opened):
     assert page.frame() == 8 and "frame 8 of 0–59 · 0.27 s" in page.one(".time").text
     canvas.click()
     for key, frame in ((Keys.ARROW_LEFT, 7), (Keys.ARROW_RIGHT, 8), (Keys.ARROW_RIGHT, 9)):
-        keys(key)
+        ActionChains(page.browser).send_keys(key).perform()
         page.pixels()
         assert page.frame() == frame
-    keys(" ")
+    ActionChains(page.browser).send_keys(" ").perform()
     until(lambda: page.frame() > 12)
-    keys(" ")
+    ActionChains(page.browser).send_keys(" ").perform()
     still = page.pixels()
     assert page.pixels() == still
 
@@ -265,11 +266,10 @@ def test_browser_plays_scrubs_steps_and_turns(opened):
     assert page.pixels() != start and page.pixels(1) != other, "both clips turn"
     ActionChains(page.browser).double_click(canvas).move_to_element(play).perform()
     assert page.pixels() == start
-    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
-
-    ActionChains(page.browser).scroll_from_origin(
-        ScrollOrigin.from_element(canvas), 0, -300
-    ).move_to_element(play).perform()
+    over_skeleton = ScrollOrigin.from_element(canvas)
+    ActionChains(page.browser).scroll_from_origin(over_skeleton, 0, -300).move_to_element(
+        play
+    ).perform()
     until(lambda: page.pixels() != start)
 
 
@@ -314,11 +314,11 @@ def test_browser_shows_trails_ghosts_importance_and_video(opened):
     assert page.one("img").get_attribute("src").endswith("#1"), (
         "the middle of the clip is the second of three pictures"
     )
-    seen = {page.pixels()}
+    pictures = {page.pixels()}
     for name in ("trails", "ghost", "heat"):
         page.one(f"input.{name}").click()
-        seen.add(page.pixels())
-    assert len(seen) == 4, "each changes what is seen"
+        pictures.add(page.pixels())
+    assert len(pictures) == 4, "each changes what is seen"
     page.one("canvas.strip").click()
     until(lambda: page.frame() in (14, 15))
 
@@ -360,7 +360,8 @@ def test_browser_keeps_drawing_many_clips(opened, count):
     page = opened(page_of(player([waving(90)] * count, autoplay=True, height=220)))
     until(lambda: page.frame() > 0)
     drawn = page.run(
-        "return new Promise(done => { const context = CanvasRenderingContext2D.prototype, clear = context.clearRect; let n = 0;"
+        "return new Promise(done => {"
+        "const context = CanvasRenderingContext2D.prototype, clear = context.clearRect; let n = 0;"
         "context.clearRect = function (...all) { n++; return clear.apply(this, all) };"
         "setTimeout(() => { context.clearRect = clear; done(n / arguments[0] / 2) }, 2000) })",
         count,

@@ -39,6 +39,8 @@ input.number { width: 62px; }
 `
 const counted = n => n === 1 ? '1 clip' : n + ' clips'
 const PRESETS = ['mislabelled?', 'bad tracking', 'ambiguous', 'cut too early or late', 'typical']
+// What an explanation is about, and what it leaves out of a prediction.
+const WHY = 'Importance is for the network’s prediction of the clip alone, seen once as a whole: without further views and without the temperature.'
 const PAGE = 2 // clips of a cell that are shown together, beside one correct clip of either class
 
 // What all panels ask: names, predictions and poses by clip.
@@ -120,7 +122,8 @@ async function mountExplorer(host, model) {
   function showClips(title, indices, named = {}) {
     heading.textContent = title
     problem.textContent = ''
-    detail.replaceChildren(heading, pager, problem, indices.length ? stage.element : make('div', { className: 'empty', textContent: 'no clips' }))
+    detail.replaceChildren(heading, pager, problem, indices.length ? stage.element : make('div', { className: 'empty', textContent: 'no clips' }),
+      make('div', { className: 'status why', textContent: indices.some(i => data.importance?.[i]) ? WHY : '' }))
     stage.show(indices.map(i => ({ ...store.clip(i, named[i]), below: under(i) })))
   }
   function openCell(i, j, first = 0) {
@@ -162,14 +165,14 @@ async function mountExplorer(host, model) {
     }
     const about = [clips.name[i], `person ${people[clips.person[i]]}`, `${(clips.length[i] / data.scene.fps).toFixed(1)} s`], explained = data.importance?.[i]
     if (data.against && i < scored) about.push(`${data.against.name}: ${classes.codes[data.against.predicted[i]]}`)
-    if ((clips.alone[i] ?? clips.top[i][0]) !== clips.top[i][0]) about.push(`judged alone: ${classes.codes[clips.alone[i]]}`)
-    if (clips.in_mirror[i]) about.push('left-handed: seen in a mirror')
     if (i < scored && !live && !explained && Object.keys(data.importance ?? {}).length) about.push('importance not computed')
     node.append(make('div', { className: 'about', textContent: about.join(' · ') }))
     if (i >= scored) return node
+    if (i in clips.adapted) node.append(make('div', { className: 'about adapted',
+      textContent: `with people’s other clips (${data.steps.join(', ')}): ${classes.codes[clips.adapted[i]]}` }))
     if (data.neighbours?.[i]?.length && state.clip !== i) node.append(make('button', { className: 'plain near', type: 'button', textContent: 'nearest in training',
       onclick: () => openClip(i, state.cell && [...state.cell, page]) }))
-    if (live && data.model && !explained) node.append(' ', make('button', { className: 'plain why', type: 'button', textContent: 'why?', onclick: event => {
+    if (live && data.model && !explained) node.append(' ', make('button', { className: 'plain why', type: 'button', textContent: 'why?', title: WHY, onclick: event => {
       event.target.disabled = true
       event.target.textContent = 'asking …'
       model.send({ kind: 'explain', clip: i })

@@ -66,7 +66,7 @@ function openRoot(host, style) {
   return root
 }
 
-// Points (T·J·3) of every clip from the bytes that mbnb.views.pack_poses wrote; each is made when it is first asked for.
+// Points (T·J·3) of every clip from the bytes that mbnb.show.page.pack_poses wrote; each is made when it is first asked for.
 async function unpack(bytes, about, joints) {
   const packed = new Uint8Array(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength)
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate'))

@@ -1,0 +1,24 @@
+"""Neighbours are the nearest, and maps keep them together."""
+
+import numpy as np
+
+from mbnb.explain.embedding import maps
+from mbnb.explain.neighbours import nearest
+
+
+def test_neighbours_are_the_nearest_and_maps_keep_them_together():
+    rng = np.random.default_rng(0)
+    centres = np.linalg.qr(rng.normal(size=(16, 16)))[0][:4]
+    groups = centres[:, None] + 0.05 * rng.normal(size=(4, 10, 16))
+    train_features = groups.reshape(40, 16)  # (4, 10, 16) -> (40, 16)
+    group = np.repeat(range(4), 10)
+    features = train_features + 0.01 * rng.normal(size=train_features.shape)
+    indices, cosines = nearest(features, train_features)
+    assert (indices[:, 0] == np.arange(40)).all()
+    assert (group[indices] == group[:, None]).all()
+    assert (cosines > 0.9).all()
+    for points in maps(train_features).values():
+        apart = np.linalg.norm(points[:, None] - points, axis=-1)
+        together = group[:, None] == group
+        assert apart[together].mean() < 0.3 * apart[~together].mean()
+    assert maps(train_features[:2])["PCA"].shape == (2, 2)
