@@ -1,38 +1,39 @@
-"""The picture of a benchmark: how many times as fast as the plain reference."""
+"""The speed picture: how many times as fast, or as small, as the plain reference."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from mbnb.show.figures.layout import block_colours, subplots
-from mbnb.show.figures.style import LEAST, PAGE
+WIDTH, FONT = 7.2, 6  # inches and points, of a journal's page
+SHADES = "#0072B2", "#8CCBF0"  # of neighbouring tasks, in turn
 
 
 def speed(table: pd.DataFrame) -> Figure:
-    """How many times as fast, or as small, as the plain reference, and the numbers in words.
-
-    A bar a row of the table of `benchmark.benchmark`.
-    """
-    names = []
-    for row in table.itertuples():
-        frames = "own lengths" if row.frames == "native" else f"{row.frames} frames"
-        names.append(" ".join(filter(None, [row.task, row.size, frames, f"({row.clips:,} clips)"])))
-    numbers = [
+    """A bar for each row of `benchmarks.benchmark`'s table, with the numbers behind it in words."""
+    figure = Figure(figsize=(WIDTH, 0.6 + 0.17 * len(table)), layout="constrained")
+    axis = figure.subplots()
+    task = (table["task"] != table["task"].shift()).cumsum()
+    shades = [SHADES[number % 2] for number in task]
+    bars = axis.barh(range(len(table)), table["ratio"], color=shades)
+    values = [
         f"{row.ratio:.1f} ×   {_short(row.ours)} : {_short(row.reference)} {row.unit}"
         for row in table.itertuples()
     ]
-    figure, axis = subplots(figsize=(PAGE, 0.6 + 0.17 * len(table)))
-    bars = axis.barh(range(len(table)), table["ratio"], color=block_colours(list(table["task"])))
-    axis.bar_label(bars, numbers, padding=3, fontsize=LEAST)
-    axis.set_yticks(range(len(table)), names, fontsize=LEAST)
+    axis.bar_label(bars, values, padding=3, fontsize=FONT)
+    labels = [_label(row) for row in table.itertuples()]
+    axis.set_yticks(range(len(table)), labels, fontsize=FONT)
+    axis.tick_params(axis="x", labelsize=FONT)
     axis.invert_yaxis()
-    axis.set(
-        xscale="log",
-        xlabel="times the plain reference, in the same process (ours : reference)",
-        xlim=(1, 8 * table["ratio"].max()),
-    )
+    axis.set(xscale="log", xlim=(1, 8 * table["ratio"].max()))
+    axis.set_xlabel("times the plain reference, in the same process (ours : reference)", size=FONT)
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _label(row) -> str:
+    frames = "own lengths" if row.frames == "native" else f"{row.frames} frames"
+    return " ".join(part for part in (row.task, row.size, frames, f"({row.clips:,} clips)") if part)
 
 
 def _short(number: float) -> str:

@@ -1,7 +1,8 @@
-"""The reference system done plainly: what `benchmarks.benchmark` measures against and what tests compare with.
+"""The reference system done plainly: what benchmarks measure against and tests compare with.
 
-MotionBERT's action recognition as its formulas read: an empty second person beside every clip, attention written out,
-one clip after another through numpy, float32 throughout. Nothing here is fast, and nothing else in mbnb uses it.
+MotionBERT's action recognition as its formulas read: an empty second person beside every clip,
+attention written out, one clip after another through numpy, float32 throughout. Nothing here is
+fast, and mbnb does not use it.
 Source: Zhu et al., MotionBERT, ICCV 2023 (arXiv 2210.06551), and what its training code computes.
 Shapes: B batch, M persons, F frames, J joints, C channels, D = dim_feat, R = dim_rep, H heads.
 """
@@ -17,7 +18,10 @@ Weights = dict[str, Tensor]  # of an ActionNet, by the names that its state_dict
 def logits(
     weights: Weights, x: Tensor, heads: int, dropout: float = 0.0, training: bool = False
 ) -> Tensor:
-    """(B, M, F, J, C) -> (B, classes): backbone and action head; training uses the batch's own statistics and drops out."""
+    """(B, M, F, J, C) -> (B, classes): backbone and action head.
+
+    Training uses the batch's own statistics and drops out.
+    """
     batch, persons = x.shape[:2]
     feat = representation(
         weights, x.reshape(batch * persons, *x.shape[2:]), heads
@@ -133,7 +137,7 @@ def with_empty_person(pose: np.ndarray) -> np.ndarray:
 
 
 def random_move(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Turn, scale and shift x and y of (M, F, J, 3) by values that change linearly over the frames."""
+    """Turn, scale and shift x and y of (M, F, J, 3) by values linear in the frames."""
     frames = pose.shape[1]
     angle = np.radians(np.linspace(*rng.uniform(-10, 10, 2), frames))
     scale = np.linspace(*rng.uniform(0.9, 1.1, 2), frames)
@@ -150,7 +154,10 @@ def random_move(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def crop_scale(pose: np.ndarray, ratio: float) -> np.ndarray:
-    """Map x and y of (M, F, J, 3) by the box around all points with z ≠ 0, `ratio` times enlarged; clip all to [-1, 1]."""
+    """Map x and y of (M, F, J, 3) by the box around the body, `ratio` times as large.
+
+    The box is around all points with z ≠ 0; all three channels are clipped to [-1, 1].
+    """
     points = pose[pose[..., 2] != 0][:, :2]
     if len(points) < 4:
         return np.zeros_like(pose)
