@@ -10,8 +10,8 @@ from run.test_run import NOTEBOOKS, TINY, check_run, run
 
 from mbnb.config import Config
 from mbnb.data.dataset import load
-from mbnb.evaluate.evaluation import evaluate
-from mbnb.train.loop import train
+from mbnb.evaluate import evaluate
+from mbnb.train import train
 
 
 def unpacked(shared, name, folder):
@@ -30,7 +30,6 @@ def test_the_same_notebooks_run_on_recordings_of_real_people(shared, tmp_path):
         *shown,
         data_root=unpacked(shared, "kinder_gator", tmp_path / "data"),
         run="kg",
-        convolutions=0,
         **TINY,
     )
     assert done.returncode == 0, done.stderr
@@ -45,7 +44,7 @@ def test_the_same_notebooks_run_on_recordings_of_real_people(shared, tmp_path):
     assert len(pd.read_csv(tmp_path / "kg" / "per_class.csv")) == 58
 
 
-def test_left_handed_people_of_recordings_are_found_by_training_and_evaluation(shared, tmp_path):
+def test_recordings_of_exercises_are_trained_on_and_scored_clip_by_clip(shared, tmp_path):
     data = load(
         Config.of(
             {"data_root": str(unpacked(shared, "ui_prmd", tmp_path / "data")), "val_fraction": 0.0}
@@ -58,16 +57,13 @@ def test_left_handed_people_of_recordings_are_found_by_training_and_evaluation(s
             "outputs": str(tmp_path),
             "run": "ui",
             "val_fraction": 0.0,
-            "convolutions": 0,
         },
     )
     train(settings, data)
     evaluation = evaluate(settings, data)
     metrics = json.loads((tmp_path / "ui" / "metrics.json").read_text())
     assert metrics["n_test"] == 975 and len(evaluation.per_class) == 10
-    assert metrics["people_in_mirror"] == ["10"] and set(
-        np.array(evaluation.clips.subjects)[evaluation.in_mirror]
-    ) == {"10"}
+    assert metrics["with_people"] is None and metrics["people"] == 5
 
 
 def test_videos_become_clips_that_01_shows(shared, tmp_path):

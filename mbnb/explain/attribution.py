@@ -31,9 +31,9 @@ from mbnb.config import Config
 from mbnb.devices import free_memory, pick_device
 from mbnb.files import InputError
 from mbnb.model.checkpoints import Trained
+from mbnb.model.predict import KEEP_SHARE
 from mbnb.prepare.recipe import DefaultRecipe, ParityRecipe, make_recipe
 from mbnb.skeleton import Skeleton
-from mbnb.train.loop import KEEP_SHARE
 
 SPANS = 8  # parts of a clip, one after the other, that are hidden in turn
 STEPS = 16  # from the still body to the clip

@@ -1,5 +1,7 @@
 """Where clips lie for the network: what its head sees of each, and maps in two dimensions."""
 
+import dataclasses
+
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
@@ -9,11 +11,9 @@ from sklearn.preprocessing import normalize
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
 from mbnb.config import Config
-from mbnb.devices import pick_device
 from mbnb.model.checkpoints import Trained
-from mbnb.prepare.recipe import make_recipe
+from mbnb.model.predict import Network
 from mbnb.skeleton import Skeleton
-from mbnb.train.loop import embed_view
 
 # Principal components that t-SNE gets (van der Maaten and Hinton, JMLR 2008).
 BEFORE_TSNE = 50
@@ -24,11 +24,9 @@ def embed(
     trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config
 ) -> np.ndarray:
     """(N, hidden_dim) unit vectors: what the classifier's last layer sees of each whole clip."""
-    device = pick_device(config)
-    model = trained.model.to(device)
-    recipe = make_recipe(clips, trained.config, skeleton, classes, device)
-    embedded = embed_view(model, recipe, config, recipe.views(1)[0])
-    return normalize(model.head.bn(embedded.to(device)).relu().cpu().numpy())
+    network = Network(trained, skeleton, classes, dataclasses.replace(config, views=1))
+    (embedded,) = torch.as_tensor(network.features(clips)).to(network.device)  # (1, N, D)
+    return normalize(network.model.head.bn(embedded).relu().cpu().numpy())
 
 
 def maps(features: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:

@@ -25,10 +25,10 @@ from mbnb.explain.attribution import (
 )
 from mbnb.files import InputError
 from mbnb.model.checkpoints import Trained, build_model, load_trained
+from mbnb.model.predict import Network
 from mbnb.prepare.recipe import make_recipe
 from mbnb.skeleton import load_skeleton
 from mbnb.train import loop as training
-from mbnb.train.loop import predict_batches
 
 SKELETON = load_skeleton()
 PARTS = tuple(dict.fromkeys(SKELETON.parts))
@@ -197,9 +197,9 @@ def test_the_parity_recipe_and_heads_for_more_than_classes_are_explained_too(set
         whole - still,
         atol=0.1 * np.ptp(whole - still),
     )
-    probabilities = predict_batches(model, explained.recipe, dataclasses.replace(config, views=1))[
-        :, : len(CLASSES)
-    ].max(1)
+    one_view = dataclasses.replace(config, views=1)
+    network = Network(Trained(model, config, CLASSES, 0), SKELETON, CLASSES, one_view)
+    probabilities = network.answer(clips).max(1)
     np.testing.assert_allclose(whole, np.log(probabilities / (1 - probabilities)), atol=1e-3)
 
 
@@ -210,12 +210,13 @@ def test_unaltered_clips_get_the_predictions_answers_and_hidden_bodies_of_one_le
     which = np.random.default_rng(0).permutation(len(clips))
     explained = explainer(run, which=which)
     everything = torch.ones(17, dtype=torch.bool)
+    plain = dataclasses.replace(trained, temperature=1.0)
     probabilities = explained.logits(
         lambda rows, bones: [bones, explained.without(bones, everything)]
     ).softmax(-1)
     np.testing.assert_allclose(
         probabilities[:, 0],
-        predict_batches(trained.model, explained.recipe, config)[which, : len(CLASSES)],
+        Network(plain, SKELETON, CLASSES, config).answer(clips)[which],
         atol=1e-5,
     )
     frames = explained.recipe.frames_of[which]

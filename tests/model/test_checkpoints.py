@@ -11,6 +11,7 @@ import torch
 from mbnb.classes import ClassTable
 from mbnb.config import Config
 from mbnb.files import InputError
+from mbnb.model import ActionNet, DSTformer
 from mbnb.model.checkpoints import (
     build_model,
     load_trained,
@@ -19,7 +20,6 @@ from mbnb.model.checkpoints import (
     save_checkpoint,
     weights_of,
 )
-from mbnb.model import ActionNet, DSTformer
 
 CLASSES = ClassTable(
     ("A1", "B1", "B2"),

@@ -4,7 +4,6 @@ import os
 
 import numpy as np
 import pytest
-from build import data_folder
 
 from mbnb.evaluate.leaderboard import leaderboard
 from mbnb.files import ROOT, InputError

@@ -455,7 +455,7 @@ def live_05(simulated_run, lab):
             "return window.jupyterapp.shell.currentWidget.context.sessionContext.session?.kernel?.status"
         )
         == "idle"
-    )  # noqa: E731
+    )
     until(idle, 60)
     command(browser, "notebook:run-all-cells")
     until(lambda: browser.find_elements("css selector", ".mbnb"), 120)

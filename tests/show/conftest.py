@@ -7,8 +7,8 @@ import pytest
 
 from mbnb.config import Config
 from mbnb.data import dataset
-from mbnb.evaluate.evaluation import Evaluation, evaluate
-from mbnb.train.loop import train
+from mbnb.evaluate import Evaluation, evaluate
+from mbnb.train import train
 
 TINY = dict(
     epochs=2,

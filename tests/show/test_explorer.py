@@ -11,8 +11,8 @@ from conftest import until
 from PIL import Image
 from show.test_player import HOSTILE, page_of, poses_of
 
-from mbnb.evaluate.ensemble import compare_runs
-from mbnb.evaluate.evaluation import Evaluation, load_other
+from mbnb.evaluate.compare import compare_runs, load_other
+from mbnb.evaluate.evaluation import Evaluation
 from mbnb.files import InputError
 from mbnb.show.cards import write_class_pages
 from mbnb.show.explorer import explain_clips, explore, write_explorer

@@ -12,7 +12,7 @@ from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.files import replacing
-from mbnb.scores.metrics import intervals, score
+from mbnb.scores.intervals import score
 
 # What figures show, by the names under which they are saved, in the order of the report.
 CAPTIONS = {
@@ -139,7 +139,7 @@ class Captions:
     def _intervals(self) -> dict[str, tuple[float, float]]:
         """As in the run's metrics.json."""
         clips = self.evaluation.clips
-        return intervals(
+        return score_intervals(
             clips.labels,
             self.evaluation.probabilities,
             clips.subjects,
