@@ -48,7 +48,6 @@ def settings(tmp_path_factory):
             "bootstraps": 5,
             "views": 1,
             "device": "cpu",
-            "quota": False,
         }
     )
 
@@ -70,18 +69,18 @@ def test_what_was_fitted_is_the_same_when_it_was_kept(data, tmp_path):
     again = Convolutions.of(torch.load(tmp_path / "kept.pt", weights_only=True))
     test = data.splits["test"]
     for adapt in (True, False):
-        answers = fitted.answer(test, SKELETON, adapt=adapt)
-        np.testing.assert_array_equal(again.answer(test, SKELETON, adapt=adapt), answers)
+        answers = fitted.answer(test, SKELETON)
+        np.testing.assert_array_equal(again.answer(test, SKELETON), answers)
         np.testing.assert_allclose(answers.sum(1), 1, atol=1e-6)
         assert (answers.argmax(1) == test.labels).mean() > 0.5
-    alone = fitted.answer(test.take(np.arange(4)), SKELETON, adapt=False)
+    alone = fitted.answer(test.take(np.arange(4)), SKELETON)
     np.testing.assert_allclose(
         alone, answers[:4], atol=1e-4, err_msg="without adapt each clip counts for itself"
     )
 
 
 def test_a_trained_model_and_convolutions_answer_together(settings, data, trained, tmp_path):
-    without = dataclasses.replace(settings, run="without", checkpoint=str(trained), convolutions=0)
+    without = dataclasses.replace(settings, run="without", checkpoint=str(trained))
     both, network = evaluate(settings, data), evaluate(without, data)
     convolutions = load_trained(trained, settings).convolutions.answer(
         data.splits["test"], SKELETON, both.in_mirror
@@ -123,7 +122,7 @@ def test_they_are_fitted_once_added_to_a_finished_training_and_belong_to_its_dat
     assert beside.stat().st_mtime_ns == before
     first = torch.load(beside, weights_only=True)["convolutions"]["temperatures"]
     beside.unlink()
-    training.train(dataclasses.replace(settings, convolutions=10), data)
+    training.train(dataclasses.replace(settings), data)
     assert not beside.exists(), "for few clips only"
     training.train(settings, data)
     assert torch.load(beside, weights_only=True)["convolutions"]["temperatures"] == pytest.approx(
@@ -135,5 +134,5 @@ def test_they_are_fitted_once_added_to_a_finished_training_and_belong_to_its_dat
     torch.save({"convolutions": {"halves": 3}, "fingerprint": data.fingerprint()}, beside)
     with pytest.raises(InputError, match="another idea of handedness, quota or convolutions"):
         load_trained(trained, settings)
-    training.train(dataclasses.replace(settings, resume=False, epochs=1, convolutions=0), data)
+    training.train(dataclasses.replace(settings, resume=False, epochs=1), data)
     assert not beside.exists(), "a training afresh leaves nothing of the former"

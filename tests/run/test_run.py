@@ -326,7 +326,6 @@ def test_plain_papermill_passes_parameters_on(tmp_path):
             **TINY,
             **SIMULATED,
             "epochs": 1,
-            "convolutions": 0,
         }.items()
         for part in ("-p", key, value)
     ]

@@ -24,7 +24,6 @@ TINY = dict(
     simulated_people=7,
     simulated_test_people=3,
     simulated_clips=26,
-    convolutions=0,
 )
 
 
