@@ -31,8 +31,8 @@ from mbnb.config import Config
 from mbnb.devices import free_memory, pick_device
 from mbnb.files import InputError
 from mbnb.model.checkpoints import Trained
-from mbnb.model.predict import KEEP_SHARE
-from mbnb.prepare.recipe import DefaultRecipe, ParityRecipe, make_recipe
+from mbnb.model.predict import KEEP_SHARE, Recipe
+from mbnb.prepare import make_recipe
 from mbnb.skeleton import Skeleton
 
 SPANS = 8  # parts of a clip, one after the other, that are hidden in turn
@@ -212,7 +212,7 @@ class Explainer:
         """(B, M, F / patch, J, C) -> logits (B, classes) without those that further heads add."""
         return self.model(x)[:, : self.model.head.sizes[0]]
 
-    def _average_bones(self, recipe: DefaultRecipe | ParityRecipe) -> Tensor:
+    def _average_bones(self, recipe: Recipe) -> Tensor:
         """(J, 3) the mean over all frames of a recipe's clips."""
         total, frames = torch.zeros(len(self.skeleton), 3, device=self.device), 0
         for _, bones, _ in self.groups(recipe, np.arange(len(recipe))):
@@ -246,7 +246,7 @@ class Explainer:
                 bar.update(len(group[0]))
 
     def groups(
-        self, recipe: DefaultRecipe | ParityRecipe, indices: np.ndarray
+        self, recipe: Recipe, indices: np.ndarray
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Clips of one length, as many at once as memory holds gradients of.
 

@@ -25,8 +25,8 @@ def embed(
 ) -> np.ndarray:
     """(N, hidden_dim) unit vectors: what the classifier's last layer sees of each whole clip."""
     network = Network(trained, skeleton, classes, dataclasses.replace(config, views=1))
-    (embedded,) = torch.as_tensor(network.features(clips)).to(network.device)  # (1, N, D)
-    return normalize(network.model.head.bn(embedded).relu().cpu().numpy())
+    features = torch.as_tensor(network.features(clips)[0], device=network.device)
+    return normalize(network.model.head.bn(features).relu().cpu().numpy())
 
 
 def maps(features: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from mbnb.evaluate.evaluation import Evaluation
 from mbnb.explain.attribution import Importance
 from mbnb.files import replacing
 from mbnb.prepare.geometry import speeds
-from mbnb.scores.intervals import f1_intervals
+from mbnb.scores import f1_intervals
 from mbnb.show.page import fragment, page_script, script
 from mbnb.show.player import as_bytes
 from mbnb.show.store import clip_store, importance_colours, run_facts

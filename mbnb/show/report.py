@@ -14,11 +14,9 @@ from mbnb.config import Config
 from mbnb.data.dataset import load
 from mbnb.evaluate.score import load_evaluation
 from mbnb.files import write_text
-from mbnb.scores.metrics import score
 from mbnb.show.explorer import Explorer, explore
 from mbnb.show.figures import CAPTIONS, SAVED_DPI
 from mbnb.show.page import page_script, script
-from mbnb.show.store import people_probabilities, people_steps
 
 ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
 
@@ -76,16 +74,13 @@ def _saved_caption(path: Path) -> str:
 
 
 def _errors(config: Config) -> dict[str, Any]:
-    """The explorer of the run's evaluation, the worst confusions, and errors by region.
-
-    Where there is a people stage, also its steps and the scores of what it makes of the answers.
-    """
+    """The explorer of the run's evaluation, the worst confusions, and errors by region."""
     data = load(config)
     evaluation = load_evaluation(config, data)
     explorer = explore(config, data, evaluation, mapped=False)
     view = explorer.fragment()
     explorer.close()
-    page = {
+    return {
         "explorer": view,
         "script": page_script(Explorer.scripts, Explorer.mount),
         "mapped": config.folder.explorer.exists(),
@@ -93,8 +88,3 @@ def _errors(config: Config) -> dict[str, Any]:
         "worst": evaluation.worst_pairs(15).to_dict("records"),
         "errors": evaluation.errors_by_region.reset_index().to_dict("records"),
     }
-    adapted = people_probabilities(evaluation)
-    if adapted is not None:
-        page["steps"] = people_steps(evaluation)
-        page["adapted"] = score(evaluation.clips.labels, adapted, data.classes)
-    return page

@@ -53,7 +53,7 @@ def clip_store(
         "clips": about,
         "scored": len(which),
         "people": people,
-        "steps": list(people_steps(evaluation)),
+        "steps": list(evaluation.steps),
         "classes": {
             "codes": classes.codes,
             "names": classes.names,
@@ -68,23 +68,13 @@ def _answers(evaluation: Evaluation, which: np.ndarray) -> dict[str, list]:
     probabilities = evaluation.probabilities[which]
     likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :GUESSES]
     of_truth = evaluation.probabilities[which, evaluation.clips.labels[which]]
-    adapted = people_probabilities(evaluation)
+    adapted = evaluation.adapted
     return {
         "top": likeliest.tolist(),
         "p": np.take_along_axis(probabilities, likeliest, axis=1).round(4).tolist(),
         "p_true": of_truth.round(4).tolist(),
         "adapted": [] if adapted is None else adapted[which].argmax(1).tolist(),
     }
-
-
-def people_probabilities(evaluation: Evaluation) -> np.ndarray | None:
-    """(N, C) what the people stage made of the probabilities; None where there is no stage."""
-    return getattr(evaluation, "adapted", None)
-
-
-def people_steps(evaluation: Evaluation) -> tuple[str, ...]:
-    """The names of the steps of the people stage."""
-    return tuple(getattr(evaluation, "steps", ()))
 
 
 def importance_colours(

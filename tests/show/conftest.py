@@ -2,35 +2,19 @@
 
 import dataclasses
 
+import build
 import numpy as np
 import pytest
 
-from mbnb.config import Config
 from mbnb.data import dataset
 from mbnb.evaluate import Evaluation, evaluate
 from mbnb.train import train
-
-TINY = dict(
-    epochs=2,
-    dim_feat=8,
-    dim_rep=8,
-    depth=1,
-    num_heads=2,
-    hidden_dim=16,
-    clip_len=8,
-    batch_size=64,
-    bootstraps=50,
-    explained=12,
-    simulated_people=7,
-    simulated_test_people=3,
-    simulated_clips=26,
-)
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A run that was trained for a moment, its data and its evaluation."""
-    config = Config.of(TINY, {"outputs": str(tmp_path_factory.mktemp("outputs")), "run": "tiny"})
+    config = build.config(outputs=tmp_path_factory.mktemp("outputs"), run="tiny", **build.SIMULATED)
     data = dataset.load(config)
     train(config, data)
     return config, data, evaluate(config, data)

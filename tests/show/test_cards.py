@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import Page, until
 
-from mbnb.scores.intervals import f1_intervals
+from mbnb.scores import f1_intervals
 from mbnb.show.cards import class_cards, write_class_pages
 
 

@@ -11,8 +11,8 @@ from conftest import until
 from PIL import Image
 from show.test_player import HOSTILE, page_of, poses_of
 
+from mbnb.evaluate import Evaluation
 from mbnb.evaluate.compare import compare_runs, load_other
-from mbnb.evaluate.evaluation import Evaluation
 from mbnb.files import InputError
 from mbnb.show.cards import write_class_pages
 from mbnb.show.explorer import explain_clips, explore, write_explorer
@@ -89,7 +89,7 @@ def test_a_run_with_a_network_gets_a_map_and_neighbours_of_training(trained):
 def test_the_clips_on_cards_and_errors_are_explained_in_advance(trained):
     config, data, evaluation = trained
     store = explore(config, data, evaluation, explain_clips(config, data, evaluation)).data
-    assert len(store["importance"]) == config.explained == 12
+    assert len(store["importance"]) == config.explained == 10
     for i, importance in store["importance"].items():
         assert max(importance["joints"]) == 255
         assert len(importance["frames"]) == evaluation.clips.lengths[i]
@@ -207,9 +207,8 @@ def test_a_page_says_that_it_keeps_no_note_and_offers_it(guessed, opened):
 def test_what_the_people_stage_makes_of_a_clip_stands_below_it(guessed, opened):
     """Everything else, the matrix too, is clip by clip."""
     config, data, evaluation = guessed
-    stage = {"adapted": np.eye(len(data.classes))[evaluation.clips.labels], "steps": ("adapt",)}
-    for name, value in stage.items():
-        object.__setattr__(evaluation, name, value)
+    right = np.eye(len(data.classes))[evaluation.clips.labels]
+    evaluation = dataclasses.replace(evaluation, adapted=right, steps=("adapt",))
     page = opened(page_of(explore(config, data, evaluation)))
     true, predicted, clips = worst_cell(evaluation)
     page.click_cell(true, predicted)

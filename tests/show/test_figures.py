@@ -7,9 +7,9 @@ time.
 import dataclasses
 import itertools
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
+import build
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,12 +22,10 @@ from PIL import Image
 from benchmarks import picture
 from mbnb.classes import ClassTable, read_classes
 from mbnb.config import Config
-from mbnb.data.dataset import DataSet
-from mbnb.evaluate.evaluation import Evaluation
+from mbnb.evaluate import Evaluation
 from mbnb.show import figures
 from mbnb.show.report import write_report
 from mbnb.simulate import simulator
-from mbnb.skeleton import load_skeleton
 
 HOSTILE = (
     "a name of a class that somebody wrote as a whole sentence, with a comma",
@@ -63,9 +61,7 @@ def simulated(table):
     """A few people under a class table, and an evaluation that is right about most clips."""
     classes, rng = TABLES[table], np.random.default_rng(0)
     splits = simulator.simulate(people=3, test_people=2, clips_per_person=52, seed=1)
-    data = DataSet(
-        Path("people"), splits, classes, load_skeleton(), (), known_people=True, simulated=True
-    )
+    data = build.data_set(splits, classes, simulated=True)
     clips, regions = splits["test"], np.array(classes.region_ids)
     logits = (
         rng.normal(size=(len(clips), len(classes)))

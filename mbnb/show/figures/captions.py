@@ -12,8 +12,7 @@ from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.files import replacing
-from mbnb.scores.intervals import score_intervals
-from mbnb.scores.metrics import score
+from mbnb.scores import score, score_intervals
 
 # What figures show, by the names under which they are saved, in the order of the report.
 CAPTIONS = {

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from mbnb.config import Config
 from mbnb.show.figures.layout import name_ticks, shorten, subplots
 from mbnb.show.figures.style import LEAST, LINES, OUTCOMES, PAGE, SEQUENTIAL
-from mbnb.train.monitor import read_history
+from mbnb.train import read_history
 
 SPLITS = {"train": ("training clips, augmented", LINES[1]), "val": ("held-out people", LINES[0])}
 TITLES = {
@@ -29,7 +29,7 @@ MARKED = 20  # epochs below which each has a marker
 
 
 def curves(history: pd.DataFrame, regions: pd.DataFrame | None = None) -> Figure:
-    """A training from the tables that `monitor.read_history` returns.
+    """A training from the tables that `train.read_history` returns.
 
     Over the epochs: scores, learning rates, throughput and norms of gradients, errors within and
     between body regions; and the confusion between regions. What a table lacks is left blank.
@@ -146,7 +146,7 @@ class LiveCurves:
     """
 
     def __init__(self, config: Config, seconds: float = 4.0):
-        self.folder, self.seconds, self.next, self.handle = config.folder.path, seconds, 0.0, None
+        self.folder, self.seconds, self.next, self.handle = config.folder, seconds, 0.0, None
 
     def __call__(self, history: pd.DataFrame) -> None:
         began = time.monotonic()
