@@ -53,8 +53,8 @@ QUICK = Sizes(
     frames=(32, 16),
     batch=4,
     large_batch=8,
-    epoch=32,
-    spans=((24, 24), (15, 30)),
+    epoch=16,
+    spans=((15, 30),),
     pipeline=24,
     rounds=1,
     matrix=512,
@@ -122,7 +122,8 @@ def training(bench: Bench) -> Iterator[Row]:
 
 def evaluation(bench: Bench) -> Iterator[Row]:
     """Logits of a batch, compiled as during training and not, as for a saved run."""
-    for compiled in (True, False):
+    compiles = compile_mode(bench.config, bench.device)
+    for compiled in (True, False) if compiles else (False,):
         for frames in bench.sizes.frames:
             settings = bench.settings(frames, compile="auto" if compiled else "off")
             batch = 4 * bench.sizes.batch  # as predictions take them
@@ -151,7 +152,7 @@ def reference_epoch(bench: Bench, clips: Clips) -> float:
     """Seconds that an epoch takes the reference, by the time of its second ten batches."""
     few = min(10 * bench.sizes.batch, len(clips))
     poses = [clips[i] for i in range(few)]
-    data = plain.PlainDataSet(poses, pipeline.LONGEST, np.random.default_rng(0))
+    data = plain.PlainDataSet(poses, max(bench.sizes.frames), np.random.default_rng(0))
     labels = torch.as_tensor(clips.labels, device=bench.device)
     step = steps.reference_step(bench.settings(0), bench.device)
 
