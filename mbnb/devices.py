@@ -1,6 +1,7 @@
-"""Where the arithmetic is done: the device, its memory and precision, and the processes that share a training.
+"""Where the arithmetic is done: the device, its memory and precision, processes that share a batch.
 
-Several processes are Lightning Fabric's affair: `torchrun` starts them, and each works on its share of every batch.
+Several processes are Lightning Fabric's affair: `torchrun` starts them, and each works on its share
+of every batch.
 """
 
 import ctypes
@@ -10,7 +11,8 @@ import shutil
 import sysconfig
 from pathlib import Path
 
-# torch reads this at its first large allocation: huge pages spare a processor most of the cost of fresh memory.
+# torch reads this at its first large allocation: huge pages spare a processor most of the cost of
+# fresh memory.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 import psutil
@@ -22,15 +24,18 @@ from torch import Tensor
 from mbnb.config import Config
 from mbnb.files import InputError
 
-# Sharp attention leaves numbers near 1e-40 behind, with which processors multiply some ten times more slowly. Threads that are
-# started later take this over.
+# Sharp attention leaves numbers near 1e-40 behind, with which processors multiply some ten times more
+# slowly. Threads that are started later take this over.
 torch.set_flush_denormal(True)
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names for settings of its allocator
 
 
 def pick_device(config: Config) -> torch.device:
-    """The configured device; 'auto' takes a GPU where there is one. Raises InputError for a GPU that is not there."""
+    """The configured device; 'auto' takes a GPU where there is one.
+
+    Raises InputError for a GPU that is not there.
+    """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InputError(
             "setting 'device': cuda, but torch finds no CUDA GPU here; use auto or cpu"
@@ -41,41 +46,44 @@ def pick_device(config: Config) -> torch.device:
 
 
 def mixed_precision(config: Config, device: torch.device) -> bool:
-    """Whether matrix products are done in bfloat16. 'auto' says no to processors: those without matrix units for it are slower with it."""
+    """Whether matrix products are done in bfloat16.
+
+    'auto' says no to processors: those without matrix units for it are slower with it.
+    """
     if config.precision == "auto":
         return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return config.precision == "bf16"
 
 
 def compile_mode(config: Config, device: torch.device) -> str | None:
-    """The mode for torch.compile, or None where it is not used. 'auto' says yes to GPUs where the C compiler and Python's headers that it needs are."""
+    """The mode for torch.compile, or None where it is not used.
+
+    'auto' says yes to GPUs, where there are the C compiler and Python's headers that it needs.
+    """
+    if config.compile != "auto":
+        return None if config.compile == "off" else config.compile
     able = shutil.which("cc") and (Path(sysconfig.get_path("include")) / "Python.h").exists()
-    mode = {"auto": "default" if device.type == "cuda" and able else "off"}.get(
-        config.compile, config.compile
-    )
-    return None if mode == "off" else mode
+    return "default" if device.type == "cuda" and able else None
 
 
 def free_memory(device: torch.device) -> int:
     """Bytes."""
-    return (
-        torch.cuda.mem_get_info(device)[0]
-        if device.type == "cuda"
-        else psutil.virtual_memory().available
-    )
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
 
 
 def keep_freed_memory(most: int = -1) -> None:
-    """Ask Linux's C library not to hand memory back between steps: fetching it anew costs up to as much as the arithmetic.
+    """Ask Linux's C library not to hand memory back between steps.
 
-    `most` bytes that it keeps, -1 for all; left to itself it comes to keep 64 MB.
+    Fetching it anew costs up to as much as the arithmetic. `most` bytes that it keeps, -1 for all; left
+    to itself it comes to keep 64 MB.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
         library.mallopt(M_TRIM_THRESHOLD, most)
-        library.mallopt(
-            M_MMAP_THRESHOLD, 32 << 20
-        )  # bytes, its greatest value; larger buffers go back at once
+        # Its greatest value, in bytes; larger buffers go back at once.
+        library.mallopt(M_MMAP_THRESHOLD, 32 << 20)
 
 
 def hand_back_memory() -> None:
@@ -106,11 +114,13 @@ def connect(config: Config) -> Fabric:
 
 
 def whole_batch(fabric: Fabric, pooled: Tensor, clips: int) -> Tensor:
-    """(B / processes, C) of every `world`-th clip -> (B, C) of all `clips` in their order; gradients find their way back."""
+    """(B / processes, C) of every `world`-th clip -> (B, C) of all `clips` in their order.
+
+    Gradients find their way back.
+    """
     if fabric.world_size == 1:
         return pooled
     most = -(-clips // fabric.world_size)
-    shares = fabric.all_gather(
-        F.pad(pooled, (0, 0, 0, most - len(pooled))), sync_grads=True
-    )  # (processes, most, C)
+    padded = F.pad(pooled, (0, 0, 0, most - len(pooled)))
+    shares = fabric.all_gather(padded, sync_grads=True)  # (processes, most, C)
     return shares.transpose(0, 1).flatten(0, 1)[:clips]  # (most, processes, C) -> (B, C)

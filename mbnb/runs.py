@@ -1,4 +1,4 @@
-"""A run's folder: the name of each file in it, and of each column that several rooms know, stands here once."""
+"""A run's folder: the name of each file in it, and of each column that several rooms know."""
 
 from collections.abc import Iterable
 from pathlib import Path
