@@ -1,12 +1,14 @@
-"""A leak audit: ways in which a score may be better than it would be on people who were never seen.
+"""A leak audit: ways in which a score may be better than on people who were never seen.
 
-Kaufman et al., Leakage in Data Mining, TKDD 2012, name the kinds that are looked for here: the same people or clips on both
-sides of a split, labels that stand in names, and traces of the recording that tell the class without the movement.
+Kaufman et al., Leakage in Data Mining, TKDD 2012, name the kinds that are looked for here: the same
+people or clips on both sides of a split, labels that stand in names, and traces of the recording
+that tell the class without the movement.
 """
 
 import re
 import warnings
 from collections import Counter, defaultdict
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,178 +23,188 @@ from mbnb.prepare.geometry import at_moments
 from mbnb.skeleton import Skeleton
 
 MOMENTS = 16  # frames at which clips are compared
-NEAR = (
-    0.02  # lengths of the trunk, about a centimetre: root mean square distance of joints in copies
-)
-TELLING = (
-    0.5  # share of the answers that a guess leaves open, which a trace must win to be reported
-)
+# Root mean square distance of joints in copies, in lengths of the trunk; about a centimetre.
+NEAR = 0.02
+# Share of the clips that guessing the largest class gets wrong which a trace must win.
+TELLING = 0.5
 FEWEST = 5  # clips with a value of a name's field for it to be a rule
 
 
-def audit(data: DataSet) -> pd.DataFrame:
-    """A row for each finding: kind, severity (leak: scores of that split are too good; note: nothing may use it), where, what.
+class Finding(NamedTuple):
+    """One way in which scores may be too good."""
 
-    Kinds: people, copies, names, recording, dead joints. Empty where nothing was found.
-    """
-    rows = [*_people(data), *_copies(data), *_names(data), *_recording(data), *_dead_joints(data)]
-    return pd.DataFrame(rows, columns=["kind", "severity", "where", "what"])
+    kind: str  # people, copies, names, recording or dead joints
+    severity: str  # leak: scores of that split are too good; note: nothing may use it
+    where: str  # the split
+    what: str
+
+
+def audit(data: DataSet) -> pd.DataFrame:
+    """A row for each `Finding`; empty where nothing was found."""
+    findings = [
+        *_people(data),
+        *_copies(data),
+        *_names(data),
+        *_recording(data),
+        *_dead_joints(data),
+    ]
+    return pd.DataFrame(findings, columns=Finding._fields)
 
 
 def leaks_of(findings: pd.DataFrame, split: str) -> list[str]:
     """What makes scores on `split` too good, in a line each."""
-    found = findings[(findings["severity"] == "leak") & (findings["where"] == split)]
-    return found["what"].tolist()
+    leaks = (findings["severity"] == "leak") & (findings["where"] == split)
+    return findings.loc[leaks, "what"].tolist()
 
 
-def _people(data: DataSet) -> list[tuple[str, str, str, str]]:
+def _people(data: DataSet) -> list[Finding]:
+    """People who are in train and in another split."""
+    if "train" not in data.splits or not data.known_people:
+        return []
     overlap = people_overlap(data)
-    splits = [
-        split
-        for split in data.splits
-        if split != "train" and "train" in data.splits and data.known_people
-    ]
     return [
-        (
+        Finding(
             "people",
             "leak",
             split,
-            f"{overlap.at['train', split]} of the {overlap.at[split, split]} people of {split} are also in train",
+            f"{overlap.at['train', split]} of the {overlap.at[split, split]} people of {split} "
+            "are also in train",
         )
-        for split in splits
-        if overlap.at["train", split]
+        for split in data.splits
+        if split != "train" and overlap.at["train", split]
     ]
 
 
-def _copies(data: DataSet) -> list[tuple[str, str, str, str]]:
-    """Clips of other splits that lie within NEAR of a clip in train after both are standardised."""
+def _copies(data: DataSet) -> list[Finding]:
+    """Clips of other splits within NEAR of a clip in train, after both are standardised."""
     train = data.splits.get("train")
     if not train:
         return []
-    rows = []
+    findings = []
     search = NearestNeighbors(n_neighbors=1).fit(_shapes(train, data.skeleton))
     for split, clips in data.splits.items():
         if split == "train" or not len(clips):
             continue
         distance, nearest = search.kneighbors(_shapes(clips, data.skeleton))
-        near = np.flatnonzero(distance[:, 0] < NEAR)
-        if len(near):
-            closest = near[distance[near, 0].argmin()]
-            rows.append(
-                (
+        copies = np.flatnonzero(distance[:, 0] < NEAR)
+        if len(copies):
+            closest = copies[distance[copies, 0].argmin()]
+            findings.append(
+                Finding(
                     "copies",
                     "leak",
                     split,
-                    f"{len(near)} of {len(clips)} clips are nearly the same as one in train, as "
+                    f"{len(copies)} of {len(clips)} clips are nearly the same as one in train, as "
                     f"{clips.names[closest]} and {train.names[nearest[closest, 0]]}",
                 )
             )
-    return rows
+    return findings
 
 
 def _shapes(clips: Clips, skeleton: Skeleton) -> np.ndarray:
-    """(N, MOMENTS·J·3) standardised poses; the Euclidean distance of two is the root mean square distance of their joints."""
+    """(N, MOMENTS·J·3) standardised poses.
+
+    The Euclidean distance of two is the root mean square distance of their joints.
+    """
     windows = at_moments(
         torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, MOMENTS
     ).flatten(1)  # (N, M, J, 3) -> (N, M·J·3)
     return (windows / (windows.shape[1] / 3) ** 0.5).numpy()
 
 
-def _names(data: DataSet) -> list[tuple[str, str, str, str]]:
-    """Fields of the clips' names, between `_`, `-` and the like, that tell the class or its region."""
-    rows = []
+def _names(data: DataSet) -> list[Finding]:
+    """Fields of the clips' names, between `_`, `-` and the like, that tell class or region."""
+    findings = []
     for split, clips in data.splits.items():
         if not clips.labelled:
             continue
         regions = np.array(data.classes.region_ids)[clips.labels]
         fields = [re.split(r"[^A-Za-z0-9]+", name) for name in clips.names]
-        for place in range(min(map(len, fields))):
-            values = [field[place] for field in fields]
-            for what, truth in (("class", clips.labels), ("body region", regions)):
-                if _told(values, truth) > TELLING:
-                    rows.append(
-                        (
-                            "names",
-                            "note",
-                            split,
-                            f"field {place + 1} of the clips' names tells the {what}, as in {clips.names[0]}; the model does not see names",
-                        )
-                    )
-                    break
-    return rows
+        for place, values in enumerate(zip(*fields), 1):  # as many as the shortest name has
+            if _share_won(values, clips.labels) > TELLING:
+                told = "class"
+            elif _share_won(values, regions) > TELLING:
+                told = "body region"
+            else:
+                continue
+            findings.append(
+                Finding(
+                    "names",
+                    "note",
+                    split,
+                    f"field {place} of the clips' names tells the {told}, as in {clips.names[0]}; "
+                    "the model does not see names",
+                )
+            )
+    return findings
 
 
-def _told(values: list[str], truth: np.ndarray) -> float:
-    """The share of what guessing the largest leaves open that rules 'this value means that label' win, over values that recur."""
-    kinds = defaultdict(Counter)
-    for value, label in zip(values, truth.tolist()):
-        kinds[value][label] += 1
-    recurring = [counts for counts in kinds.values() if counts.total() >= FEWEST]
+def _share_won(values: tuple[str, ...], labels: np.ndarray) -> float:
+    """How much of what guessing the largest class gets wrong a rule gets right.
+
+    The rule is 'this value means that label', over values that recur.
+    """
+    counts_of = defaultdict(Counter)
+    for value, label in zip(values, labels.tolist()):
+        counts_of[value][label] += 1
+    recurring = [counts for counts in counts_of.values() if counts.total() >= FEWEST]
     clips = sum(counts.total() for counts in recurring)
-    if clips < len(truth) / 2 or len(recurring) < 2:
+    if clips < len(labels) / 2 or len(recurring) < 2:
         return 0.0
     right = sum(counts.most_common(1)[0][1] for counts in recurring) / clips
-    guess = np.bincount(truth).max() / len(truth)
-    return (right - guess) / (1 - guess) if guess < 1 else 0.0
+    largest = np.bincount(labels).max() / len(labels)
+    return (right - largest) / (1 - largest) if largest < 1 else 0.0
 
 
-def _recording(data: DataSet) -> list[tuple[str, str, str, str]]:
-    """Whether length, place in the room, facing, size and noise of a clip tell the class of people who were left out."""
+def _recording(data: DataSet) -> list[Finding]:
+    """Whether length, place, facing or size of a clip tell the class of people left out."""
     train = data.splits.get("train")
-    if (
-        train is None
-        or not train.labelled
-        or min(len(set(train.subjects)), len(set(train.labels.tolist()))) < 2
-    ):
+    if train is None or not train.labelled:
         return []
-    skeleton = data.skeleton
-    pelvis, neck, left, right = skeleton.index("Pelvis", "Neck", "L_Hip", "R_Hip")
-    traces = []
-    for clip in train:
-        across = (clip[:, left] - clip[:, right]).mean(0)
-        traces.append(
-            [
-                len(clip),
-                *clip[:, pelvis].mean(0),
-                np.arctan2(across[2], across[0]),
-                np.linalg.norm(clip[:, neck] - clip[:, pelvis], axis=-1).mean(),
-            ]
-        )
     people = np.unique(train.subjects, return_inverse=True)[1]
-    forest = RandomForestClassifier(50, random_state=0)
-    rows = []
-    guess = np.bincount(train.labels).max() / len(train)
-    for columns, what in (
-        ([0], "the number of frames"),
-        ([1, 2, 3], "the place in the room"),
-        ([4], "the mean facing"),
-        ([5], "the mean length of the trunk"),
-    ):
+    if people.max() == 0 or len(np.unique(train.labels)) < 2:
+        return []
+    folds = GroupKFold(min(5, people.max() + 1))
+    largest = np.bincount(train.labels).max() / len(train)
+    findings = []
+    for what, trace in _traces(train, data.skeleton).items():
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "The number of unique classes", UserWarning
-            )  # few clips a class; a warning a tree would flood the notebook
-            found = cross_val_predict(
-                forest,
-                np.array(traces)[:, columns],
+            # Where clips of a class are few, a warning a tree would flood the notebook.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            predictions = cross_val_predict(
+                RandomForestClassifier(50, random_state=0),
+                trace,
                 train.labels,
                 groups=people,
-                cv=GroupKFold(min(5, people.max() + 1)),
+                cv=folds,
             )
-        told = ((found == train.labels).mean() - guess) / (1 - guess)
-        if told > TELLING:
-            rows.append(
-                (
+        right = (predictions == train.labels).mean()
+        if (right - largest) / (1 - largest) > TELLING:
+            findings.append(
+                Finding(
                     "recording",
                     "note",
                     "train",
-                    f"{what} alone tells the class of {told + guess * (1 - told):.0%} of the clips of people left out",
+                    f"{what} alone tells the class of {right:.0%} of the clips of people left out",
                 )
             )
-    return rows
+    return findings
 
 
-def _dead_joints(data: DataSet) -> list[tuple[str, str, str, str]]:
+def _traces(clips: Clips, skeleton: Skeleton) -> dict[str, np.ndarray]:
+    """What a clip (T, J, 3) says without its movement: of each kind (N, numbers)."""
+    pelvis, neck, left, right = skeleton.index("Pelvis", "Neck", "L_Hip", "R_Hip")
+    across = np.stack([(clip[:, left] - clip[:, right]).mean(0) for clip in clips])  # (N, 3)
+    trunks = [np.linalg.norm(clip[:, neck] - clip[:, pelvis], axis=-1).mean() for clip in clips]
+    return {
+        "the number of frames": clips.lengths[:, None],
+        "the place in the room": np.stack([clip[:, pelvis].mean(0) for clip in clips]),
+        "the mean facing": np.arctan2(across[:, 2:], across[:, :1]),
+        "the mean length of the trunk": np.array(trunks)[:, None],
+    }
+
+
+def _dead_joints(data: DataSet) -> list[Finding]:
     """Joints that do not move at all in every clip of some classes while they do in others."""
     train = data.splits.get("train")
     if train is None or not train.labelled:
@@ -201,19 +213,9 @@ def _dead_joints(data: DataSet) -> list[tuple[str, str, str, str]]:
     share = np.array(
         [still[train.labels == label].mean(0) for label in np.unique(train.labels)]
     )  # (classes, J)
-    telling = [
-        data.skeleton.joints[joint]
-        for joint in np.flatnonzero((share.max(0) == 1) & (share.min(0) < 1))
-    ]
-    return (
-        [
-            (
-                "dead joints",
-                "note",
-                "train",
-                f"{', '.join(telling)} never move in some classes and do in others: a sensor's trace",
-            )
-        ]
-        if telling
-        else []
-    )
+    telling = np.flatnonzero((share.max(0) == 1) & (share.min(0) < 1))
+    if not len(telling):
+        return []
+    names = ", ".join(data.skeleton.joints[joint] for joint in telling)
+    what = f"{names} never move in some classes and do in others: a sensor's trace"
+    return [Finding("dead joints", "note", "train", what)]

@@ -1,6 +1,7 @@
-"""Probabilities that mean what they say: a temperature, how far confidence can be trusted, and when to say nothing.
+"""Probabilities that mean what they say: temperature, calibration, and when to say nothing.
 
-Guo et al., On Calibration of Modern Neural Networks, ICML 2017; Geifman and El-Yaniv, Selective Classification, NeurIPS 2017.
+Guo et al., On Calibration of Modern Neural Networks, ICML 2017; Geifman and El-Yaniv, Selective
+Classification, NeurIPS 2017.
 """
 
 from collections.abc import Sequence
@@ -11,33 +12,39 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
-FEWEST = 1e-12  # a probability that is no more than this counts as this
+LEAST = 1e-12  # A probability below it counts as this, so that its logarithm is finite.
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean negative log-probability of the true classes (N,) in (N, C)."""
-    return float(-np.log(probabilities[np.arange(len(labels)), labels].clip(FEWEST)).mean())
+    return float(-np.log(probabilities[np.arange(len(labels)), labels].clip(LEAST)).mean())
 
 
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature under which (N, C) fit the true classes (N,) best; it belongs to people who were not in training."""
-    logits = np.log(probabilities.clip(FEWEST))
+    """The temperature, from 0.05 to 20, under which (N, C) fit the true classes (N,) best.
+
+    It belongs to people who were not in training: those of training look too certain.
+    """
+    logits = np.log(probabilities.clip(LEAST))
 
     def loss(log_temperature: float) -> float:
-        return -log_softmax(logits / np.exp(log_temperature), axis=1)[
-            np.arange(len(labels)), labels
-        ].mean()
+        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -scaled[np.arange(len(labels)), labels].mean()
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
 def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """(N, C) made flatter by a temperature above 1, sharper by one below; their order stays."""
-    return softmax(np.log(probabilities.clip(FEWEST)) / temperature, axis=1)
+    return softmax(np.log(probabilities.clip(LEAST)) / temperature, axis=1)
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """A row for each tenth of the scale of confidence that has clips: clips, mean confidence, share of right answers."""
+    """How often clips of each confidence are right.
+
+    A row for each of the `bins` of the scale from 0 to 1 that has clips: `bin`, `clips`, mean
+    `confidence`, and `accuracy`, the share of right predictions.
+    """
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     table = pd.DataFrame(
@@ -49,16 +56,21 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error: the mean distance between confidence and accuracy over the bins, weighted by their clips."""
+    """Expected calibration error: mean distance of confidence and accuracy, over the bins.
+
+    Each bin counts by its clips.
+    """
     table = reliability(labels, probabilities, bins)
-    return float(
-        np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["clips"])
-    )
+    distance = (table["confidence"] - table["accuracy"]).abs()
+    return float(np.average(distance, weights=table["clips"]))
 
 
 def risk_coverage(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """A row a clip, the most confident first: the confidence, the share of clips answered down to it, and of them the share
-    answered wrongly (risk)."""
+    """What is gained by answering only what is sure: a row a clip, the most confident first.
+
+    `confidence`; `coverage`, the share of clips answered down to this one; `risk`, the share of
+    those that is answered wrongly.
+    """
     confidence, wrong = probabilities.max(1), probabilities.argmax(1) != labels
     order = np.argsort(-confidence, kind="stable")
     answered = np.arange(1, len(order) + 1)

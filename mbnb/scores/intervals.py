@@ -127,7 +127,7 @@ def _over_people(
         return [(math.nan, math.nan)] * len(statistic(np.ones(len(person), int)))
 
     def of_resamples(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
-        """(…, people) positions of the people drawn -> (values, …); scipy hands over many at once."""
+        """Positions of the people drawn (…, people) -> (values, …), as scipy hands them over."""
         return np.apply_along_axis(
             lambda row: statistic(np.bincount(row.astype(int), minlength=len(people))[person]),
             axis,
