@@ -1,17 +1,14 @@
-"""What the project promises about itself: its layout, its notebooks, its imports and its installation."""
+"""What the project promises about itself: its layout, its notebooks and its imports."""
 
 import ast
 import graphlib
-import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -114,61 +111,3 @@ def test_readme_names_only_files_that_exist():
     text = (ROOT / "README.md").read_text()
     for target in re.findall(r"\]\((?!http|#)([^)]+)\)", text):
         assert (ROOT / target.split("#")[0]).exists(), target
-
-
-def test_lock_file_satisfies_the_ranges():
-    from packaging.requirements import Requirement
-
-    locked = dict(
-        line.split("==")
-        for line in (ROOT / "requirements.lock").read_text().splitlines()
-        if "==" in line
-    )
-    locked = {name.lower().replace("_", "-"): version for name, version in locked.items()}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for text in [
-        *project["dependencies"],
-        *(item for extra in project["optional-dependencies"].values() for item in extra),
-    ]:
-        requirement = Requirement(text)
-        assert requirement.specifier.contains(locked[requirement.name.lower().replace("_", "-")]), (
-            text
-        )
-    assert locked["torch"] == "2.13.0"
-
-
-def test_the_pip_part_of_environment_yml_is_what_the_tests_run_on(tmp_path):
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    (lines,) = [part["pip"] for part in environment["dependencies"] if isinstance(part, dict)]
-    assert (
-        f"python={sys.version_info.major}.{sys.version_info.minor}" in environment["dependencies"]
-    )
-    # The same lines that conda hands to pip, with the checkout's own place in them, since conda runs pip beside the file.
-    text = (
-        "\n".join(lines)
-        .replace("--editable .", f"--editable {ROOT}")
-        .replace("--constraint ", f"--constraint {ROOT}/")
-    )
-    (tmp_path / "pip.txt").write_text(text + "\n")
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run(
-        [
-            *pip,
-            "install",
-            "--quiet",
-            "--dry-run",
-            "--report",
-            tmp_path / "report.json",
-            "--requirement",
-            tmp_path / "pip.txt",
-        ],
-        check=True,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    wanted = json.loads((tmp_path / "report.json").read_text())["install"]
-    assert [one["metadata"]["name"] for one in wanted] == ["mbnb"], (
-        "make installed everything else already, in the versions that conda's pip would take"
-    )
-    assert subprocess.run([*pip, "check"], capture_output=True, text=True).returncode == 0

@@ -72,7 +72,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _own_model(mediapipe: ModuleType) -> Iterator[Detector]:
-    """The pose model in the wheels of MediaPipe before 0.10.30."""
+    """The pose model that MediaPipe 0.10.14 brings, and newer ones do not."""
     with _quiet():
         # Its own smoothing lags by one or two frames.
         pose = mediapipe.solutions.pose.Pose(model_complexity=1, smooth_landmarks=False)
