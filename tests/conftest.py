@@ -10,7 +10,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, a proce
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+BESIDE = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(os.environ.get("MBNB_SHARED", BESIDE))
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,17 @@ def shared() -> Path:
             f"no {SHARED.name}/ beside the checkout: golden numbers and recordings are not distributed"
         )
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def accelerator():
+    """The GPU, for tests of what runs there; with `GPU_TESTS_ON=cpu` a processor rehearses them."""
+    import torch
+
+    name = "cuda" if torch.cuda.is_available() else os.environ.get("GPU_TESTS_ON")
+    if name is None:
+        pytest.skip("no CUDA GPU here: benchmarks/gpu.sh runs these tests where there is one")
+    return torch.device(name)
 
 
 @pytest.fixture(scope="session")

@@ -528,12 +528,6 @@ def test_one_graph_of_one_layer_serves_all_layers_and_lengths(tmp_path, monkeypa
     assert operations[0] == operations[1]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_a_gpu_learns_the_same_task(data, tmp_path):
-    history = train(config(tmp_path, device="cuda", epochs=25), data)
-    assert history["val_top1"].max() >= 0.9
-
-
 def test_regions_have_a_head_of_their_own(data, tmp_path):
     settings = config(tmp_path, epochs=8, region_weight=0.5, views=3, segments=2)
     train(settings, data)
