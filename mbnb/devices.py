@@ -24,8 +24,8 @@ from torch import Tensor
 from mbnb.config import Config
 from mbnb.files import InputError
 
-# Sharp attention leaves numbers near 1e-40 behind, with which processors multiply some ten times more
-# slowly. Threads that are started later take this over.
+# Sharp attention leaves numbers near 1e-40 behind, with which processors multiply some ten times
+# more slowly. Threads that are started later take this over.
 torch.set_flush_denormal(True)
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names for settings of its allocator
@@ -76,8 +76,8 @@ def free_memory(device: torch.device) -> int:
 def keep_freed_memory(most: int = -1) -> None:
     """Ask Linux's C library not to hand memory back between steps.
 
-    Fetching it anew costs up to as much as the arithmetic. `most` bytes that it keeps, -1 for all; left
-    to itself it comes to keep 64 MB.
+    Fetching it anew costs up to as much as the arithmetic. `most` bytes that it keeps, -1 for
+    all; left to itself it comes to keep 64 MB.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""What several tests need: the recordings and golden numbers beside the checkout, where they are, and a real browser."""
+"""What several tests need: recordings and golden numbers beside the checkout, and a real browser."""
 
 import os
 import shutil
@@ -18,9 +18,7 @@ SHARED = Path(os.environ.get("MBNB_SHARED", BESIDE))
 def shared() -> Path:
     """The folder of golden numbers and recordings; tests that need it skip where it is absent."""
     if not SHARED.is_dir():
-        pytest.skip(
-            f"no {SHARED.name}/ beside the checkout: golden numbers and recordings are not distributed"
-        )
+        pytest.skip(f"no {SHARED.name}/ beside the checkout: its numbers are not distributed")
     return SHARED
 
 
@@ -37,7 +35,7 @@ def accelerator():
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """A headless Chromium that is driven by selenium; tests that need it skip where there is none."""
+    """A headless Chromium, driven by selenium; tests that need it skip where there is none."""
     chromium = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )

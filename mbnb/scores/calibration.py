@@ -4,13 +4,10 @@ Guo et al., On Calibration of Modern Neural Networks, ICML 2017; Geifman and El-
 Classification, NeurIPS 2017.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from scipy.stats import entropy
 
 LEAST = 1e-12  # A probability below it counts as this, so that its logarithm is finite.
 
@@ -81,28 +78,3 @@ def risk_coverage(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame
             "risk": wrong[order].cumsum() / answered,
         }
     )
-
-
-def person_shift(
-    features: np.ndarray,
-    people: Sequence[str],
-    answers: np.ndarray,
-    classes: int,
-    centre: np.ndarray,
-) -> np.ndarray:
-    """How far (N, D) the features of each clip's person lie from `centre` (D,), as far as that is the person's way and not the movements'.
-
-    The mean over all clips of the person, `people` (N,), less `centre`. It counts by the effective number of classes among the person's
-    `answers` (N,), the exponential of their entropy, as a share of all classes: nothing can be told of who is only seen nodding.
-    Labels play no part (after Li et al., Adaptive Batch Normalization, 2018).
-    """
-    names, person = np.unique(people, return_inverse=True)
-    means = (
-        np.stack([np.bincount(person, column) for column in features.T], axis=1)
-        / np.bincount(person)[:, None]
-    )  # (people, D)
-    given = np.bincount(person * classes + answers, minlength=len(names) * classes).reshape(
-        len(names), classes
-    )
-    share = np.exp(entropy(given, axis=1)) / classes
-    return ((means - centre) * share[:, None])[person].astype(features.dtype)

@@ -52,69 +52,54 @@ def test_folds_are_pooled(outputs):
     assert evaluation.correct.mean() == pytest.approx((whole.argmax(1) == np.arange(18) % 3).mean())
 
 
-def test_tables_without_labels_are_fused_and_can_be_submitted(tmp_path):
+def call(*command):
+    """What the command line prints."""
+    words = [str(word) for word in command]
+    done = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.fixture
+def unlabelled(tmp_path):
+    """Two models' tables for 9 clips without labels; names, scores, and what ours says of regions."""
     rng = np.random.default_rng(0)
     names, classes = [f"{i:04d}" for i in range(9)], read_classes("ma52")
     scores = [rng.dirichlet(np.ones(52), 9) for _ in range(2)]
-    heads = rng.dirichlet(np.ones(7), 9)
-    prediction_table(names, classes, scores[0], heads).to_csv(tmp_path / "ours.csv", index=False)
-    # The other's clips stand in another order, and its numbers are rounded so that they do not sum to 1.
-    pd.DataFrame(scores[1].round(2), index=[f"{name}.mp4" for name in names]).iloc[
-        ::-1
-    ].rename_axis("vid").to_csv(tmp_path / "other.csv")
-    sample = tmp_path / "sample.csv"
-    sample.write_text(
-        "vid,action_pred_1,body_pred_1\n" + "".join(f"{name},0,0\n" for name in names)
-    )
-    command = [
-        str(tmp_path / "ours.csv"),
-        str(tmp_path / "other.csv"),
-        "--weights",
-        "3,1",
-        "-p",
-        "outputs",
-        str(tmp_path),
-        "-p",
-        "run",
-        "both",
-    ]
-    assert (
-        "no scores"
-        in CliRunner().invoke(main, ["combine", *command], catch_exceptions=False).output
-    )
-    fused = read_scores(tmp_path / "both" / "predictions.csv", classes)
+    regions = rng.dirichlet(np.ones(7), 9)
+    prediction_table(names, classes, scores[0], regions).to_csv(tmp_path / "ours.csv", index=False)
+    # The other's clips stand in another order, and its numbers are rounded, so sums are not 1.
+    other = pd.DataFrame(scores[1].round(2), index=[f"{name}.mp4" for name in names])
+    other.iloc[::-1].rename_axis("vid").to_csv(tmp_path / "other.csv")
+    return names, scores, regions
+
+
+def test_tables_without_labels_are_fused_and_can_be_submitted(unlabelled, tmp_path):
+    (names, scores, _), classes = unlabelled, read_classes("ma52")
+    sources = [tmp_path / "ours.csv", tmp_path / "other.csv"]
+    places = ["-p", "outputs", tmp_path, "-p", "run", "both"]
+    assert "no scores" in call("combine", *sources, "--weights", "3,1", *places)
+    path = tmp_path / "both" / "predictions.csv"
+    fused = read_scores(path, classes).loc[names].to_numpy()
     rounded = scores[1].round(2) / scores[1].round(2).sum(1, keepdims=True)
-    np.testing.assert_allclose(
-        fused.loc[names].to_numpy(), (3 * scores[0] + rounded) / 4, atol=1e-5
-    )
-    assert read_regions(tmp_path / "both" / "predictions.csv", classes) is None, (
-        "the other model has no region head"
-    )
+    np.testing.assert_allclose(fused, (3 * scores[0] + rounded) / 4, atol=1e-5)
+    assert read_regions(path, classes) is None, "the other model has no region head"
     members = json.loads((tmp_path / "both" / "members.json").read_text())
-    assert [(Path(one["source"]).name, one["weight"]) for one in members] == [
-        ("ours.csv", 3),
-        ("other.csv", 1),
-    ]
+    weights = {Path(one["source"]).name: one["weight"] for one in members}
+    assert weights == {"ours.csv": 3, "other.csv": 1}
     assert members[0]["fingerprint"] != members[1]["fingerprint"]
-    fuse(Config.of({"outputs": str(tmp_path), "run": "same"}), [tmp_path / "ours.csv"] * 2, classes)
-    np.testing.assert_allclose(
-        read_regions(tmp_path / "same" / "predictions.csv", classes).loc[names], heads, atol=1e-5
-    )
-    CliRunner().invoke(
-        main,
-        [
-            "submit",
-            str(tmp_path / "both" / "predictions.csv"),
-            "--sample",
-            str(sample),
-            "--out",
-            str(tmp_path / "s.zip"),
-        ],
-        catch_exceptions=False,
-    )
+    sample = tmp_path / "sample.csv"
+    rows = "".join(f"{name},0,0\n" for name in names)
+    sample.write_text("vid,action_pred_1,body_pred_1\n" + rows)
+    call("submit", path, "--sample", sample, "--out", tmp_path / "s.zip")
     with zipfile.ZipFile(tmp_path / "s.zip") as file:
         table = pd.read_csv(file.open("prediction.csv"), dtype={"vid": str})
-    assert (
-        table["vid"].tolist() == names
-        and (table["action_pred_1"] == fused.loc[names].to_numpy().argmax(1)).all()
-    )
+    assert table["vid"].tolist() == names
+    assert (table["action_pred_1"] == fused.argmax(1)).all()
+
+
+def test_what_heads_say_of_regions_is_fused_where_all_have_one(unlabelled, tmp_path):
+    (names, _, regions), classes = unlabelled, read_classes("ma52")
+    config = Config.of({"outputs": str(tmp_path), "run": "same"})
+    path = fuse(config, [tmp_path / "ours.csv"] * 2, classes)
+    np.testing.assert_allclose(read_regions(path, classes).loc[names], regions, atol=1e-5)
