@@ -1,4 +1,4 @@
-"""What several tests need: recordings and golden numbers beside the checkout, and a real browser."""
+"""What several tests need: recordings and golden numbers beside the checkout, a real browser."""
 
 import os
 import shutil
@@ -67,7 +67,7 @@ def browser(tmp_path_factory):
 
 
 class Page:
-    """A view of `mbnb/web` in an opened page, whose elements lie in a shadow tree of their own."""
+    """A view of `mbnb/show/web` in an opened page, whose elements lie in a shadow tree of their own."""
 
     def __init__(self, browser, place: int = 0):
         self.browser, self.place = browser, place
@@ -77,7 +77,10 @@ class Page:
 
     def run(self, script: str, *arguments):
         """Run a script that knows `root`, the shadow tree; promises are awaited."""
-        known = f"const place = {self.place}, hosts = document.querySelectorAll('.mbnb'), root = hosts[place]?.shadowRoot;"
+        known = (
+            f"const place = {self.place}, hosts = document.querySelectorAll('.mbnb'),"
+            f" root = hosts[place]?.shadowRoot;"
+        )
         return self.browser.execute_script(f"{known} {script}", *arguments)
 
     def all(self, selector: str) -> list:
@@ -107,9 +110,11 @@ class Page:
         """How many pixels of a skeleton's canvas have a colour."""
         # Off a copy, since a browser complains of a page whose canvas is read often.
         return self.run(
-            "const c = root.querySelectorAll('canvas.skeleton')[arguments[0]], copy = new OffscreenCanvas(c.width, c.height).getContext('2d');"
+            "const c = root.querySelectorAll('canvas.skeleton')[arguments[0]],"
+            " copy = new OffscreenCanvas(c.width, c.height).getContext('2d');"
             "copy.drawImage(c, 0, 0); const d = copy.getImageData(0, 0, c.width, c.height).data;"
-            "let n = 0; for (let i = 0; i < d.length; i += 4) n += d[i + 3] > 200 && Math.abs(d[i] - d[i + 2]) > 60; return n",
+            "let n = 0; for (let i = 0; i < d.length; i += 4)"
+            " n += d[i + 3] > 200 && Math.abs(d[i] - d[i + 2]) > 60; return n",
             canvas,
         )
 
@@ -130,11 +135,12 @@ class Page:
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    """Open a page that holds some HTML and nothing else; after the test its console must be silent."""
+    """Open a page that holds some HTML alone; after the test its console must be silent."""
 
     def open_page(body: str) -> Page:
         (tmp_path / "page.html").write_text(
-            f"<!doctype html><meta charset=utf-8><title>host</title><style>canvas {{ display: none }}</style><body>{body}",
+            "<!doctype html><meta charset=utf-8><title>host</title>"
+            f"<style>canvas {{ display: none }}</style><body>{body}",
             encoding="utf-8",
         )
         browser.get((tmp_path / "page.html").as_uri())

@@ -62,7 +62,7 @@ def call(*command):
 
 @pytest.fixture
 def unlabelled(tmp_path):
-    """Two models' tables for 9 clips without labels; names, scores, and what ours says of regions."""
+    """Two models' tables for 9 clips without labels; names, scores, and our region head."""
     rng = np.random.default_rng(0)
     names, classes = [f"{i:04d}" for i in range(9)], read_classes("ma52")
     scores = [rng.dirichlet(np.ones(52), 9) for _ in range(2)]
