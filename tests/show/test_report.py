@@ -1,0 +1,41 @@
+"""The report's scores are clip by clip; what the people stage makes of them stands beside."""
+
+import dataclasses
+import json
+import re
+
+from mbnb.evaluate import evaluate
+from mbnb.show.report import write_report
+
+
+def scores_in(path):
+    """The rows of the report's table of scores, each a list of its cells' texts."""
+    table = re.search(r"<table>(.*?)</table>", path.read_text(), re.DOTALL)[1]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in table.split("</tr>")]
+    return [row for row in rows if row]
+
+
+def shares(metrics):
+    return [f"{100 * metrics[key]:.1f} %" for key in ("top1", "top5", "macro_f1", "region_top1")]
+
+
+def test_scores_with_peoples_other_clips_have_a_row_of_their_own(trained):
+    config, data, _ = trained
+    config = dataclasses.replace(config, checkpoint=str(config.folder.latest))
+    for people in ([], ["adapt"]):
+        config = dataclasses.replace(config, run=f"report_{len(people)}", people=people)
+        evaluate(config, data)
+        metrics = json.loads(config.folder.metrics.read_text())
+        rows = scores_in(write_report(config))
+        assert rows[0][1:] == shares(metrics)
+        assert len(rows[1]) == 5, "an interval for each score"
+        if people:
+            assert rows[0][0].endswith(", clip by clip")
+            assert rows[2] == [
+                "with each person’s other clips (adapt)",
+                *shares(metrics["with_people"]),
+            ]
+            assert len(rows[3]) == 5
+        else:
+            assert rows[0][0] == metrics["model"]
+            assert len(rows) == 2
