@@ -71,10 +71,11 @@ def test_the_largest_class_is_told_of_everybody(fitted, test):
 def test_answers_are_what_is_classified_from_features(fitted, test, method):
     features = fitted[method].features(test)
     assert features.ndim == 3 and features.shape[:2] == (1, len(test))
-    np.testing.assert_array_equal(
-        fitted[method].classify(features), fitted[method].answer(test)
-    )
-    assert (fitted[method].classify(features[:, ::-1])[::-1].argmax(1) == fitted[method].answer(test).argmax(1)).all()
+    np.testing.assert_array_equal(fitted[method].classify(features), fitted[method].answer(test))
+    assert (
+        fitted[method].classify(features[:, ::-1])[::-1].argmax(1)
+        == fitted[method].answer(test).argmax(1)
+    ).all()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -20,9 +20,7 @@ def few_kernels():
 
 
 def people(names, seed):
-    return build.clips(
-        names, (0, 1, 2, 3) * 4, pose=build.moving, seed=seed, classes=build.CLASSES
-    )
+    return build.clips(names, (0, 1, 2, 3) * 4, pose=build.moving, seed=seed, classes=build.CLASSES)
 
 
 def test_channels_are_streams_and_distances_that_a_turn_of_the_body_does_not_change():
@@ -59,7 +57,9 @@ def test_each_kernel_sees_few_channels_and_no_constant():
         seen = (weights != 0).any(-1).sum(1)
         assert seen.min() >= 1 and seen.max() <= rocket.MOST_CHANNELS
         assert dilation * (rocket.WIDTH - 1) < rocket.MOMENTS
-        torch.testing.assert_close(weights.sum(-1), torch.zeros_like(weights[..., 0]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            weights.sum(-1), torch.zeros_like(weights[..., 0]), atol=1e-5, rtol=0
+        )
 
 
 def test_confidence_is_that_of_people_who_were_left_out():

@@ -106,7 +106,11 @@ def test_official_scores_are_those_of_scikit_learn():
     }
     assert {name: scores[name] for name in f1} == pytest.approx(f1)
     assert scores["F1_mean"] == pytest.approx(np.mean(list(f1.values())))
-    assert scores["action_top1"] == scores["action_f1_micro"] == (probabilities.argmax(1) == labels).mean()
+    assert (
+        scores["action_top1"]
+        == scores["action_f1_micro"]
+        == (probabilities.argmax(1) == labels).mean()
+    )
     head = np.eye(len(classes.region_names))[ids[labels]]
     with_head = official_scores(labels, probabilities, classes, head)
     assert with_head["body_top1"] == 1 and with_head["action_top1"] == scores["action_top1"]
