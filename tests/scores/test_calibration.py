@@ -25,9 +25,9 @@ def drawn(count=20_000, classes=5, seed=0):
 def test_the_temperature_that_spoiled_probabilities_is_found_again(too_sure):
     probabilities, labels = drawn()
     spoiled = at_temperature(probabilities, 1 / too_sure)
-    found = fit_temperature(labels, spoiled)
-    assert found == pytest.approx(too_sure, rel=0.05)
-    mended = at_temperature(spoiled, found)
+    temperature = fit_temperature(labels, spoiled)
+    assert temperature == pytest.approx(too_sure, rel=0.05)
+    mended = at_temperature(spoiled, temperature)
     assert log_loss(labels, mended) <= log_loss(labels, spoiled) + 1e-9
     assert calibration_error(labels, mended) < 0.015
     assert (mended.argmax(1) == probabilities.argmax(1)).all()

@@ -1,20 +1,17 @@
-"""Scores against golden numbers and scikit-learn, and what intervals over people promise."""
+"""Scores against golden numbers and scikit-learn."""
 
-import math
-
+import build
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
 from mbnb.classes import ClassTable, read_classes
 from mbnb.scores.metrics import (
-    SCORES,
-    compare,
     confusion,
     f1_per_class,
     hits,
-    intervals,
-    official,
+    official_scores,
+    region_probabilities,
     score,
 )
 
@@ -29,12 +26,9 @@ def table(classes, regions=2):
 
 
 def guesses(clips, classes, seed=0, skill=1.0):
-    """Labels and probabilities that favour them the more, the greater the skill."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, clips)
-    logits = rng.normal(size=(clips, classes))
-    logits[np.arange(clips), labels] += skill
-    return labels, np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    """Labels drawn by chance, and `build.guesses` of them."""
+    labels = np.random.default_rng(seed).integers(0, classes, clips)
+    return labels, build.guesses(labels, classes, skill, seed)
 
 
 def test_accuracies_equal_the_original(shared):
@@ -52,12 +46,8 @@ def test_macro_f1_equals_scikit_learn(clips, classes):
 
 
 def test_a_class_that_nobody_shows_or_predicts_has_no_f1():
-    assert np.isnan(f1_per_class(confusion(np.array([0, 0]), np.array([0, 2]), 4))).tolist() == [
-        False,
-        True,
-        False,
-        True,
-    ]
+    f1 = f1_per_class(confusion(np.array([0, 0]), np.array([0, 2]), 4))
+    assert np.isnan(f1).tolist() == [False, True, False, True]
 
 
 def test_confusion_has_truth_in_rows():
@@ -92,10 +82,6 @@ def test_fewer_than_five_classes():
     scores = score(labels, probabilities, table(3))
     assert scores["top5"] == 1
     assert scores["top1"] < 1
-    bounds = intervals(
-        labels, probabilities, [f"p{i % 6}" for i in range(60)], table(3), resamples=50
-    )
-    assert bounds["top5"] == (1, 1)
 
 
 def test_weights_equal_repeated_clips():
@@ -107,99 +93,32 @@ def test_weights_equal_repeated_clips():
     assert weighted != pytest.approx(score(labels, probabilities, table(7)))
 
 
-def people(count, clips_each=12):
-    """Guesses for people of very different skill, so that it matters whether people or clips are drawn anew."""
-    parts = [guesses(clips_each, 6, seed=i, skill=3.0 * (i % 2)) for i in range(count)]
-    labels, probabilities = (np.concatenate(part) for part in zip(*parts))
-    return labels, probabilities, [f"person {i}" for i in range(count) for _ in range(clips_each)]
-
-
-def test_intervals_hold_the_score_and_narrow_with_more_people():
-    width = {}
-    for count in (4, 60):
-        labels, probabilities, subjects = people(count)
-        scores = score(labels, probabilities, table(6))
-        bounds = intervals(labels, probabilities, subjects, table(6), resamples=300)
-        assert tuple(bounds) == SCORES
-        for key, (low, high) in bounds.items():
-            assert low <= scores[key] <= high, key
-        width[count] = bounds["top1"][1] - bounds["top1"][0]
-    assert width[4] > 2 * width[60] > 0
-
-
-def test_clips_of_one_person_do_not_count_as_independent():
-    labels, probabilities, subjects = people(8, clips_each=40)
-    by_person = intervals(labels, probabilities, subjects, table(6), resamples=300)["top1"]
-    by_clip = intervals(
-        labels, probabilities, [f"{i}" for i in range(len(labels))], table(6), resamples=300
-    )["top1"]
-    assert by_person[1] - by_person[0] > 2 * (by_clip[1] - by_clip[0])
-
-
-def test_intervals_are_the_same_for_the_same_seed_and_whatever_the_order_of_clips():
-    labels, probabilities, subjects = people(6)
-    first = intervals(labels, probabilities, subjects, table(6), resamples=100, seed=5)
-    assert first == intervals(labels, probabilities, subjects, table(6), resamples=100, seed=5)
-    order = np.random.default_rng(0).permutation(len(labels))
-    shuffled = intervals(
-        labels[order],
-        probabilities[order],
-        [subjects[i] for i in order],
-        table(6),
-        resamples=100,
-        seed=5,
-    )
-    assert all(shuffled[key] == pytest.approx(first[key]) for key in SCORES)
-    assert first != intervals(labels, probabilities, subjects, table(6), resamples=100, seed=6)
-
-
-def test_intervals_over_few_people_hold_the_truth_about_as_often_as_they_say():
-    rng, found = np.random.default_rng(0), []
-    for study in range(200):
-        skill = rng.normal(0.6, 0.15, 5).clip(0, 1)
-        right = rng.random((5, 50)) < skill[:, None]
-        bounds = compare(
-            right.ravel(), np.zeros(250), np.repeat(list("abcde"), 50), resamples=400, seed=study
-        )
-        found.append(bounds["low"] <= 0.6 <= bounds["high"])
-    assert 0.9 < np.mean(found) < 0.98  # plain percentiles: 0.85
-
-
-def test_a_paired_comparison_counts_what_changed_and_takes_mcnemars_exact_test():
-    was, now = np.zeros(20, bool), np.zeros(20, bool)
-    now[:8], was[8:10], was[15:], now[15:] = True, True, True, True
-    found = compare(now, was, [f"p{i % 4}" for i in range(20)], resamples=50)
-    assert (found["gained"], found["lost"], found["difference"]) == (8, 2, pytest.approx(0.3))
-    assert found["p"] == pytest.approx(2 * sum(math.comb(10, k) for k in range(3)) / 2**10)
-
-
 def test_official_scores_are_those_of_scikit_learn():
     labels, probabilities = guesses(300, 6)
     classes = table(6)
     ids = np.array(classes.region_ids)
-    body = np.stack(
-        [probabilities[:, ids == region].sum(1) for region in range(len(classes.region_names))],
-        axis=1,
+    body = region_probabilities(probabilities, classes)
+    scores = official_scores(labels, probabilities, classes)
+    f1 = {
+        f"{level}_f1_{kind}": f1_score(truth, values.argmax(1), average=kind)
+        for level, truth, values in (("action", labels, probabilities), ("body", ids[labels], body))
+        for kind in ("macro", "micro")
+    }
+    assert {name: scores[name] for name in f1} == pytest.approx(f1)
+    assert scores["F1_mean"] == pytest.approx(np.mean(list(f1.values())))
+    assert (
+        scores["action_top1"]
+        == scores["action_f1_micro"]
+        == (probabilities.argmax(1) == labels).mean()
     )
-    found = official(labels, probabilities, classes)
-    for level, true, values in (("action", labels, probabilities), ("body", ids[labels], body)):
-        for kind in ("macro", "micro"):
-            assert found[f"{level}_f1_{kind}"] == pytest.approx(
-                f1_score(true, values.argmax(1), average=kind)
-            )
-    assert found["F1_mean"] == pytest.approx(
-        np.mean(
-            [
-                found[f"{level}_f1_{kind}"]
-                for level in ("action", "body")
-                for kind in ("macro", "micro")
-            ]
-        )
-    )
-    other = official(labels, probabilities, classes, np.eye(len(classes.region_names))[ids[labels]])
-    assert other["body_top1"] == 1 and other["action_top1"] == found["action_top1"]
+    head = np.eye(len(classes.region_names))[ids[labels]]
+    with_head = official_scores(labels, probabilities, classes, head)
+    assert with_head["body_top1"] == 1 and with_head["action_top1"] == scores["action_top1"]
 
 
-def test_one_person_gives_no_interval():
-    labels, probabilities = guesses(20, 6)
-    assert np.isnan(list(intervals(labels, probabilities, ["p"] * 20, table(6)).values())).all()
+def test_regions_are_sums_of_their_classes_or_the_mean_with_a_head():
+    classes = table(4)
+    sums = region_probabilities(np.array([[0.1, 0.2, 0.3, 0.4]]), classes)
+    np.testing.assert_allclose(sums, [[0.4, 0.6]])
+    both = region_probabilities(np.array([[0.1, 0.2, 0.3, 0.4]]), classes, np.array([[1.0, 0.0]]))
+    np.testing.assert_allclose(both, [[0.7, 0.3]])
