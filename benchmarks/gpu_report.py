@@ -71,7 +71,7 @@ def _goals(rows: list[Row]) -> str:
         if values:
             best = (max if reaches is float.__ge__ else min)(values)
             verdict = "reached" if reaches(best, goal) else "missed"
-            lines.append(f"- {', '.join(words)}, {text}: {verdict}, {best:,.3g}")
+            lines.append(f"- {', '.join(words)}, {text}: {verdict}, {_number(best)}")
     return "\n".join(["Goals:", *lines]) if lines else "No goal was measured."
 
 
@@ -89,10 +89,10 @@ def _kernels(whole: Row, kernels: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _number(value: float | None, unit: str) -> str:
+def _number(value: float | None, unit: str = "") -> str:
     if value is None:
         return ""
-    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+    return (f"{value:,.0f}" if value >= 100 else f"{value:.3g}") + f" {unit}" * bool(unit)
 
 
 def main(folder: Path) -> None:

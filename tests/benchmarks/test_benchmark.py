@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pandas as pd
 import torch
 
-from benchmarks.benchmark import BATCH, _fitting_batch, benchmark
+from benchmarks.benchmark import benchmark, fitting_batch
+from benchmarks.steps import BATCH
 from mbnb.config import Config
 
 
@@ -40,5 +41,5 @@ def test_batches_fit_the_memory_and_are_never_a_single_clip(monkeypatch):
             "benchmarks.benchmark.psutil.virtual_memory",
             lambda gigabytes=gigabytes: SimpleNamespace(available=gigabytes * 2**30),
         )
-        batches.append(_fitting_batch(settings, 243, torch.device("cpu")))
+        batches.append(fitting_batch(settings, 243, torch.device("cpu")))
     assert batches[0] == 2 < batches[1] < batches[2] == BATCH

@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import plain
-from benchmarks.benchmark import flops_per_clip
+from benchmarks.steps import flops_per_clip
 from mbnb.config import Config
 from mbnb.model import ActionNet, DSTformer
 from mbnb.model.checkpoints import build_model
