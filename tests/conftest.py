@@ -67,7 +67,7 @@ def browser(tmp_path_factory):
 
 
 class Page:
-    """A view of `mbnb/show/web` in an opened page, whose elements lie in a shadow tree of their own."""
+    """What `mbnb/show/web` shows in an opened page, in a shadow tree of its own."""
 
     def __init__(self, browser, place: int = 0):
         self.browser, self.place = browser, place
