@@ -1,4 +1,4 @@
-"""Checkpoint files: those that the original scripts wrote load, ours explain themselves, and none can run code."""
+"""Checkpoint files: the original's load, ours explain themselves, and none can run code."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""The model against numbers that the original code produced, and the properties that its users rely on."""
+"""The model against numbers that the original code produced, and the limits of its input."""
 
 import contextlib
 

@@ -56,6 +56,14 @@ def test_a_submission_follows_the_sample_to_the_letter(tmp_path):
     sample.write_text("vid\n" + "\n".join(names))
     assert write_submission(tmp_path / "s.zip", sample, probabilities, classes) == 7
 
+
+def test_a_sample_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path):
+    classes, names = read_classes("ma52"), [f"{i:04d}" for i in range(7)]
+    scores = np.random.default_rng(0).dirichlet(np.ones(52), 7)
+    probabilities = pd.DataFrame(scores, index=names, columns=classes.codes)
+    sample = tmp_path / "sample.csv"
+    sample.write_text("vid\n" + "\n".join(names))
+    assert write_submission(tmp_path / "s.zip", sample, probabilities, classes) == 7
     sample.write_text("0001.mp4 0\n0009.mp4 0\n0009.mp4 0\n")
     before = (tmp_path / "s.zip").read_bytes()
     with pytest.raises(
