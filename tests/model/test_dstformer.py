@@ -181,9 +181,8 @@ def small_net(**changes):
         changes,
     )
     net = build_model(settings, 5, 17)
-    for (
-        parameter
-    ) in net.parameters():  # a fresh model's gates and biases are zeros, which would hide faults
+    # A fresh model's gates and biases are zeros, which would hide faults.
+    for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     return net, settings
 
@@ -278,7 +277,7 @@ def test_pieces_and_computing_again_change_neither_outputs_nor_gradients(monkeyp
         (piece, 0),
     ):
         monkeypatch.setattr("mbnb.model.action.PIECE_TOKENS", tokens)
-        net, _ = small_net(drop_path_rate=0.0)
+        net, _ = small_net()
         net.double().train().keep_tokens = keep
         net.backbone.head.requires_grad_(False)
         output = net(x)
