@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.base import ClassifierMixin
-from sklearn.decomposition import PCA
+from sklearn.decomposition import KernelPCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
@@ -124,7 +124,7 @@ def _fit_discriminant(x: np.ndarray, labels: np.ndarray) -> ClassifierMixin:
     return fit_model(
         make_pipeline(
             StandardScaler(),
-            PCA(),
+            KernelPCA(remove_zero_eig=True),  # with a linear kernel: PCA, fast for D far above N
             discriminant if recurring else "passthrough",
             Normalizer(),
             LogisticRegression(max_iter=500),
