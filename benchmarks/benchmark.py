@@ -19,7 +19,7 @@ from benchmarks.measure import COLUMNS, Case, measure, peak_flops
 from benchmarks.picture import speed
 from benchmarks.steps import BATCH, settings_of
 from mbnb.config import Config
-from mbnb.devices import hand_back_memory, mixed_precision, pick_device
+from mbnb.devices import free_memory, hand_back_memory, mixed_precision, pick_device
 from mbnb.files import replacing, write_text
 from mbnb.model.action import PIECE_TOKENS
 
@@ -113,13 +113,13 @@ def _cases(
 
 def fitting_batch(settings: Config, frames: int, device: torch.device) -> int:
     """The largest batch that the reference can train on in the free memory, 2 to BATCH clips."""
-    if device.type == "cuda":
-        return BATCH
-    hand_back_memory()  # or what the cases before left with this process would count as taken
+    # Or what the cases before left with this process would count as taken.
+    hand_back_memory()
+    torch.cuda.empty_cache()
     dim, heads = settings.dim_feat, settings.num_heads
     values = heads * (frames + steps.JOINTS) + (2 + 12 * settings.mlp_ratio) * dim
     stored = 8 * settings.depth * values  # bytes a token, roughly
-    memory = MEMORY_SHARE * psutil.virtual_memory().available
+    memory = MEMORY_SHARE * free_memory(device)
     return int(max(2, min(BATCH, memory / (2 * stored * frames * steps.JOINTS))))
 
 

@@ -58,6 +58,7 @@ def _peak_memory(name: str, settings: Config, batch: int, cold: str) -> float:
     if device.type == "cuda":
         before = torch.cuda.memory_allocated()
         step()
+        torch.cuda.synchronize()
         return (torch.cuda.max_memory_allocated() - before) / 1e9
     before = psutil.Process().memory_info().rss
     step()

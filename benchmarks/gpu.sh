@@ -20,7 +20,9 @@ quick=""
 out=${1:-outputs/gpu}
 python=${PYTHON:-python3}
 wheels=${WHEELS:-.whl}
-in_all=${SECONDS_IN_ALL:-480}
+in_all=480
+[ -n "$quick" ] && in_all=1800 # a rehearsal ends by itself, if other work leaves it its time
+in_all=${SECONDS_IN_ALL:-$in_all}
 
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 rm -f "$out"/{results.jsonl,log.txt,report.md}
