@@ -113,13 +113,17 @@ def _execute(path: Path, out: Path, parameters: dict[str, Any], private: dict[st
 
 @contextlib.contextmanager
 def _clock(bar: tqdm, seconds: float) -> Iterator[None]:
-    """Let `bar` go on with the clock, by `seconds` at most, while something runs; then by all."""
+    """Let `bar` go on with the clock, by `seconds` at most, while something runs; then by all.
+
+    The clock is as slow or fast as what ran before.
+    """
     began, finished = time.monotonic(), threading.Event()
     start = bar.n
+    pace = start / bar.format_dict["elapsed"] if start else 1
 
     def go_on() -> None:
         while not finished.wait(1):
-            bar.update(start + min(time.monotonic() - began, seconds) - bar.n)
+            bar.update(start + min(pace * (time.monotonic() - began), seconds) - bar.n)
 
     thread = threading.Thread(target=go_on, daemon=True)
     thread.start()
