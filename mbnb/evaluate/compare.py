@@ -97,16 +97,13 @@ def compare_variants(
 
     Every score, the interval of top-1, and how far its top-1 is above that of the first variant,
     by the paired tests of `scores.intervals.compare`. Runs are folds, which have different clips,
-    or seeds, which have the same. Raises InputError for a run that was not evaluated, and for
-    variants with different clips.
+    or seeds, which have the same. Clips are judged by themselves; where the people stage was
+    applied to all runs of a variant, a second row says what it made of them. Raises InputError for
+    a run that was not evaluated, and for variants with different clips.
     """
     rows, first = [], None
-    for name, runs in variants.items():
-        paths = {run: RunFolder(outputs / run).predictions for run in runs}
-        missing = [run for run, path in paths.items() if not path.exists()]
-        if missing:
-            raise InputError(f"variant {name!r}: not evaluated yet: {', '.join(missing)}")
-        table = pd.concat([read_scores(path, data.classes) for path in paths.values()])
+    for name, paths in _prediction_tables(outputs, variants).items():
+        table = pd.concat([read_scores(path, data.classes) for path in paths])
         clips, probabilities = find_clips(data, table.index), table.to_numpy()
         right = pd.Series(probabilities.argmax(1) == clips.labels, index=clips.names)
         right = right.groupby(level=0).mean()
@@ -123,7 +120,7 @@ def compare_variants(
         rows.append(
             {
                 "variant": name,
-                "runs": len(runs),
+                "runs": len(paths),
                 "clips": len(right),
                 "people": len(set(subjects)),
                 **score(clips.labels, probabilities, data.classes),
@@ -133,6 +130,21 @@ def compare_variants(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _prediction_tables(outputs: Path, variants: dict[str, Sequence[str]]) -> dict[str, list[Path]]:
+    """The predictions of each variant's runs; and what the people stage made of them, if any."""
+    tables = {}
+    for name, runs in variants.items():
+        folders = {run: RunFolder(outputs / run) for run in runs}
+        missing = [run for run, folder in folders.items() if not folder.predictions.exists()]
+        if missing:
+            raise InputError(f"variant {name!r}: not evaluated yet: {', '.join(missing)}")
+        tables[name] = [folder.predictions for folder in folders.values()]
+        with_people = [folder.people_predictions for folder in folders.values()]
+        if all(path.exists() for path in with_people):
+            tables[f"{name}, with people's other clips"] = with_people
+    return tables
 
 
 def compare_runs(

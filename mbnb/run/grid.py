@@ -14,6 +14,9 @@ from mbnb.evaluate import evaluate
 from mbnb.files import ROOT, InputError, replacing
 from mbnb.train import train
 
+# Keys of a file of variants that are no settings. `quick` names the variants that notebook 06 takes
+# where it has no data of its user's.
+EXTRA = ("variants", "grid", "quick")
 Plan = dict[str, dict[str, dict[str, Any]]]  # variant -> run name -> settings
 
 
@@ -24,7 +27,7 @@ def plan_grid(given: dict[str, Any]) -> Plan:
     `grid`, setting -> list of values. The runs are called `<run>-<variant>-<setting><value>…`.
     Raises InputError that lists every fault of every run.
     """
-    shared = {key: value for key, value in given.items() if key not in ("variants", "grid")}
+    shared = {key: value for key, value in given.items() if key not in EXTRA}
     variants, grid = given.get("variants") or {"": {}}, given.get("grid") or {}
     if not isinstance(variants, dict) or not all(
         isinstance(variant, dict | None) for variant in variants.values()

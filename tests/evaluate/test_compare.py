@@ -32,3 +32,17 @@ def test_variants_are_compared_on_the_same_clips(outputs):
         compare_variants(load(settings), outputs.folder, {"good": ["good"], "half": ["half"]})
     with pytest.raises(InputError, match="not evaluated yet: missing"):
         compare_variants(load(settings), outputs.folder, {"good": ["good", "missing"]})
+
+
+def test_what_the_people_stage_made_of_a_variant_has_a_row_of_its_own(outputs):
+    settings = outputs("poor", answers(0.0, 5))
+    outputs("good", answers(1.0, 4))
+    folders = {name: outputs.folder / name for name in ("poor", "good")}
+    alone = compare_variants(load(settings), outputs.folder, {"poor": ["poor"]}, 50)
+    predicted = (folders["good"] / "predictions.csv").read_text()
+    (folders["poor"] / "people_predictions.csv").write_text(predicted)
+    variants = {name: [name] for name in folders}
+    table = compare_variants(load(settings), outputs.folder, variants, 50)
+    assert table["variant"].tolist() == ["poor", "poor, with people's other clips", "good"]
+    assert table["top1"][0] == alone["top1"][0], "clips are judged by themselves"
+    assert table["top1"][1] == table["top1"][2] > table["top1"][0]
