@@ -89,7 +89,7 @@ def check_fit(trained: Trained, data: DataSet, path: object) -> None:
 
 
 def evaluate(config: Config, data: DataSet) -> Evaluation:
-    """Score a checkpoint or a baseline and write `metrics.json` and `predictions.csv` to the run.
+    """Score a checkpoint or a baseline; write `metrics.json` and `predictions.csv` to the run.
 
     Takes the `scored_split`. Raises InputError where there is none, or the checkpoint does not fit.
     """
