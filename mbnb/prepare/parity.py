@@ -131,7 +131,7 @@ def with_empty_person(pose: Tensor) -> Tensor:
 
 
 def random_move(pose: Tensor, angle: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Turn, scale and shift x and y of (B, M, T, J, 3), linearly from the first to the last frame.
+    """Turn, scale and shift x and y of (B, M, T, J, 3), linearly from first to last frame.
 
     angle (B, 2) in radians, scale (B, 2), shift (B, 2, 2) as (x or y, end).
     """
