@@ -58,7 +58,7 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
     """
     config = Config.of(parameters)
     given = {key: value for key, value in parameters.items() if value is not None}
-    notebooks = _without_videos(notebooks, config)
+    notebooks = without_videos(notebooks, config)
     # It warns of parameters that a notebook takes but does not list.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     seconds = {path: SECONDS.get(path.name[:2], OTHER_SECONDS) for path in notebooks}
@@ -82,8 +82,11 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
     return write_report(saved_config(given))
 
 
-def _without_videos(notebooks: Sequence[Path], config: Config) -> list[Path]:
-    """The notebooks that this Python can run."""
+def without_videos(notebooks: Sequence[Path], config: Config) -> list[Path]:
+    """The notebooks that this Python can run; where that leaves 02 out, a line says why.
+
+    Raises InputError where nothing is left.
+    """
     rest = [path for path in notebooks if not path.name.startswith("02")]
     if len(rest) < len(notebooks):
         try:

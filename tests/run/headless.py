@@ -1,6 +1,5 @@
 """Commands as a user types them, and what the notebooks that they ran left behind."""
 
-import os
 import re
 import subprocess
 import sys
@@ -23,12 +22,11 @@ def options(**settings):
     return [part for name, value in settings.items() for part in ("-p", name, value)]
 
 
-def call(*command, **environment):
+def call(*command):
     """Run a module with its arguments in a process of its own, in the checkout."""
     return subprocess.run(
         [sys.executable, "-m", *map(str, command)],
         cwd=ROOT,
-        env=os.environ | environment,
         capture_output=True,
         text=True,
         timeout=500,
@@ -40,11 +38,11 @@ def command_line(*command):
     return CliRunner().invoke(main, list(map(str, command)))
 
 
-def run(outputs, *notebooks, environment=None, **settings):
+def run(outputs, *notebooks, **settings):
     """Run notebooks below the folder `outputs`, 06 with few variants."""
     recipes = ROOT / "tests" / "run" / "recipes.yaml"
     given = options(outputs=outputs, recipes=recipes, **settings)
-    return call("mbnb", "run", *notebooks, *given, **(environment or {}))
+    return call("mbnb", "run", *notebooks, *given)
 
 
 def errors(path):
