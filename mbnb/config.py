@@ -60,7 +60,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         weight_decay=0.1,
         dropout_ratio=0.7,
         label_smoothing=0.0,
-        segments=1,
         peaks=False,
         region_weight=0.0,
         views=1,
@@ -100,6 +99,7 @@ GONE: dict[str, str] = {
     "hide_frames": NOTHING,
     "drop_path_rate": NOTHING,
     "ema": NOTHING,
+    "segments": NOTHING,
     "normalize": "the recipe parity always does it",
     "scale_range_test": "in the recipe parity it is always [2, 2]",
     "simulated_seed": "simulated people are always the same ones",
@@ -239,9 +239,6 @@ class ModelSettings:
         "by heart.",
         least=0,
         below=1,
-    )
-    segments: int = setting(
-        1, "Parts of a clip, one after the other, that classes are told from.", least=1
     )
     peaks: bool = setting(
         True, "Tell classes from the strongest moment of a clip, too, beside the mean over it."

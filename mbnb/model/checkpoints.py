@@ -116,10 +116,13 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> LoadReport:
     )
 
 
-def build_model(config: Config, classes: int, joints: int, regions: int = 0) -> ActionNet:
+def build_model(
+    config: Config, classes: int, joints: int, regions: int = 0, segments: int = 1
+) -> ActionNet:
     """The configured model with fresh weights from torch's current random state.
 
-    It has a head for `regions` of the body where there are any.
+    It has a head for `regions` of the body where there are any. Models of earlier versions may pool
+    a clip in several `segments`.
     """
     backbone = DSTformer(
         dim_in=config.dim_in,
@@ -141,7 +144,7 @@ def build_model(config: Config, classes: int, joints: int, regions: int = 0) -> 
         hidden_dim=config.hidden_dim,
         num_joints=joints,
         drop_pooled=not config.parity,
-        segments=config.segments,
+        segments=segments,
         peaks=config.peaks,
         num_regions=regions,
     )
@@ -177,10 +180,13 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     if gone := [key for key in weights if key.startswith(GONE)]:
         print(f"{path}: weights of an earlier version that are not used: {', '.join(gone)}")
         weights = {key: value for key, value in weights.items() if key not in gone}
-    config = _sized(path, _settings_of(path, content, config), weights)
+    carried = content.get("config")
+    segments = carried.get("segments", 1) if isinstance(carried, dict) else 1
+    config = _sized(path, _settings_of(path, content, config), weights, segments)
     regions = len(weights.get("head.regions.weight", ()))
     joints = weights["backbone.pos_embed"].shape[1]
-    model = build_model(config, weights["head.fc2.weight"].shape[0], joints, regions)
+    classes = weights["head.fc2.weight"].shape[0]
+    model = build_model(config, classes, joints, regions, segments)
     report = load_weights(model, weights)
     if report.missing or report.mismatched:
         raise InputError(f"{path}: {report}")
@@ -196,14 +202,14 @@ def load_trained(path: str | Path, config: Config) -> Trained:
 def _settings_of(path: str | Path, content: dict[str, Any], config: Config) -> Config:
     """The settings that a file carries, or `config` for a file of somebody else's."""
     if not isinstance(content.get("config"), dict):
-        return dataclasses.replace(config, patch=1, segments=1, peaks=False)
+        return dataclasses.replace(config, patch=1, peaks=False)
     try:
         return Config.of(saved=content["config"])
     except InputError as error:
         raise InputError(f"{path}: carries settings that cannot be used: {error}") from None
 
 
-def _sized(path: str | Path, config: Config, weights: dict[str, Tensor]) -> Config:
+def _sized(path: str | Path, config: Config, weights: dict[str, Tensor], segments: int) -> Config:
     """`config` with the sizes that the weights have. Raises InputError where they fit nothing."""
     try:
         blocks = (re.match(r"backbone\.blocks_st\.(\d+)\.", key) for key in weights)
@@ -216,7 +222,7 @@ def _sized(path: str | Path, config: Config, weights: dict[str, Tensor]) -> Conf
         config = dataclasses.replace(
             config,
             dim_feat=dim_feat,
-            dim_rep=pooled // (joints * (config.segments + config.peaks)),
+            dim_rep=pooled // (joints * (segments + config.peaks)),
             depth=depth,
             hidden_dim=hidden_dim,
             streams=config.streams if dim_in == config.dim_in else streams,

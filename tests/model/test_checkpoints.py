@@ -134,6 +134,28 @@ def test_a_saved_model_comes_back_with_its_settings_and_classes(settings, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["best.pt"]
 
 
+def test_a_checkpoint_of_an_earlier_version_is_read_and_what_is_gone_is_named(tmp_path, capsys):
+    config = Config.of(SMALL, {"peaks": True})
+    model = build_model(config, classes=3, joints=17, regions=2, segments=2)
+    save_checkpoint(tmp_path / "old.pt", model, config, CLASSES, epoch=4)
+    content = torch.load(tmp_path / "old.pt", weights_only=True)
+    content["config"] |= {
+        "segments": 2,
+        "exchange": 0.3,
+        "quota": True,
+        "checkpoint_choice": "best",
+    }
+    content["model"] |= {"head.mirrored.weight": torch.ones(3, 16)}
+    torch.save(content | {"handedness": {"mean": 1.0}, "quota": None}, tmp_path / "old.pt")
+    trained = load_trained(tmp_path / "old.pt", Config())
+    said = capsys.readouterr()
+    assert "weights of an earlier version that are not used: head.mirrored.weight" in said.out
+    gone = "settings that are gone and have no effect: segments, exchange, quota, checkpoint_choice"
+    assert gone in said.err
+    x = torch.randn(2, 1, 6, 17, config.dim_in)
+    torch.testing.assert_close(outputs(trained.model, x), outputs(model, x), atol=0, rtol=0)
+
+
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize("hidden_dim", [64, 2048])
 @pytest.mark.parametrize("joints", [17, 44])

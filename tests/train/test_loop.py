@@ -123,7 +123,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(data, tmp
     "settings",
     [
         dict(),
-        dict(region_weight=0.5, segments=2),
+        dict(region_weight=0.5),
     ],
 )
 def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(data, tmp_path, settings):
@@ -529,7 +529,7 @@ def test_one_graph_of_one_layer_serves_all_layers_and_lengths(tmp_path, monkeypa
 
 
 def test_regions_have_a_head_of_their_own(data, tmp_path):
-    settings = config(tmp_path, epochs=8, region_weight=0.5, views=3, segments=2)
+    settings = config(tmp_path, epochs=8, region_weight=0.5, views=3)
     train(settings, data)
     state = weights(settings)
     assert state["head.fc2.weight"].shape == state["head.regions.weight"].shape == (2, 16)
