@@ -38,6 +38,7 @@ KERNELS, TOGETHER, WIDTH = 4096, 64, 9  # 64 of them share a dilation; their len
 MOST_CHANNELS = 30  # that a kernel sees
 SAMPLE = 100  # clips from which scales of channels and thresholds of kernels are taken
 BLOCK = 256  # clips at a time
+COMPONENTS = 300  # of the features, at most; more cost time and points on people left out
 SHRINKAGE = 0.1  # of the covariance within classes towards that of independent features
 FOLDS = 5  # of people who are left out to fit the temperature
 
@@ -121,10 +122,12 @@ class Rocket:
 def _fit_discriminant(x: np.ndarray, labels: np.ndarray) -> ClassifierMixin:
     discriminant = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE)
     recurring = len(np.unique(labels)) < len(labels)
+    # With a linear kernel it is plain PCA, fast where there are far more features than clips.
+    components = KernelPCA(min(COMPONENTS, len(x)), remove_zero_eig=True)
     return fit_model(
         make_pipeline(
             StandardScaler(),
-            KernelPCA(remove_zero_eig=True),  # with a linear kernel: PCA, fast for D far above N
+            components,
             discriminant if recurring else "passthrough",
             Normalizer(),
             LogisticRegression(max_iter=500),

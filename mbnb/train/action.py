@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 # Where `epochs` is 0: as many epochs as make these steps, but at least these epochs.
-STEPS, EPOCHS = 3600, 24
+STEPS, EPOCHS = 1800, 24
 
 
 def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.DataFrame:
