@@ -94,6 +94,7 @@ def fit_model(model: ClassifierMixin, x: np.ndarray, labels: np.ndarray) -> Clas
     with warnings.catch_warnings():
         # Few clips a class are common here.
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        warnings.filterwarnings("ignore", "Only one sample available", UserWarning)
         return model.fit(x, labels)
 
 

@@ -73,8 +73,7 @@ def run_grid(plan: Plan, share: tuple[int, int] = (1, 1)) -> None:
         for config, alike in bar:
             bar.set_postfix_str(config.run)
             data = load(config)
-            if config.method == "dstformer":
-                _take_over(config, alike)
+            if config.method == "dstformer" and not _taken_over(config, alike):
                 train(config, data)
             evaluate(config, data)
 
@@ -87,16 +86,20 @@ def _by_training(configs: list[Config]) -> list[list[Config]]:
     return list(groups.values())
 
 
-def _take_over(config: Config, alike: list[Config]) -> None:
-    """Copy the training of a finished run with the same weights, unless one has begun."""
+def _taken_over(config: Config, alike: list[Config]) -> bool:
+    """Copy the training of a finished run with the same weights, unless one has begun.
+
+    Returns whether it did.
+    """
     twin = next((other for other in alike if _finished(other)), None)
     if twin is None or config.folder.checkpoints.exists():
-        return
+        return False
     # The checkpoints come last, since they tell that all are there.
     for name in ("history", "region_confusion", "environment", "checkpoints"):
         source = getattr(twin.folder, name)
         with replacing(getattr(config.folder, name)) as part:
             (shutil.copytree if source.is_dir() else shutil.copy)(source, part)
+    return True
 
 
 def _finished(config: Config) -> bool:
