@@ -1,7 +1,7 @@
 """Clips, recipes and batches that the tests of this room share."""
 
 import torch
-from build import H36M, clips, person
+from build import H36M, clips
 
 from mbnb.classes import ClassTable
 from mbnb.config import Config
@@ -22,13 +22,7 @@ ALL = torch.arange(6)
 
 def some_clips(people="ab", skeleton=H36M):
     """A clip of each class of each person, who sways."""
-    return clips(
-        people,
-        [0, 1, 2],
-        pose=lambda label, seed: person(seed, skeleton=skeleton, step=0.0067),
-        classes=SIDES,
-        skeleton=skeleton,
-    )
+    return clips(people, [0, 1, 2], classes=SIDES, skeleton=skeleton)
 
 
 def recipe(clips=None, classes=SIDES, training=False, **settings):
