@@ -1,57 +1,55 @@
-"""Tables of predictions, ours and anybody's: what is wrong with one is named"""
+"""Tables of predictions, ours and anybody's: what is wrong with one is named."""
 
 import pytest
-from evaluate.conftest import CLASSES, answers, clips
+from build import clips, config, data_folder, guesses
+from evaluate.conftest import CLASSES, LABELS
 
-from mbnb.config import Config
 from mbnb.data.dataset import load
-from mbnb.data.write import write_dataset
 from mbnb.evaluate.ensemble import combine
 from mbnb.evaluate.tables import find_clips, read_scores
 from mbnb.files import InputError
 
 
-def test_what_does_not_fit_is_refused_all_at_once(outputs):
-    settings = outputs("one", answers(0.5, 1))
-    config = Config.of({"outputs": str(outputs.folder), "run": "both"})
-    with pytest.raises(InputError, match="(?s)nowhere: neither.*nothing: neither"):
-        combine(config, ["one", "nowhere", "nothing"])
-    (outputs.folder / "bad.csv").write_text("vid,A1,B1\nc100,0.5,x\nc100,1,0\n")
+def written(path, *rows):
+    """A table of predictions with these rows."""
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_a_table_that_is_not_one_of_predictions_is_refused(tmp_path):
+    path, columns = tmp_path / "table.csv", "vid,A1,A2,B1"
+    written(path, "vid,A1,B1", "c100,0.5,x", "c100,1,0")
     with pytest.raises(InputError, match="(?s)no column A2.*c100 stands there more than once"):
-        read_scores(outputs.folder / "bad.csv", CLASSES)
-    (outputs.folder / "bad.csv").write_text("vid,A1,A2,B1\nc100,0.5,0.5,x\n")
+        read_scores(path, CLASSES)
+    written(path, columns, "c100,0.5,0.5,x")
     with pytest.raises(InputError, match="line 2: expected numbers"):
-        read_scores(outputs.folder / "bad.csv", CLASSES)
-    (outputs.folder / "fine.csv").write_text("vid,A1,A2,B1\n0001.mp4,0.25,0.25,0.5\n")
-    assert read_scores(outputs.folder / "fine.csv", CLASSES).loc["0001"].tolist() == [
-        0.25,
-        0.25,
-        0.5,
-    ]
-    (outputs.folder / "loose.csv").write_text(
-        "vid,A1,A2,B1\n0001,0.1,0.1,0.1\n0002,0.2,0.3,0.5\n0003,0.9,0.9,0.9\n"
-    )
-    with pytest.raises(
-        InputError, match="(?s)line 2: expected probabilities that sum to 1.* 0.3 .*line 4"
-    ):
-        read_scores(outputs.folder / "loose.csv", CLASSES)
-    (outputs.folder / "some.csv").write_text("vid,A1,A2,B1\nc100,0.5,0.5,0\n")
-    with pytest.raises(
-        InputError,
-        match="17 of 18 clips are in fewer than others, c101 the first, which is not in .*some.csv",
-    ):
-        combine(config, ["one", outputs.folder / "some.csv"])
-    with pytest.raises(
-        InputError, match="1 of 2 clips are not among the labelled ones .* who the first"
-    ):
-        find_clips(load(settings), ["c100", "who"])
-    write_dataset(
-        outputs.folder / "twice", {"train": clips(18, 18), "test": clips(18, 3, first=17)}, CLASSES
-    )
-    with pytest.raises(
-        InputError, match="1 of 3 clips have a name that two splits .* use, c17 the first"
-    ):
-        find_clips(
-            load(Config.of({"data_root": str(outputs.folder / "twice"), "val_fraction": 0.0})),
-            ["c16", "c17", "c18"],
-        )
+        read_scores(path, CLASSES)
+    written(path, columns, "0001.mp4,0.25,0.25,0.5")
+    assert read_scores(path, CLASSES).loc["0001"].tolist() == [0.25, 0.25, 0.5]
+    written(path, columns, "0001,0.1,0.1,0.1", "0002,0.2,0.3,0.5", "0003,0.9,0.9,0.9")
+    wanted = "(?s)line 2: expected probabilities that sum to 1.* 0.3 .*line 4"
+    with pytest.raises(InputError, match=wanted):
+        read_scores(path, CLASSES)
+
+
+def test_tables_of_other_clips_are_refused(evaluated, tmp_path):
+    data, both = load(evaluated("one", guesses(LABELS, 3))), config(outputs=tmp_path, run="both")
+    with pytest.raises(InputError, match="(?s)nowhere: neither.*nothing: neither"):
+        combine(both, ["one", "nowhere", "nothing"])
+    few = written(tmp_path / "few.csv", "vid,A1,A2,B1", "c100,0.5,0.5,0")
+    wanted = "17 of 18 clips are in fewer than others, c101 the first, which is not in .*few.csv"
+    with pytest.raises(InputError, match=wanted):
+        combine(both, ["one", few])
+    wanted = "1 of 2 clips are not among the labelled ones .* who the first"
+    with pytest.raises(InputError, match=wanted):
+        find_clips(data, ["c100", "who"])
+
+
+def test_a_name_that_two_splits_use_tells_no_clip(tmp_path):
+    train = clips("abc", LABELS[:6], name="c{i}", classes=CLASSES)
+    test = clips("c", [0, 1], "test", name="c{i}7", classes=CLASSES)  # c07 and c17
+    root = data_folder(tmp_path / "data", {"train": train, "test": test}, CLASSES)
+    data = load(config(data_root=root, val_fraction=0.0))
+    wanted = "1 of 3 clips have a name that two splits .* use, c17 the first"
+    with pytest.raises(InputError, match=wanted):
+        find_clips(data, ["c16", "c17", "c07"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from build import guesses
 
 from mbnb.people import Known
 from mbnb.people.quota import Quota, learn_quota
@@ -12,18 +13,14 @@ CLASSES = 12
 
 def recorded(counts):
     """Labels and people of clips in these numbers (people, classes)."""
-    person, label = (
-        place.repeat(np.ravel(counts)) for place in np.indices(np.shape(counts)).reshape(2, -1)
-    )
-    return label, np.char.add("person ", person.astype(str))
+    whose, labels = np.indices(np.shape(counts)).reshape(2, -1).repeat(np.ravel(counts), axis=1)
+    return labels, np.char.add("person ", whose.astype(str))
 
 
-def seen(labels, sharpness, bias=0.0):
-    """Probabilities that favour the true classes somewhat, and some classes in all clips."""
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=(len(labels), CLASSES)) + rng.normal(0, bias, CLASSES)
-    scores[np.arange(len(labels)), labels] += sharpness
-    return np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+def shared_out(probabilities, people, clips, strength=1.0):
+    """The probabilities after a quota of so many clips of each class a person."""
+    quota = Quota(np.asarray(clips, float), strength)
+    return quota.apply(probabilities, Known(people, probabilities))
 
 
 @pytest.mark.parametrize("times", [1, 4])
@@ -42,9 +39,8 @@ def test_people_who_were_asked_for_the_same_keep_to_a_rule(times):
 @pytest.mark.parametrize("concentration", [0.3, 5.0, 1e6])
 def test_people_who_do_as_they_please_keep_to_none(concentration):
     rng = np.random.default_rng(1)
-    counts = [
-        rng.multinomial(40, rng.dirichlet(np.full(CLASSES, concentration))) for _ in range(20)
-    ]
+    habits = rng.dirichlet(np.full(CLASSES, concentration), 20)
+    counts = [rng.multinomial(40, habit) for habit in habits]
     assert learn_quota(*recorded(counts), CLASSES) is None
 
 
@@ -55,13 +51,7 @@ def test_people_who_were_asked_for_different_things_keep_to_none():
 
 @pytest.mark.parametrize(
     "counts",
-    [
-        [[3, 2, 1]],
-        [[1, 1, 0], [1, 1, 0]],
-        [[4, 0, 0], [4, 0, 0]],
-        [[0, 6, 0]],
-        np.zeros((1, 3), int),
-    ],
+    [[[3, 2, 1]], [[1, 1, 0]] * 2, [[4, 0, 0]] * 2, [[0, 6, 0]], np.zeros((1, 3), int)],
 )
 def test_too_few_clips_show_no_rule(counts):
     assert learn_quota(*recorded(counts), 3) is None
@@ -69,47 +59,35 @@ def test_too_few_clips_show_no_rule(counts):
 
 def test_a_clip_gets_the_class_that_a_surer_one_leaves():
     probabilities = np.array([[0.6, 0.4, 0.0], [0.9, 0.1, 0.0], [0.0, 0.1, 0.9]])
-    shared = Quota(np.ones(3), 1.0).apply(probabilities, Known(["ann"] * 3, probabilities))
-    assert shared.argmax(1).tolist() == [1, 0, 2]
-    of_two = Quota(np.ones(3), 1.0).apply(
-        probabilities, Known(["ann", "bob", "bob"], probabilities)
-    )
+    of_one = shared_out(probabilities, ["ann"] * 3, np.ones(3))
+    assert of_one.argmax(1).tolist() == [1, 0, 2]
+    of_two = shared_out(probabilities, ["ann", "bob", "bob"], np.ones(3))
     assert of_two.argmax(1).tolist() == [0, 0, 2], "another person's clips take nothing away"
-    assert Quota(np.full(3, 2.0), 1.0).apply(
-        probabilities, Known(["ann"] * 3, probabilities)
-    ).argmax(1).tolist() == [
-        0,
-        0,
-        2,
-    ], "there is room for two"
+    of_more = shared_out(probabilities, ["ann"] * 3, np.full(3, 2))
+    assert of_more.argmax(1).tolist() == [0, 0, 2], "there is room for two"
 
 
 def test_nobody_gets_more_of_a_class_than_the_quota():
     labels, people = recorded(np.full((3, CLASSES), 2))
-    probabilities = seen(labels, 3.0, bias=0.8)
-    shared = Quota(np.full(CLASSES, 2.0), 1.0).apply(probabilities, Known(people, probabilities))
+    favour = np.exp(np.random.default_rng(0).normal(0, 0.8, CLASSES))  # of a class, in all clips
+    probabilities = guesses(labels, CLASSES, 3.0) * favour
+    probabilities /= probabilities.sum(1, keepdims=True)
+    shared = shared_out(probabilities, people, np.full(CLASSES, 2))
     np.testing.assert_allclose(shared.sum(1), 1)
     for person in set(people):
         assert probabilities[people == person].sum(0).max() > 2.5
         assert shared[people == person].sum(0).max() < 2.01
     order = np.random.default_rng(0).permutation(len(labels))
-    np.testing.assert_allclose(
-        Quota(np.full(CLASSES, 2.0), 1.0).apply(
-            probabilities[order], Known(people[order], probabilities[order])
-        ),
-        shared[order],
-    )
+    shuffled = shared_out(probabilities[order], people[order], np.full(CLASSES, 2))
+    np.testing.assert_allclose(shuffled, shared[order])
     assert hits(labels, shared, 1).mean() > hits(labels, probabilities, 1).mean() + 0.1
 
 
 def test_few_clips_of_a_person_are_left_as_they_are():
     labels, people = recorded(np.eye(CLASSES, dtype=int)[:1])
-    probabilities = seen(labels, 2.0)
-    np.testing.assert_allclose(
-        Quota(np.ones(CLASSES), 1.0).apply(probabilities, Known(people, probabilities)),
-        probabilities,
-        atol=0.02,
-    )
+    probabilities = guesses(labels, CLASSES, 2.0)
+    shared = shared_out(probabilities, people, np.ones(CLASSES))
+    np.testing.assert_allclose(shared, probabilities, atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -118,25 +96,22 @@ def test_few_clips_of_a_person_are_left_as_they_are():
 )
 def test_who_shows_something_else_than_people_in_training_is_left_as_they_are(labels):
     planned, people = recorded(np.ones((4, CLASSES), int))
-    probabilities = seen(np.r_[planned, labels], 6.0)
+    probabilities = guesses(np.r_[planned, labels], CLASSES, 6.0)
     whose = [*people, *["another"] * len(labels)]
-    shared = Quota(np.ones(CLASSES), 1.0).apply(probabilities, Known(whose, probabilities))
-    other = np.arange(len(shared)) >= len(planned)
-    assert (shared[other] == probabilities[other]).all()
-    assert (shared[~other] != probabilities[~other]).any(1).all(), (
-        "the others are judged together none the less"
-    )
+    shared = shared_out(probabilities, whose, np.ones(CLASSES))
+    changed = (shared != probabilities).any(1)
+    assert not changed[len(planned) :].any()
+    assert changed[: len(planned)].all(), "the others are judged together none the less"
 
 
 def test_a_person_with_more_clips_has_a_larger_quota():
     labels, people = recorded(np.full((1, CLASSES), 3))
-    probabilities = seen(labels, 6.0)
-    shared = Quota(np.ones(CLASSES), 1.0).apply(probabilities, Known(people, probabilities))
+    shared = shared_out(guesses(labels, CLASSES, 6.0), people, np.ones(CLASSES))
     assert (shared.argmax(1) == labels).mean() > 0.95
 
 
 def test_a_class_that_nobody_showed_is_given_to_nobody():
-    labels, people = recorded(np.r_[np.ones(CLASSES - 1, int), 0][None])
-    probabilities, quota = seen(labels, 0.0), Quota(np.r_[np.ones(CLASSES - 1), 0.0], 0.5)
-    shared = quota.apply(probabilities, Known(people, probabilities))
+    planned = np.r_[np.ones(CLASSES - 1, int), 0]
+    labels, people = recorded(planned[None])
+    shared = shared_out(guesses(labels, CLASSES, 0.0), people, planned, strength=0.5)
     assert np.isfinite(shared).all() and (shared[:, -1] == 0).all()

@@ -3,14 +3,14 @@
 import dataclasses
 import json
 
+import build
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from run.headless import command_line
 
-from mbnb.__main__ import main
 from mbnb.baselines import METHODS
-from mbnb.config import Config, saved_config
+from mbnb.config import saved_config
 from mbnb.data.dataset import load
 from mbnb.evaluate.compare import compare_with_baselines
 from mbnb.evaluate.ensemble import combine
@@ -19,33 +19,19 @@ from mbnb.evaluate.score import evaluate, load_evaluation
 from mbnb.files import InputError
 from mbnb.people import Known, Stage, look
 from mbnb.people.quota import learn_quota
+from mbnb.runs import probability_columns
 
-SETTINGS = {
-    "simulated_people": 8,
-    "simulated_test_people": 3,
-    "simulated_clips": 52,
-    "bootstraps": 20,
-    "val_fraction": 0.0,
-    "device": "cpu",
-}
-TINY = {
-    "epochs": 4,
-    "dim_feat": 16,
-    "dim_rep": 16,
-    "num_heads": 2,
-    "hidden_dim": 32,
-    "clip_len": 16,
-    "views": 1,
-}
+# Everybody shows each of the 52 classes once, which a quota can be learned from.
+PLANNED = dict(simulated_people=8, simulated_test_people=3, simulated_clips=52, val_fraction=0.0)
 
 
-def config(folder, run, **changes):
-    return Config.of(SETTINGS, {"outputs": str(folder), "run": run}, changes)
+def config(outputs, run, **changes):
+    return build.config(outputs=outputs, run=run, **PLANNED, **changes)
 
 
 @pytest.fixture(scope="module")
 def data():
-    return load(Config.of(SETTINGS))
+    return load(build.config(**PLANNED))
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +70,8 @@ def test_labels_of_the_people_who_are_judged_play_no_part(data, linear):
     stage = Stage.fit(["adapt", "quota"], linear, data.splits["train"])
     test = data.splits["test"]
     shuffled = dataclasses.replace(test, labels=np.roll(test.labels, 7))
-    answers = [stage.answer(linear, look(linear, clips)) for clips in (test, shuffled)]
-    np.testing.assert_array_equal(*answers)
+    adapted = [stage.answer(linear, look(linear, clips)) for clips in (test, shuffled)]
+    np.testing.assert_array_equal(*adapted)
 
 
 def test_a_step_that_needs_features_says_so_where_there_are_none(data):
@@ -112,9 +98,8 @@ def test_scores_are_clip_by_clip_and_what_the_stage_made_stands_beside(data, tmp
     np.testing.assert_allclose(again.adapted, evaluation.adapted, atol=1e-5)
     assert again.steps == evaluation.steps
     board = leaderboard(tmp_path).set_index("run")
-    assert board["top1"].nunique() == 1 and board["top1_with_people"]["people"] == pytest.approx(
-        top1
-    )
+    assert board["top1"].nunique() == 1
+    assert board["top1_with_people"]["people"] == pytest.approx(top1)
     assert np.isnan(board["top1_with_people"]["plain"])
     table = compare_with_baselines(with_people, data, again).set_index("method")["top1"]
     assert table["linear model"] == table["linear"], "the same method on the same people"
@@ -152,14 +137,13 @@ def test_means_of_runs_are_clip_by_clip_and_probabilities_may_be_shared_out_behi
 
 
 def test_a_networks_stage_is_fitted_once_and_predict_uses_it(data, tmp_path):
-    settings = config(tmp_path, "network", **TINY)
+    settings = config(tmp_path, "network", views=1)
     alone = evaluate(settings, data)
-    checkpoint, folder = settings.folder.latest, str(data.root)
-    people = ["-p", "people", "adapt,quota"]
+    people = ("-p", "people", "adapt,quota")
 
-    def predict(*flags):
-        out = ["--out", str(tmp_path / "p.csv")]
-        return CliRunner().invoke(main, ["predict", str(checkpoint), folder, *flags, *out])
+    def predict(*options):
+        out = ("--out", tmp_path / "p.csv")
+        return command_line("predict", settings.folder.latest, data.root, *options, *out)
 
     refused = predict(*people)
     assert refused.exit_code == 2 and "nothing fitted on train beside it" in refused.stderr
@@ -173,10 +157,9 @@ def test_a_networks_stage_is_fitted_once_and_predict_uses_it(data, tmp_path):
 
     done = predict(*people)
     assert done.exit_code == 0, done.stderr
-    columns = [f"p_{code}" for code in data.classes.codes]
     for name, expected in (("p", evaluation.probabilities), ("p_people", evaluation.adapted)):
         table = pd.read_csv(tmp_path / f"{name}.csv").set_index("clip")
-        values = table.loc[list(evaluation.clips.names), columns]
+        values = table.loc[list(evaluation.clips.names), probability_columns(data.classes.codes)]
         np.testing.assert_allclose(values, expected, atol=1e-4)
     only = predict("-p", "people", "quota")
     assert only.exit_code == 2 and "holds adapt, quota, not quota" in only.stderr

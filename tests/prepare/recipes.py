@@ -1,16 +1,14 @@
 """Clips, recipes and batches that the tests of this room share."""
 
-import numpy as np
 import torch
+from build import H36M, clips
 
 from mbnb.classes import ClassTable
-from mbnb.clips import pack
 from mbnb.config import Config
 from mbnb.prepare import make_recipe
 from mbnb.skeleton import load_skeleton
 
 CPU = torch.device("cpu")
-SKELETON = load_skeleton()
 SIDES = ClassTable(
     ("C1", "C2", "B1"),
     ("waving left", "waving right", "nodding"),
@@ -22,61 +20,31 @@ STILL = dict(rotate=0.0, stretch=0.0, noise=0.0, flip=False)
 ALL = torch.arange(6)
 
 
-def person(seed, frames, skeleton=SKELETON):
-    """(frames, J, 3) of a body that faces the camera and sways."""
-    rng = np.random.default_rng(seed)
-    base = rng.normal(0, 0.2, (len(skeleton), 3))
-    for joint, place in {
-        "Pelvis": (0, 0, 2),
-        "Neck": (0, -0.5, 2),
-        "L_Hip": (0.1, 0, 2),
-        "R_Hip": (-0.1, 0, 2),
-        "L_Shoulder": (0.2, -0.5, 2),
-        "R_Shoulder": (-0.2, -0.5, 2),
-    }.items():
-        base[skeleton.index(joint)] = place
-    return (base + 0.02 * rng.normal(size=(frames, len(skeleton), 3)).cumsum(0) / 3).astype(
-        np.float32
-    )
-
-
-def some_clips(count=6, skeleton=SKELETON, frames=(20, 50)):
-    poses = [
-        person(i, int(np.random.default_rng(i).integers(*frames)), skeleton) for i in range(count)
-    ]
-    return pack(
-        poses,
-        [f"c{i}" for i in range(count)],
-        np.arange(count) % 3,
-        [f"p{i}" for i in range(count)],
-        len(skeleton),
-    )
+def some_clips(people="ab", skeleton=H36M):
+    """A clip of each class of each person, who sways."""
+    return clips(people, [0, 1, 2], classes=SIDES, skeleton=skeleton)
 
 
 def recipe(clips=None, classes=SIDES, training=False, **settings):
-    # Clips of one length, frame by frame, unless a test says otherwise.
-    config = Config.of(
-        {"rate": 0.0}
-        | (
-            {}
-            if settings.get("recipe") == "parity"
-            else {"patch": 1, "streams": ["joint", "joint_motion"]}
-        ),
-        settings,
-    )
-    return make_recipe(
-        clips or some_clips(), config, load_skeleton(config.skeleton), classes, CPU, training
-    )
+    """A recipe for clips of one length, frame by frame, unless settings say otherwise."""
+    usual = {"rate": 0.0}
+    if settings.get("recipe") != "parity":
+        usual |= {"patch": 1, "streams": ["joint", "joint_motion"]}
+    config = Config.of(usual, settings)
+    clips, skeleton = clips or some_clips(), load_skeleton(config.skeleton)
+    return make_recipe(clips, config, skeleton, classes, CPU, training)
 
 
-def training_batch(made, index, seed=0):
+def training_batch(recipe, index, seed=0):
+    """The clips of all parts of one training batch, and their labels."""
     torch.manual_seed(seed)
-    ((parts, labels),) = made.training_batches([index])
+    ((parts, labels),) = recipe.training_batches([index])
     return torch.cat(parts), labels
 
 
-def test_batch(made, index):
-    (parts,) = made.test_batches([index])
+def test_batch(recipe, index):
+    """The clips of all parts of one batch of evaluation."""
+    (parts,) = recipe.test_batches([index])
     return torch.cat(parts)
 
 

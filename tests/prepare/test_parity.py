@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from prepare.recipes import ALL, SKELETON, recipe, some_clips, test_batch, training_batch
+from build import H36M
+from prepare.recipes import ALL, recipe, some_clips, test_batch, training_batch
 
 from benchmarks import plain
 from mbnb.clips import pack
@@ -23,22 +24,17 @@ def close(measured, expected, atol=2e-6):
 
 @pytest.mark.parametrize("name", ["r1", "r2", "r08", "r32"])
 def test_crop_scale_equals_the_original(golden, name):
-    x, ratio = (
-        torch.tensor(golden[f"crop_{name}_in"]),
-        torch.tensor([float(golden[f"crop_{name}_ratio"])]),
-    )
-    close(parity.crop_scale(x[None], ratio)[0], golden[f"crop_{name}_out"])
+    x, ratio = golden[f"crop_{name}_in"], golden[f"crop_{name}_ratio"]
+    scaled = parity.crop_scale(torch.tensor(x)[None], torch.tensor([float(ratio)]))
+    close(scaled[0], golden[f"crop_{name}_out"])
 
 
 @pytest.mark.parametrize("name", ["3d", "allz0", "3valid", "degenerate"])
 def test_crop_scale_of_odd_clips_equals_the_original(golden, name):
-    x = torch.tensor(golden[f"crop_{name}_in"]).reshape(
-        1, -1, *golden[f"crop_{name}_in"].shape[-3:]
-    )  # (1, M, T, J, 3)
-    close(
-        parity.crop_scale(x, torch.tensor([2.0]))[0].reshape(golden[f"crop_{name}_out_r2"].shape),
-        golden[f"crop_{name}_out_r2"],
-    )
+    x, expected = torch.tensor(golden[f"crop_{name}_in"]), golden[f"crop_{name}_out_r2"]
+    clips = x.reshape(1, -1, *x.shape[-3:])  # ([M,] T, J, 3) -> (1, M, T, J, 3)
+    scaled = parity.crop_scale(clips, torch.tensor([2.0]))
+    close(scaled.reshape(expected.shape), expected)  # (1, M, T, J, 3) -> ([M,] T, J, 3)
 
 
 def test_crop_scale_treats_each_clip_of_a_batch_alone(golden):
@@ -72,7 +68,7 @@ def test_other_operations_equal_the_original(golden):
         torch.tensor(np.stack([golden["move_tx"], golden["move_ty"]]))[None],
     )
     close(moved[0], golden["move_out"])
-    close(flip(torch.tensor(golden["flip_in"]), SKELETON.mirror), golden["flip_out"])
+    close(flip(torch.tensor(golden["flip_in"]), H36M.mirror), golden["flip_out"])
     for key in [key for key in golden if key.startswith("cam_out")]:
         height, width = (int(part[1:]) for part in key.split("_")[2:])
         close(parity.camera_range(torch.tensor(golden["cam_in"]), width, height), golden[key])
@@ -86,26 +82,21 @@ def test_the_parity_recipe_yields_what_the_original_data_set_yields(shared):
     with np.load(shared / "golden" / "pipeline.npz", allow_pickle=False) as golden:
         raw = [golden[f"raw_clip_{i}"] for i in range(4)]
         clips = pack(raw, list("abcd"), [golden[f"label_clip_{i}"] for i in range(4)], list("abcd"))
-        made = recipe(clips, recipe="parity", clip_len=golden["n_frames"].item())
-        assert isinstance(made, ParityRecipe)
-        batch = test_batch(made, torch.arange(4))
+        whole = recipe(clips, recipe="parity", clip_len=golden["n_frames"].item())
+        assert isinstance(whole, ParityRecipe)
+        batch = test_batch(whole, torch.arange(4))
         for i in range(4):
             np.testing.assert_allclose(batch[i], golden[f"out_clip_{i}"], atol=3e-6)
-            assert made.labels[i] == golden[f"label_clip_{i}"]
-        np.testing.assert_allclose(made.poses[3], golden["out_noscale_clip_3"], atol=3e-6)
+            assert whole.labels[i] == golden[f"label_clip_{i}"]
+        np.testing.assert_allclose(whole.poses[3], golden["out_noscale_clip_3"], atol=3e-6)
 
 
 def test_parity_settings_do_what_they_say():
-    plain = recipe(
-        recipe="parity",
-        clip_len=30,
-        random_move=False,
-        scale_range_train=[1, 1],
-        training=False,
-    )
-    stored = plain.poses.clone()
-    first, labels = training_batch(plain, ALL)
-    torch.testing.assert_close(plain.poses, stored, atol=0, rtol=0)
+    settings = dict(clip_len=30, random_move=False, scale_range_train=[1, 1])
+    unmoved = recipe(recipe="parity", **settings)
+    stored = unmoved.poses.clone()
+    first, labels = training_batch(unmoved, ALL)
+    assert torch.equal(unmoved.poses, stored)
     torch.testing.assert_close(first, parity.crop_scale(stored, torch.ones(6)))
     assert labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert first[..., :2].abs().amax(dim=(1, 2, 3, 4)).tolist() == pytest.approx([1] * 6)
@@ -122,18 +113,14 @@ def test_parity_resamples_at_random_for_training_alone():
 def test_the_plain_reference_prepares_what_the_original_prepares(shared):
     with np.load(shared / "golden" / "pipeline.npz", allow_pickle=False) as golden:
         raw = [golden[f"raw_clip_{i}"] for i in range(4)]
-        batch = plain.PlainDataSet(
-            raw, golden["n_frames"].item(), np.random.default_rng(0)
-        ).test_batch([0, 1, 2, 3])
+        data = plain.PlainDataSet(raw, golden["n_frames"].item(), np.random.default_rng(0))
+        batch = data.test_batch([0, 1, 2, 3])
         for i in range(4):
             np.testing.assert_allclose(batch[i], golden[f"out_clip_{i}"], atol=3e-6)
 
 
 def test_the_parity_recipe_equals_the_plain_reference():
     clips = some_clips()
-    expected = plain.PlainDataSet(list(clips), 30, np.random.default_rng(0)).test_batch(
-        list(range(6))
-    )
-    torch.testing.assert_close(
-        test_batch(recipe(clips, recipe="parity", clip_len=30), ALL), expected, atol=1e-5, rtol=1e-5
-    )
+    expected = plain.PlainDataSet(list(clips), 30, np.random.default_rng(0)).test_batch(range(6))
+    batch = test_batch(recipe(clips, recipe="parity", clip_len=30), ALL)
+    torch.testing.assert_close(batch, expected, atol=1e-5, rtol=1e-5)
