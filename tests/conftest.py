@@ -1,7 +1,10 @@
 """What several tests need: recordings and golden numbers beside the checkout, a real browser."""
 
+import functools
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +23,20 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no {SHARED.name}/ beside the checkout: its numbers are not distributed")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def recordings(shared, tmp_path_factory):
+    """A function that returns the folder of a data set of recordings, by its name."""
+
+    @functools.cache
+    def unpacked(name: str) -> Path:
+        folder = tmp_path_factory.mktemp("recordings") / name
+        command = [sys.executable, shared / "real" / "unpack.py", name, folder]
+        subprocess.run(command, check=True, capture_output=True)
+        return folder
+
+    return unpacked
 
 
 @pytest.fixture(scope="session")

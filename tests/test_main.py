@@ -3,14 +3,10 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from run.headless import command_line
 
 from mbnb.__main__ import collect, main
 from mbnb.config import SETTINGS, Config, settings_page
-
-
-def typed(*parts):
-    return CliRunner().invoke(main, list(map(str, parts)))
 
 
 def test_typed_settings_do_what_a_person_means(tmp_path, monkeypatch):
@@ -38,7 +34,7 @@ def test_typed_settings_do_what_a_person_means(tmp_path, monkeypatch):
     assert config.seed == Config().seed
 
 
-def test_paths_start_where_they_were_typed(tmp_path, monkeypatch):
+def test_paths_start_where_they_were_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
     (tmp_path / "a.yaml").write_text("data_root: here\ninit_from: elsewhere/x.pt\n")
@@ -57,7 +53,9 @@ def test_paths_start_where_they_were_typed(tmp_path, monkeypatch):
 
 
 def test_what_means_nothing_is_refused_all_at_once():
-    done = typed("verify", "data", "-p", "epochs", "2.5", "-p", "flip", "maybe", "-p", "epoch", 3)
+    done = command_line(
+        "verify", "data", "-p", "epochs", "2.5", "-p", "flip", "maybe", "-p", "epoch", 3
+    )
     assert done.exit_code == 2
     assert done.stderr.splitlines() == [
         "error: setting 'epochs': expected a whole number, found '2.5'",
@@ -67,24 +65,24 @@ def test_what_means_nothing_is_refused_all_at_once():
 
 
 def test_settings_are_listed_by_group_and_found_by_a_word():
-    everything = typed("settings").stdout
+    everything = command_line("settings").stdout
     assert all(f"\n  {name} " in everything for name in SETTINGS)
     assert everything.startswith("The run: ")
-    some = typed("settings", "mirror")
+    some = command_line("settings", "mirror")
     assert some.exit_code == 0
     assert "\n  flip " in some.stdout and "epochs" not in some.stdout
-    near = typed("settings", "epohcs")
+    near = command_line("settings", "epohcs")
     assert "\n  epochs " in near.stdout and "the nearest is 'epochs'" in near.stderr
-    assert typed("settings", "zzzzz").exit_code == 2
+    assert command_line("settings", "zzzzz").exit_code == 2
 
 
 def test_the_page_is_printed_as_it_is():
-    assert typed("settings", "--page").stdout == settings_page()
+    assert command_line("settings", "--page").stdout == settings_page()
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_command_explains_itself(command):
-    done = typed(command, "--help")
+    done = command_line(command, "--help")
     assert done.exit_code == 0
     if command != "settings":
         assert "mbnb settings" in " ".join(done.stdout.split())

@@ -1,76 +1,43 @@
 """The notebooks on recordings of real people and on videos of them."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
-from run.test_run import NOTEBOOKS, TINY, check_run, run
+from build import TINY, config
+from run.headless import errors, run
 
-from mbnb.config import Config
 from mbnb.data.dataset import load
 from mbnb.evaluate import evaluate
 from mbnb.train import train
 
 
-def unpacked(shared, name, folder):
-    subprocess.run(
-        [sys.executable, shared / "real" / "unpack.py", name, folder],
-        check=True,
-        capture_output=True,
-    )
-    return folder
-
-
-def test_the_same_notebooks_run_on_recordings_of_real_people(shared, tmp_path):
-    shown = ("03", "04", "05")
-    done = run(
-        tmp_path,
-        *shown,
-        data_root=unpacked(shared, "kinder_gator", tmp_path / "data"),
-        run="kg",
-        **TINY,
-    )
+def test_the_same_notebooks_run_on_recordings_of_real_people(recordings, tmp_path):
+    done = run(tmp_path, "03", "04", "05", data_root=recordings("kinder_gator"), run="kg", **TINY)
     assert done.returncode == 0, done.stderr
-    metrics = check_run(
-        tmp_path / "kg", [path.name for path in NOTEBOOKS if path.name.startswith(shown)]
-    )
-    assert (
-        metrics["n_test"] == 579
-        and metrics["people_also_in_train"] == 0
-        and not metrics["simulated"]
-    )
+    executed = sorted((tmp_path / "kg" / "notebooks").glob("*.ipynb"))
+    assert [path.name[:2] for path in executed] == ["03", "04", "05"]
+    assert [errors(path) for path in executed] == [[]] * 3
+    metrics = json.loads((tmp_path / "kg" / "metrics.json").read_text())
+    assert metrics["n_test"] == 579 and not metrics["simulated"]
+    assert metrics["people_also_in_train"] == 0
     assert len(pd.read_csv(tmp_path / "kg" / "per_class.csv")) == 58
 
 
-def test_recordings_of_exercises_are_trained_on_and_scored_clip_by_clip(shared, tmp_path):
-    data = load(
-        Config.of(
-            {"data_root": str(unpacked(shared, "ui_prmd", tmp_path / "data")), "val_fraction": 0.0}
-        )
-    )
-    settings = Config.of(
-        TINY,
-        {
-            "data_root": str(data.root),
-            "outputs": str(tmp_path),
-            "run": "ui",
-            "val_fraction": 0.0,
-        },
-    )
+def test_recordings_of_exercises_are_trained_on_and_scored_clip_by_clip(recordings, tmp_path):
+    settings = config(data_root=recordings("ui_prmd"), outputs=tmp_path, val_fraction=0.0)
+    data = load(settings)
     train(settings, data)
     evaluation = evaluate(settings, data)
-    metrics = json.loads((tmp_path / "ui" / "metrics.json").read_text())
+    metrics = json.loads(settings.folder.metrics.read_text())
     assert metrics["n_test"] == 975 and len(evaluation.per_class) == 10
     assert metrics["with_people"] is None and metrics["people"] == 5
 
 
 def test_videos_become_clips_that_01_shows(shared, tmp_path):
     labels = {"0030_01_0002": 0, "0019_02_0078": 9, "0020_01_0008": 1}
-    (tmp_path / "labels.txt").write_text(
-        "".join(f"{name}.mp4 {label}\n" for name, label in labels.items())
-    )
+    lines = [f"{name}.mp4 {label}\n" for name, label in labels.items()]
+    (tmp_path / "labels.txt").write_text("".join(lines))
     done = run(
         tmp_path,
         "02",
@@ -86,11 +53,8 @@ def test_videos_become_clips_that_01_shows(shared, tmp_path):
     assert written.keys() == labels.keys()
     assert all(pose.shape[1:] == (17, 3) and np.isfinite(pose).all() for pose in written.values())
     assert "F43,touching nose,head-hand" in (converted / "classes.csv").read_text()
-    assert set(pd.read_csv(converted / "subjects.csv", dtype=str)["subject"]) == {
-        "0019",
-        "0020",
-        "0030",
-    }
+    subjects = pd.read_csv(converted / "subjects.csv", dtype=str)["subject"]
+    assert set(subjects) == {"0019", "0020", "0030"}
     done = run(tmp_path, "01", run="shown", data_root=converted)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "shown" / "figures" / "clips.png").exists()

@@ -1,15 +1,11 @@
 """What all baselines promise, and what they reach on people and recordings."""
 
-import subprocess
-import sys
-
 import build
 import numpy as np
 import pytest
 
 from mbnb.baselines import METHODS
 from mbnb.baselines.linear import clip_features
-from mbnb.config import Config
 from mbnb.data.dataset import load
 from mbnb.scores.metrics import hits
 
@@ -69,13 +65,12 @@ def test_the_largest_class_is_told_of_everybody(fitted, test):
 
 @pytest.mark.parametrize("method", WITH_FEATURES)
 def test_answers_are_what_is_classified_from_features(fitted, test, method):
-    features = fitted[method].features(test)
+    baseline = fitted[method]
+    features, probabilities = baseline.features(test), baseline.answer(test)
     assert features.ndim == 3 and features.shape[:2] == (1, len(test))
-    np.testing.assert_array_equal(fitted[method].classify(features), fitted[method].answer(test))
-    assert (
-        fitted[method].classify(features[:, ::-1])[::-1].argmax(1)
-        == fitted[method].answer(test).argmax(1)
-    ).all()
+    np.testing.assert_array_equal(baseline.classify(features), probabilities)
+    backwards = baseline.classify(features[:, ::-1])[::-1]
+    assert (backwards.argmax(1) == probabilities.argmax(1)).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -97,18 +92,15 @@ def test_linear_features_do_not_know_place_facing_or_size():
     clip = build.moving(1, 0)
     turned = clip[..., [2, 1, 0]] * np.array([1, 1, -1], np.float32)  # a quarter about the vertical
     moved = 1.7 * turned + np.array([3, -1, 5], np.float32)
-    np.testing.assert_allclose(
-        clip_features(moved, build.H36M), clip_features(clip, build.H36M), atol=1e-3
-    )
+    features, others = (clip_features(one, build.H36M) for one in (clip, moved))
+    np.testing.assert_allclose(others, features, atol=1e-3)
 
 
 @pytest.mark.parametrize(
     "method, top1, top5", [("linear", 0.4318, 0.7582), ("nearest", 0.4560, 0.7824)]
 )
-def test_recordings_are_recognised_as_well_as_ever(shared, tmp_path, method, top1, top5):
-    command = [sys.executable, shared / "real" / "unpack.py", "kinder_gator", tmp_path / "data"]
-    subprocess.run(command, check=True, capture_output=True)
-    data = load(Config.of({"data_root": str(tmp_path / "data"), "val_fraction": 0.0}))
+def test_recordings_are_recognised_as_well_as_ever(recordings, method, top1, top5):
+    data = load(build.config(data_root=recordings("kinder_gator"), val_fraction=0.0))
     baseline = METHODS[method].fit(data.splits["train"], data.skeleton, len(data.classes))
     test = data.splits["test"]
     probabilities = baseline.answer(test)

@@ -21,9 +21,7 @@ def test_a_clip_is_found_again_although_it_lags_behind(train):
         times = np.linspace(0, 1, len(clip))
         return clip[np.round((times - np.sin(np.pi * times) / 9) * (len(clip) - 1)).astype(int)]
 
-    late = pack(
-        [delayed(clip) for clip in train], list(train.names), train.labels, list(train.subjects)
-    )
+    late = pack([delayed(clip) for clip in train], train.names, train.labels, train.subjects)
     probabilities = Nearest.fit(train, build.H36M, 4).answer(late)
     assert (probabilities.argmax(1) == train.labels).all()
 

@@ -1,8 +1,6 @@
 """A data set as a whole: its fingerprint, its warnings, and recordings of real people."""
 
 import dataclasses
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -50,11 +48,9 @@ def test_warnings_alone_do_not_stop_a_training(tmp_path):
     ],
 )
 def test_recordings_of_real_people_load_with_warnings(
-    name, counts, classes, regions, warned, shared, tmp_path
+    name, counts, classes, regions, warned, recordings
 ):
-    root = tmp_path / name
-    unpack = [sys.executable, shared / "real" / "unpack.py", name, root]
-    subprocess.run(unpack, check=True, capture_output=True)
+    root = recordings(name)
     table = verify(root)
     assert set(table["severity"]) == {"warning"}
     find(table, "warning", root / "train", warned)

@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from build import CLASSES
 
-from mbnb.classes import ClassTable
 from mbnb.config import Config
 from mbnb.files import InputError
 from mbnb.model import ActionNet, DSTformer
@@ -21,12 +21,6 @@ from mbnb.model.checkpoints import (
     weights_of,
 )
 
-CLASSES = ClassTable(
-    ("A1", "B1", "B2"),
-    ("swaying", "nodding", "shaking"),
-    ("body", "head", "head"),
-    mirror=(0, 1, 2),
-)
 SMALL = dict(
     patch=1,
     peaks=False,
@@ -47,73 +41,73 @@ def golden(shared):
     return torch.load(shared / "golden" / "ckpt_expect.pt", weights_only=True)
 
 
+@pytest.fixture
+def pretrained(shared):
+    return weights_of(read_checkpoint(shared / "golden" / "ckpt_pretrain.bin"))
+
+
+def small_weights():
+    return build_model(Config.of(SMALL), classes=4, joints=17).state_dict()
+
+
+def assert_close(outputs, expected, atol=0.0):
+    torch.testing.assert_close(outputs, expected, atol=atol, rtol=0)
+
+
+@torch.no_grad()
 def outputs(model, x):
-    with torch.no_grad():
-        return model.eval()(x)
+    return model.eval()(x)
+
+
+@torch.no_grad()
+def representation(backbone, x):
+    return backbone.eval().get_representation(x)
 
 
 def test_a_training_checkpoint_of_the_original_gives_its_logits(shared, golden):
     expected = golden["train"]
-    trained = load_trained(
-        shared / "golden" / "ckpt_train.bin", Config.of({"num_heads": 4, "clip_len": 27})
-    )
-    torch.testing.assert_close(
-        outputs(trained.model, expected["x"]), expected["eval_logits"], atol=3e-5, rtol=0
-    )
+    config = Config.of({"num_heads": 4, "clip_len": 27})
+    trained = load_trained(shared / "golden" / "ckpt_train.bin", config)
+    assert not trained.model.training
+    assert_close(outputs(trained.model, expected["x"]), expected["eval_logits"], 3e-5)
     assert trained.config.hidden_dim == expected["hidden_dim"] == 2048
     for key in ("dim_feat", "dim_rep", "depth", "mlp_ratio", "maxlen", "att_fuse"):
         assert getattr(trained.config, key) == expected["config"][key], key
     assert (trained.config.dim_in, trained.classes, trained.epoch) == (3, None, expected["epoch"])
-    assert not trained.model.training
 
 
-def test_a_pretraining_checkpoint_of_the_original_gives_its_representation(shared, golden):
+def test_a_pretraining_checkpoint_of_the_original_gives_its_representation(golden, pretrained):
     expected = golden["pretrain"]
-    weights = weights_of(read_checkpoint(shared / "golden" / "ckpt_pretrain.bin"))
     model = DSTformer(**expected["config"])
-    report = load_weights(model, weights)
+    report = load_weights(model, pretrained)
     assert len(report.loaded) == expected["n_tensors"]
     assert report.missing == report.unexpected == report.mismatched == ()
-    with torch.no_grad():
-        torch.testing.assert_close(
-            model.eval().get_representation(expected["x"]), expected["rep"], atol=3e-5, rtol=0
-        )
+    assert_close(representation(model, expected["x"]), expected["rep"], 3e-5)
 
 
-def test_what_does_not_fit_stays_and_is_told_key_by_key(shared, golden):
+def test_what_does_not_fit_stays_and_is_told_key_by_key(golden, pretrained):
     expected = golden["partial_load"]
     model = DSTformer(**expected["config"])
     with torch.no_grad():
         model.temp_embed.copy_(expected["temp_embed_kept"])
-    report = load_weights(
-        model, weights_of(read_checkpoint(shared / "golden" / "ckpt_pretrain.bin"))
-    )
+    report = load_weights(model, pretrained)
     assert len(report.loaded) == expected["matched"]
     assert report.mismatched == ("temp_embed (1, 27, 1, 16) in the file, (1, 31, 1, 16) here",)
     assert report.missing == report.unexpected == ()
     assert torch.equal(model.temp_embed, expected["temp_embed_kept"])
     assert str(report) == f"59 weights loaded\nmismatched: {report.mismatched[0]}"
-    with torch.no_grad():
-        torch.testing.assert_close(
-            model.eval().get_representation(golden["pretrain"]["x"]),
-            expected["rep"],
-            atol=3e-5,
-            rtol=0,
-        )
+    assert_close(representation(model, golden["pretrain"]["x"]), expected["rep"], 3e-5)
 
 
-def test_a_bare_backbone_starts_an_action_model(shared, golden):
-    weights = weights_of(read_checkpoint(shared / "golden" / "ckpt_pretrain.bin"))
+def test_a_bare_backbone_starts_an_action_model(shared, golden, pretrained):
     config = golden["pretrain"]["config"]
     model = ActionNet(DSTformer(**config), dim_rep=config["dim_rep"], num_classes=7, hidden_dim=32)
-    report = load_weights(model, weights)
-    assert set(report.loaded) == {f"backbone.{key}" for key in weights}
+    report = load_weights(model, pretrained)
+    assert set(report.loaded) == {f"backbone.{key}" for key in pretrained}
     assert report.unexpected == ()
-    assert report.missing
-    assert all(key.startswith("head.") for key in report.missing)
-    with torch.no_grad():
-        rep = model.eval().backbone.get_representation(golden["pretrain"]["x"])
-    torch.testing.assert_close(rep, golden["pretrain"]["rep"], atol=3e-5, rtol=0)
+    assert report.missing and all(key.startswith("head.") for key in report.missing)
+    expected = golden["pretrain"]
+    assert_close(representation(model.backbone, expected["x"]), expected["rep"], 3e-5)
     with pytest.raises(InputError, match=r"ckpt_pretrain\.bin: has no action head"):
         load_trained(shared / "golden" / "ckpt_pretrain.bin", Config())
 
@@ -124,12 +118,12 @@ def test_a_bare_backbone_starts_an_action_model(shared, golden):
 )
 def test_a_saved_model_comes_back_with_its_settings_and_classes(settings, tmp_path):
     config = Config.of(SMALL, settings)
-    model = build_model(config, classes=3, joints=17)
+    model = build_model(config, classes=4, joints=17)
     x = torch.randn(2, 1, 6, 17, config.dim_in)
     model(x)  # moves the running means of BatchNorm away from their start
     save_checkpoint(tmp_path / "best.pt", model, config, CLASSES, epoch=4, best=np.float64(0.5))
     trained = load_trained(tmp_path / "best.pt", Config.of({"preset": "lite"}))
-    torch.testing.assert_close(outputs(trained.model, x), outputs(model, x), atol=0, rtol=0)
+    assert_close(outputs(trained.model, x), outputs(model, x))
     assert (trained.config, trained.classes, trained.epoch) == (config, CLASSES, 4)
     assert [path.name for path in tmp_path.iterdir()] == ["best.pt"]
 
@@ -166,18 +160,14 @@ def test_sizes_are_read_off_foreign_weights(prefix, hidden_dim, joints, tmp_path
     torch.save({"epoch": 7, "model": weights, "best_acc": np.float32(40)}, tmp_path / "theirs.bin")
     trained = load_trained(tmp_path / "theirs.bin", Config.of({"num_heads": 2, "clip_len": 5}))
     x = torch.randn(3, 1, 5, joints, 3)
-    torch.testing.assert_close(outputs(trained.model, x), outputs(model, x), atol=0, rtol=0)
-    assert trained.config.hidden_dim == hidden_dim
-    assert trained.epoch == 7
+    assert_close(outputs(trained.model, x), outputs(model, x))
+    assert (trained.config.hidden_dim, trained.epoch) == (hidden_dim, 7)
 
 
 def test_clips_longer_than_the_model_can_take_are_refused(tmp_path):
-    config = Config.of(SMALL)
-    torch.save({"model": build_model(config, 3, 17).state_dict()}, tmp_path / "a.pt")
-    with pytest.raises(
-        InputError,
-        match=r"a\.pt: 8 channels and 9 frames do not go with num_heads 2 and clip_len 12",
-    ):
+    torch.save({"model": small_weights()}, tmp_path / "a.pt")
+    wanted = r"a\.pt: 8 channels and 9 frames do not go with num_heads 2 and clip_len 12"
+    with pytest.raises(InputError, match=wanted):
         load_trained(tmp_path / "a.pt", Config.of({"num_heads": 2, "clip_len": 12, "rate": 0}))
     with pytest.raises(InputError, match="num_heads 3"):
         load_trained(tmp_path / "a.pt", Config.of({"num_heads": 3, "dim_feat": 9, "clip_len": 9}))
@@ -187,9 +177,8 @@ def rewrite(source, target, old, new):
     """Copy a torch file with other bytes in its pickle."""
     with zipfile.ZipFile(source) as a, zipfile.ZipFile(target, "w") as b:
         for name in a.namelist():
-            b.writestr(
-                name, a.read(name).replace(old, new) if name.endswith("data.pkl") else a.read(name)
-            )
+            content = a.read(name)
+            b.writestr(name, content.replace(old, new) if name.endswith("data.pkl") else content)
 
 
 def test_numpy_numbers_of_either_generation_load(tmp_path):
@@ -200,15 +189,11 @@ def test_numpy_numbers_of_either_generation_load(tmp_path):
         "done": np.bool_(True),
     }
     torch.save(numbers, tmp_path / "numpy2.bin")
-    rewrite(
-        tmp_path / "numpy2.bin",
-        tmp_path / "numpy1.bin",
-        b"numpy._core.multiarray",
-        b"numpy.core.multiarray",
-    )
-    assert b"numpy.core" in (tmp_path / "numpy1.bin").read_bytes()
-    for name in ("numpy1.bin", "numpy2.bin"):
-        assert read_checkpoint(tmp_path / name) == numbers
+    new, old = tmp_path / "numpy2.bin", tmp_path / "numpy1.bin"
+    rewrite(new, old, b"numpy._core.multiarray", b"numpy.core.multiarray")
+    assert b"numpy.core" in old.read_bytes()
+    for path in (old, new):
+        assert read_checkpoint(path) == numbers
 
 
 class Payload:
@@ -223,31 +208,25 @@ class Payload:
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_files_that_would_run_code_are_refused_before_they_do(tmp_path):
-    weights = build_model(Config.of(SMALL), 3, 17).state_dict()
-    torch.save({"model": weights, "note": Payload(tmp_path / "ran")}, tmp_path / "new.pt")
-    torch.save(
-        {"model": weights, "note": Payload(tmp_path / "ran")},
-        tmp_path / "old.pt",
-        _use_new_zipfile_serialization=False,
-    )
-    torch.save(build_model(Config.of(SMALL), 3, 17), tmp_path / "module.pt")
+    weights = small_weights()
+    armed = {"model": weights, "note": Payload(tmp_path / "ran")}
+    torch.save(armed, tmp_path / "new.pt")
+    torch.save(armed, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    torch.save(build_model(Config.of(SMALL), 4, 17), tmp_path / "module.pt")
     torch.save({"model": weights, "config": Config()}, tmp_path / "object.pt")
     (tmp_path / "pickle.pt").write_bytes(pickle.dumps({"model": Payload(tmp_path / "ran")}))
     for name in ("new", "old", "module", "object", "pickle"):
-        with pytest.raises(
-            InputError, match=rf"{name}\.pt: not a checkpoint of plain tensors and values"
-        ) as caught:
+        wanted = rf"{name}\.pt: not a checkpoint of plain tensors and values"
+        with pytest.raises(InputError, match=wanted) as caught:
             load_trained(tmp_path / f"{name}.pt", Config())
-        assert "weights_only" not in str(caught.value), (
-            "nobody should be told how to run it after all"
-        )
+        assert "weights_only" not in str(caught.value), "nobody is told how to run it after all"
     assert not (tmp_path / "ran").exists()
 
 
 def test_what_is_no_checkpoint_is_a_clear_error(tmp_path):
     (tmp_path / "text.pt").write_text("hello\n")
     (tmp_path / "empty.pt").write_bytes(b"")
-    torch.save({"model": build_model(Config.of(SMALL), 3, 17).state_dict()}, tmp_path / "whole.pt")
+    torch.save({"model": small_weights()}, tmp_path / "whole.pt")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "whole.pt").read_bytes()[:-500])
     torch.save([1, 2], tmp_path / "list.pt")
     torch.save({}, tmp_path / "nothing.pt")
@@ -280,24 +259,19 @@ def test_what_is_no_checkpoint_is_a_clear_error(tmp_path):
     ],
 )
 def test_incomplete_weights_are_told(missing, tmp_path):
-    weights = build_model(Config.of(SMALL), 3, 17).state_dict()
-    torch.save(
-        {"model": {key: value for key, value in weights.items() if not key.startswith(missing)}},
-        tmp_path / "part.pt",
-    )
+    weights = small_weights()
+    part = {key: value for key, value in weights.items() if not key.startswith(missing)}
+    torch.save({"model": part}, tmp_path / "part.pt")
     with pytest.raises(InputError, match=r"part\.pt: "):
         load_trained(tmp_path / "part.pt", Config.of(SMALL))
 
 
 def test_settings_and_classes_that_are_not_ours_do_not_break_loading(tmp_path):
-    weights = build_model(Config.of(SMALL), 3, 17).state_dict()
-    torch.save(
-        {"model": weights, "classes": {0: "swaying"}, "config": "MB_train_custom.yaml"},
-        tmp_path / "theirs.pt",
-    )
+    weights = small_weights()
+    theirs = {"model": weights, "classes": {0: "swaying"}, "config": "MB_train_custom.yaml"}
+    torch.save(theirs, tmp_path / "theirs.pt")
     assert load_trained(tmp_path / "theirs.pt", Config.of(SMALL)).classes is None
     torch.save({"model": weights, "config": {"hiden_dim": 3}}, tmp_path / "strange.pt")
-    with pytest.raises(
-        InputError, match=r"strange\.pt: carries settings .* did you mean 'hidden_dim'"
-    ):
+    wanted = r"strange\.pt: carries settings .* did you mean 'hidden_dim'"
+    with pytest.raises(InputError, match=wanted):
         load_trained(tmp_path / "strange.pt", Config.of(SMALL))

@@ -139,15 +139,15 @@ def test_dropout_behind_the_mean_is_stronger_and_silent_in_evaluation():
             backbone, dim_rep=4, num_classes=5, dropout_ratio=0.7, hidden_dim=8, drop_pooled=behind
         ).head
         feat = backbone.get_representation(x[:, 0])[:, None]
-        seen = torch.stack(
+        means = torch.stack(
             [
                 head.dropout(feat.mean(2)) if behind else head.dropout(feat).mean(2)
                 for _ in range(20)
             ]
         )
-        spread[behind] = (seen.std(0) / feat.mean(2).abs().clamp_min(1e-3)).median()
+        spread[behind] = (means.std(0) / feat.mean(2).abs().clamp_min(1e-3)).median()
         head.eval()
-        torch.testing.assert_close(head(feat), head(feat), atol=0, rtol=0)
+        assert torch.equal(head(feat), head(feat))
     assert spread[True] > 5 * spread[False]
 
 
@@ -188,9 +188,15 @@ def small_net(**changes):
 
 
 def gradients(net):
-    return torch.cat(
-        [parameter.grad.flatten() for parameter in net.parameters() if parameter.grad is not None]
-    )
+    """The gradients of all parameters that have one, in a row."""
+    parts = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
+    return torch.cat([gradient.flatten() for gradient in parts])
+
+
+def plain_logits(net, x, settings, training=False):
+    """Logits of the plain reference for the net's weights, and these weights."""
+    weights = dict(net.state_dict(keep_vars=True))
+    return plain.logits(weights, x, settings.num_heads, training=training), weights
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -198,9 +204,8 @@ def test_the_model_equals_the_plain_reference(training):
     net, settings = small_net()
     net.double().train(training)
     twin, _ = small_net()
-    weights = dict(twin.double().state_dict(keep_vars=True))
     x = torch.randn(6, 2, 20, 17, 3, dtype=torch.float64)
-    ours, expected = net(x), plain.logits(weights, x, settings.num_heads, training=training)
+    ours, (expected, weights) = net(x), plain_logits(twin.double(), x, settings, training)
     torch.testing.assert_close(ours, expected)
     ours.square().sum().backward()
     expected.square().sum().backward()
@@ -223,56 +228,48 @@ def test_empty_persons_cost_one_clip_a_batch_and_change_nothing():
     x = torch.randn(6, 2, 20, 17, 3, dtype=torch.float64)
     x[:, 1] = 0
     x[4] = 0
-    seen = []
-    net.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    torch.testing.assert_close(net(x), plain.logits(net.state_dict(), x, settings.num_heads))
-    assert seen == [5 + 1]
-    net.train()
-    net(x).square().sum().backward()
-    found = gradients(net)
+    computed = []
+    net.backbone.register_forward_pre_hook(lambda _, inputs: computed.append(len(inputs[0])))
+    torch.testing.assert_close(net(x), plain_logits(net, x, settings)[0])
+    assert computed == [5 + 1]
     twin, _ = small_net()
-    plain.logits(
-        dict(twin.double().state_dict(keep_vars=True)), x, settings.num_heads, training=True
-    ).square().sum().backward()
-    torch.testing.assert_close(found, gradients(twin))
+    net.train()(x).square().sum().backward()
+    plain_logits(twin.double(), x, settings, training=True)[0].square().sum().backward()
+    torch.testing.assert_close(gradients(net), gradients(twin))
 
 
 def test_stretched_time_embeddings_agree_on_the_parts_of_a_clip():
     net, _ = small_net(rate=10.0)
     backbone = net.backbone.eval()
     assert backbone.stretch_time and not small_net(rate=0.0, clip_len=20)[0].backbone.stretch_time
-    seen = []
+    embedded = []
     backbone.blocks_st[0].register_forward_pre_hook(
-        lambda _, inputs: seen.append(inputs[0][0, :, 0])
+        lambda _, inputs: embedded.append(inputs[0][0, :, 0])
     )
+    rising = torch.linspace(0, 1, 30).view(1, 30, 1, 1)  # (30,) -> (1, 30, 1, 1)
     with torch.no_grad():
-        backbone.temp_embed.copy_(
-            torch.linspace(0, 1, 30).view(1, 30, 1, 1).expand_as(backbone.temp_embed)
-        )
+        backbone.temp_embed.copy_(rising.expand_as(backbone.temp_embed))
         for frames in (30, 10, 7, 1):
             backbone(torch.zeros(1, frames, 17, 3))
-    times = [
-        clip - seen[-1] + 0.5 for clip in seen
-    ]  # the embedding of a single frame is the mean of all
+    # The embedding of a single frame is the mean of all.
+    times = [frames - embedded[-1] + 0.5 for frames in embedded]
     torch.testing.assert_close(times[0][:, 0], torch.linspace(0, 1, 30))
     for time in times[1:]:
         torch.testing.assert_close(time.mean(0), torch.full((16,), 0.5), atol=0.01, rtol=0)
+    embedding = backbone.temp_embed[0, :, 0].T[None]  # (1, 16, 30)
     for time in times:
-        torch.testing.assert_close(
-            time.T[None],
-            torch.nn.functional.adaptive_avg_pool1d(
-                backbone.temp_embed[0, :, 0].T[None], len(time)
-            ),
-        )
+        pooled = torch.nn.functional.adaptive_avg_pool1d(embedding, len(time))
+        torch.testing.assert_close(time.T[None], pooled)
 
 
 @pytest.mark.parametrize("piece", [17 * 20, 3 * 17 * 20])
 def test_pieces_and_computing_again_change_neither_outputs_nor_gradients(monkeypatch, piece):
     x = torch.randn(7, 1, 20, 17, 3, dtype=torch.float64)
-    found = []
+    results = []
+    everything = float("inf")
     for tokens, keep in (
-        (1 << 30, float("inf")),
-        (piece, float("inf")),
+        (1 << 30, everything),
+        (piece, everything),
         (piece, 2 * piece),
         (piece, 0),
     ):
@@ -282,10 +279,10 @@ def test_pieces_and_computing_again_change_neither_outputs_nor_gradients(monkeyp
         net.backbone.head.requires_grad_(False)
         output = net(x)
         output.square().sum().backward()
-        found.append((output.detach(), gradients(net)))
-    for output, gradient in found[1:]:
-        torch.testing.assert_close(output, found[0][0])
-        torch.testing.assert_close(gradient, found[0][1])
+        results.append((output.detach(), gradients(net)))
+    for output, gradient in results[1:]:
+        torch.testing.assert_close(output, results[0][0])
+        torch.testing.assert_close(gradient, results[0][1])
 
 
 def kept_bytes(net, x):
@@ -318,13 +315,13 @@ def test_bfloat16_stays_close_and_the_head_stays_exact():
     net.eval()
     x = torch.randn(4, 1, 20, 17, 3)
     expected = net(x)
-    heard = []
+    dtypes = []
     net.head.fc1.register_forward_hook(
-        lambda _, inputs, output: heard.append((inputs[0].dtype, output.dtype))
+        lambda _, inputs, output: dtypes.append((inputs[0].dtype, output.dtype))
     )
     with torch.autocast("cpu", torch.bfloat16):
         mixed = net(x)
-    assert heard == [(torch.float32, torch.float32)]
+    assert dtypes == [(torch.float32, torch.float32)]
     assert mixed.dtype == torch.float32
     assert (mixed - expected).norm() < 0.03 * expected.norm()
 
@@ -339,28 +336,23 @@ def test_the_count_of_operations_is_what_torch_counts(preset):
 
 
 def test_other_devices_than_processors_take_whole_batches_if_they_can(monkeypatch):
-    monkeypatch.setattr(
-        torch, "autocast", lambda *_, **__: contextlib.nullcontext()
-    )  # which knows no device without memory
-    model = (
-        build_model(Config.of({"preset": "demo", "clip_len": 128, "patch": 1}), 52, 17)
-        .to("meta")
-        .train()
-    )
+    # It knows no device without memory.
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    settings = Config.of({"preset": "demo", "clip_len": 128, "patch": 1})
+    model = build_model(settings, 52, 17).to("meta").train()
     sizes, pooled = [], model.pooled
     monkeypatch.setattr(model, "pooled", lambda piece: (sizes.append(len(piece)), pooled(piece))[1])
     clips = torch.empty(600, 1, 128, 17, model.backbone.dim_in, device="meta")
-    assert model([clips[:400]]).shape[0] == 400 and sizes == [400]
-    sizes.clear()
-    model([clips])
-    assert sizes == [511, 89], "as many sequences as the kernels take at once"
-    sizes.clear()
+
+    def pieces(clips):
+        sizes.clear()
+        assert len(model([clips])) == len(clips)
+        return list(sizes)
+
+    assert pieces(clips[:400]) == [400]
+    assert pieces(clips) == [511, 89], "as many sequences as the kernels take at once"
+    # A quarter of what may be kept, since what is computed again is kept for its time.
     model.keep_tokens = 100 * clips[0, ..., 0].numel()
-    model([clips[:400]])
-    assert sizes == [25] * 16, (
-        "a quarter of what may be kept, since what is computed again is kept for its time"
-    )
-    sizes.clear()
+    assert pieces(clips[:400]) == [25] * 16
     model.eval()
-    model([clips[:400]])
-    assert sizes == [400], "nothing is kept"
+    assert pieces(clips[:400]) == [400], "nothing is kept"

@@ -6,7 +6,6 @@ import build
 import numpy as np
 import pytest
 
-from mbnb.classes import read_classes
 from mbnb.clips import join, pack
 from mbnb.scores.audit import audit, leaks_of
 from mbnb.simulate import simulate
@@ -15,20 +14,14 @@ EACH = 24  # clips a person
 
 
 def people(names, seed):
-    """Unremarkable clips: random walks about a standing body, somewhere in the room."""
-    rng = np.random.default_rng(seed)
-    bodies = [rng.normal(0, 0.25, (17, 3)) for _ in names]
-    poses = []
-    for body in np.repeat(bodies, EACH, axis=0):
-        body[0], body[8] = 0, (0, -0.5, 0)
-        walk = rng.normal(0, 0.01, (int(rng.integers(30, 60)), 17, 3)).cumsum(0)
-        place = rng.normal(0, 0.02, (17, 3)) + rng.uniform(-1, 1, 3)
-        poses.append((body + place + walk).astype(np.float32))
-    labels = list(range(4)) * (len(poses) // 4)
-    order = rng.permutation(len(poses))
-    clip_names = [f"clip_{seed}_{i}" for i in np.argsort(order)]
-    clips = pack(poses, clip_names, labels, [name for name in names for _ in range(EACH)])
-    return clips.take(order)
+    """Unremarkable clips, in no order: people who stand somewhere in the room and sway."""
+
+    def placed(label, seed):
+        return build.person(seed, step=0.01) + np.random.default_rng(seed).uniform(-1, 1, 3)
+
+    settings = dict(seed=1000 * seed, classes=build.CLASSES, name=f"clip_{seed}_{{i}}")
+    clips = build.clips(names, list(range(4)) * (EACH // 4), pose=placed, **settings)
+    return clips.take(np.random.default_rng(seed).permutation(len(clips)))
 
 
 def data_of(train, test):
@@ -42,7 +35,7 @@ def clean():
 
 def changed(clips, poses):
     """The same clips with other frames."""
-    return pack(poses, list(clips.names), clips.labels, list(clips.subjects))
+    return pack(poses, clips.names, clips.labels, clips.subjects)
 
 
 def test_clean_data_have_no_findings(clean):
@@ -71,8 +64,8 @@ def test_without_known_people_nobody_is_said_to_be_on_both_sides(clean):
 
 def test_names_that_tell_the_class_or_the_body_part_are_noted(clean):
     train, test = clean
-    for told, field in (("body region", train.labels // 2), ("class", train.labels)):
-        names = tuple(f"take_v{value}_{i:04d}" for i, value in enumerate(field))
+    for told, values in (("body region", train.labels // 2), ("class", train.labels)):
+        names = tuple(f"take_v{value}_{i:04d}" for i, value in enumerate(values))
         findings = audit(data_of(dataclasses.replace(train, names=names), test))
         columns = findings[["kind", "severity", "where"]]
         assert columns.values.tolist() == [["names", "note", "train"]]
@@ -105,5 +98,5 @@ def test_a_single_class_is_audited_without_a_crash(clean):
 
 def test_simulated_people_have_no_leaks():
     splits = simulate(people=6, test_people=2, clips_per_person=26, seed=0)
-    data = build.data_set(splits, read_classes("document"), simulated=True)
+    data = build.data_set(splits, build.DOCUMENT, simulated=True)
     assert (audit(data)["severity"] == "note").all()

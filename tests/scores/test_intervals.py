@@ -43,40 +43,36 @@ def test_intervals_hold_the_score_and_narrow_with_more_people():
 
 def test_clips_of_one_person_do_not_count_as_independent():
     labels, probabilities, subjects = people(8, clips_each=40)
-    by_person = score_intervals(labels, probabilities, subjects, SIX, resamples=300)["top1"]
-    by_clip = score_intervals(
-        labels, probabilities, [f"{i}" for i in range(len(labels))], SIX, resamples=300
-    )["top1"]
-    assert by_person[1] - by_person[0] > 2 * (by_clip[1] - by_clip[0])
+    width = {}
+    for unit, drawn in (("people", subjects), ("clips", list(map(str, range(len(labels)))))):
+        low, high = score_intervals(labels, probabilities, drawn, SIX, resamples=300)["top1"]
+        width[unit] = high - low
+    assert width["people"] > 2 * width["clips"]
 
 
 def test_intervals_are_the_same_for_the_same_seed_and_whatever_the_order_of_clips():
     labels, probabilities, subjects = people(6)
-    first = score_intervals(labels, probabilities, subjects, SIX, resamples=100, seed=5)
-    assert first == score_intervals(labels, probabilities, subjects, SIX, resamples=100, seed=5)
-    order = np.random.default_rng(0).permutation(len(labels))
-    shuffled = score_intervals(
-        labels[order],
-        probabilities[order],
-        [subjects[i] for i in order],
-        SIX,
-        resamples=100,
-        seed=5,
-    )
+
+    def intervals(order, seed):
+        whose = [subjects[i] for i in order]
+        return score_intervals(labels[order], probabilities[order], whose, SIX, 100, seed)
+
+    order = np.arange(len(labels))
+    first = intervals(order, seed=5)
+    assert first == intervals(order, seed=5) != intervals(order, seed=6)
+    shuffled = intervals(np.random.default_rng(0).permutation(order), seed=5)
     assert all(shuffled[key] == pytest.approx(first[key]) for key in SCORES)
-    assert first != score_intervals(labels, probabilities, subjects, SIX, resamples=100, seed=6)
 
 
 def test_intervals_over_few_people_hold_the_truth_about_as_often_as_they_say():
-    rng, held = np.random.default_rng(0), []
+    rng, people = np.random.default_rng(0), np.repeat(list("abcde"), 50)
+    hold = []
     for study in range(200):
         skill = rng.normal(0.6, 0.15, 5).clip(0, 1)
         right = rng.random((5, 50)) < skill[:, None]
-        bounds = compare(
-            right.ravel(), np.zeros(250), np.repeat(list("abcde"), 50), resamples=400, seed=study
-        )
-        held.append(bounds["low"] <= 0.6 <= bounds["high"])
-    assert 0.9 < np.mean(held) < 0.98  # plain percentiles: 0.85
+        bounds = compare(right.ravel(), np.zeros(250), people, resamples=400, seed=study)
+        hold.append(bounds["low"] <= 0.6 <= bounds["high"])
+    assert 0.9 < np.mean(hold) < 0.98  # plain percentiles: 0.85
 
 
 def test_a_paired_comparison_counts_what_changed_and_takes_mcnemars_exact_test():
@@ -92,9 +88,9 @@ def test_a_paired_comparison_counts_what_changed_and_takes_mcnemars_exact_test()
 
 def test_intervals_of_a_class_and_of_the_official_score_hold_what_they_are_about():
     labels, probabilities, subjects = people(12)
-    never = labels != 5  # nobody shows or is told class 5
-    labels, probabilities = labels[never], probabilities[never] * (np.arange(6) < 5)
-    subjects = [subject for subject, kept in zip(subjects, never) if kept]
+    others = labels != 5  # nobody shows or is told class 5
+    labels, probabilities = labels[others], probabilities[others] * (np.arange(6) < 5)
+    subjects = [subject for subject, is_other in zip(subjects, others) if is_other]
     low, high = f1_intervals(labels, probabilities.argmax(1), subjects, 6, resamples=200).T
     assert (low[:5] < high[:5]).all() and np.isnan([low[5], high[5]]).all()
     low, high = official_interval(labels, probabilities, subjects, SIX, resamples=200)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from mbnb.classes import ClassTable, read_classes
+from mbnb.classes import ClassTable
 from mbnb.scores.metrics import (
     confusion,
     f1_per_class,
@@ -56,9 +56,8 @@ def test_confusion_has_truth_in_rows():
 
 
 def test_the_right_region_counts_even_for_the_wrong_class():
-    classes = read_classes("document")
     probabilities = np.eye(52)[[1, 6, 20, 51]]
-    scores = score(np.array([0, 6, 15, 0]), probabilities, classes)
+    scores = score(np.array([0, 6, 15, 0]), probabilities, build.DOCUMENT)
     assert scores["top1"] == 0.25
     assert scores["region_top1"] == 0.75
 
@@ -70,11 +69,9 @@ def test_hits_take_the_first_of_equals_as_argmax_does_and_broken_outputs_hit_not
     assert (hits(labels, equal, 1) == (equal.argmax(1) == labels)).all()
     assert not hits(labels, np.full((8, 8), np.nan), 5).any()
     labels, probabilities = guesses(200, 12)
-    assert all(
-        (hits(labels, probabilities, k) <= hits(labels, probabilities, k + 1)).all()
-        for k in range(1, 12)
-    )
-    assert hits(labels, probabilities, 12).all()
+    among = [hits(labels, probabilities, k) for k in range(1, 13)]
+    assert all((fewer <= more).all() for fewer, more in zip(among, among[1:]))
+    assert among[-1].all()
 
 
 def test_fewer_than_five_classes():
@@ -106,11 +103,8 @@ def test_official_scores_are_those_of_scikit_learn():
     }
     assert {name: scores[name] for name in f1} == pytest.approx(f1)
     assert scores["F1_mean"] == pytest.approx(np.mean(list(f1.values())))
-    assert (
-        scores["action_top1"]
-        == scores["action_f1_micro"]
-        == (probabilities.argmax(1) == labels).mean()
-    )
+    top1 = (probabilities.argmax(1) == labels).mean()
+    assert scores["action_top1"] == scores["action_f1_micro"] == top1
     head = np.eye(len(classes.region_names))[ids[labels]]
     with_head = official_scores(labels, probabilities, classes, head)
     assert with_head["body_top1"] == 1 and with_head["action_top1"] == scores["action_top1"]
