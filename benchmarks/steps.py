@@ -14,7 +14,7 @@ from benchmarks.measure import Case
 from mbnb.config import Config
 from mbnb.devices import mixed_precision
 from mbnb.model.checkpoints import build_model
-from mbnb.model.predict import make_fast
+from mbnb.model.fast import make_fast
 
 BATCH, CLASSES, JOINTS = 24, 52, 17
 

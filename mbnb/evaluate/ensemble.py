@@ -23,7 +23,7 @@ from mbnb.evaluate.tables import (
     write_csv,
 )
 from mbnb.files import InputError, fingerprint, write_text
-from mbnb.people import STEPS, Known, Stage
+from mbnb.people import Known, Stage
 from mbnb.runs import RunFolder
 
 
@@ -127,16 +127,9 @@ def _read_runs(
 
 def _with_people(config: Config, data: DataSet, clips: Clips, evaluation: Evaluation) -> Evaluation:
     """The evaluation with what steps of the people stage make of it, fitted on train's labels."""
-    needy = [name for name in config.people if STEPS[name].takes == "features"]
-    if needy:
-        raise InputError(
-            f"setting 'people': {', '.join(needy)} needs features, which a mean of runs has not"
-        )
     train = data.splits["train"]
-    unknown = np.zeros((len(train), len(data.classes)))
-    known = Known(train.subjects, unknown, labels=train.labels)
-    steps = {name: STEPS[name].fit(known) for name in config.people}
-    stage = Stage({name: step for name, step in steps.items() if step})
+    unknown = np.zeros((len(train), len(data.classes)))  # steps without features need none of it
+    stage = Stage.fit_known(config.people, Known(train.subjects, unknown, labels=train.labels))
     adapted = stage.answer(None, Known(clips.subjects, evaluation.probabilities))
     return dataclasses.replace(evaluation, adapted=adapted, steps=tuple(stage.steps))
 

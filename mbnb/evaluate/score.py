@@ -47,7 +47,8 @@ def scored_split(config: Config, data: DataSet) -> str | None:
 def known_clips(data: DataSet, scored: str) -> Clips:
     """All labelled clips that a baseline may learn from, of held-out people, too.
 
-    It chooses nothing on them.
+    It chooses nothing on them, as a network's training chooses its best epoch. The people stage is
+    always fitted on train alone, so that a network and a baseline have the same.
     """
     splits = [name for name in data.splits if name not in ("test", scored)]
     return join([data.splits[name] for name in splits if data.splits[name].labelled])
@@ -154,8 +155,7 @@ def fitted_stage(
     Raises InputError where it is not fitted yet and the data have no labelled train split.
     """
     path = config.folder.people
-    learned = about.get("checkpoint_fingerprint") or data.fingerprint()
-    mark = fingerprint(repr((about["model"], learned, config.people, config.views)).encode())
+    mark = _stage_mark(config, about.get("checkpoint_fingerprint") or data.fingerprint())
     if path.exists() and (stage := Stage.load(path)).fingerprint == mark:
         return stage
     train_clips = data.splits.get("train")
@@ -167,6 +167,14 @@ def fitted_stage(
     stage = Stage.fit(config.people, predictor, train_clips, mark)
     stage.save(path)
     return stage
+
+
+def _stage_mark(config: Config, learned: str) -> str:
+    """Tells a fitted stage from one of another predictor, other steps or other views.
+
+    `learned` is the fingerprint of the checkpoint, or of the data that a baseline learned from.
+    """
+    return fingerprint(repr((config.method, learned, config.people, config.views)).encode())
 
 
 def write_evaluation(
@@ -334,10 +342,10 @@ def predict(
             f"python -m mbnb evaluate {checkpoint} -p people {config.people} does that"
         )
     stage = Stage.load(kept)
-    if set(stage.steps) != set(config.people):
+    if stage.fingerprint != _stage_mark(config, fingerprint(checkpoint.read_bytes())):
         raise InputError(
-            f"setting 'people': {kept} holds {', '.join(stage.steps) or 'no step'}, not "
-            f"{', '.join(config.people)}"
+            f"setting 'people': {kept} was fitted for another checkpoint, other steps or other "
+            f"views; python -m mbnb evaluate {checkpoint} -p people {config.people} fits it anew"
         )
     adapted = stage.answer(network, known)
     return alone, prediction_table(clips.names, classes, adapted, **about_clips)

@@ -31,7 +31,8 @@ from mbnb.config import Config
 from mbnb.devices import free_memory, pick_device
 from mbnb.files import InputError
 from mbnb.model.checkpoints import Trained
-from mbnb.model.predict import KEEP_SHARE, Recipe
+from mbnb.model.fast import KEEP_SHARE
+from mbnb.model.predict import Recipe
 from mbnb.prepare import make_recipe
 from mbnb.skeleton import Skeleton
 

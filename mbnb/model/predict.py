@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
 from mbnb.config import Config
-from mbnb.devices import compile_mode, free_memory, keep_freed_memory, mixed_precision, pick_device
+from mbnb.devices import mixed_precision, pick_device
 from mbnb.model.action import ActionNet
 from mbnb.model.checkpoints import Trained
 from mbnb.prepare import DefaultRecipe, ParityRecipe, make_recipe, views_of
@@ -25,14 +25,13 @@ from mbnb.scores.calibration import at_temperature
 from mbnb.skeleton import Skeleton
 
 Recipe = DefaultRecipe | ParityRecipe
-# Of the free memory, for what a step keeps for its gradients; the rest is computed again.
-KEEP_SHARE = {"cpu": 0.125, "cuda": 0.5}
 
 
 class Network:
-    """A trained model as a predictor, on `config`'s device and with `config`'s number of views.
+    """A trained model as a predictor.
 
-    Clips are prepared as the model's own settings say.
+    Two configurations meet here: the model's own says how clips are prepared, `config` on which
+    device it answers and how many views it takes.
     """
 
     def __init__(self, trained: Trained, skeleton: Skeleton, classes: ClassTable, config: Config):
@@ -136,14 +135,3 @@ def answer_views(
             regions = regions[:, list(classes.region_mirror)] if regions.numel() else regions
         total = total + torch.cat([actions, regions], dim=-1)
     return (total / len(views)).cpu().numpy()
-
-
-def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
-    """Compile the model where that pays, and let its training keep no more than memory bears."""
-    keep_freed_memory()
-    if mode := compile_mode(config, device):
-        # One graph for all layers and lengths: it is ready in the time of one layer, and what lies
-        # around the layers is little work.
-        model.backbone.layer = torch.compile(model.backbone.layer, mode=mode, dynamic=True)
-    memory = free_memory(device) * KEEP_SHARE[device.type]
-    model.keep_tokens = memory / model.backbone.bytes_per_token

@@ -17,14 +17,15 @@ from scipy.stats import entropy, random_table
 
 from mbnb.people.step import Known
 
-# Tables that are drawn of people who do as they please; a rule is what none of them keeps to as
-# well.
+# A rule is there where people in train keep to it better than in each of so many tables that are
+# drawn with the same sums: a permutation test at p < 1 / DRAWS.
 DRAWS = 200
 LEAST = 0.5  # strength of a rule; one that is broken more often is none
-# Temperature of what clips alone seem to be: calibrated for one clip, it makes too little of many.
+# Temperature of the probabilities before they are shared out. They are calibrated for single clips;
+# taken together, many clips of a person tell more than the product of so cautious numbers.
 SHARPER = 0.6
-# How far clips may be bent, as a share of what a rule is worth: people in train took 0.1 to 0.5,
-# people who do as they please 0.6 to 3.
+# How far a person's clips may be bent to fit, as a share of what the rule is worth: people in train
+# took 0.1 to 0.5, people who do as they please take 0.6 to 3.
 FARTHEST = 0.6
 ROUNDS = 100
 
@@ -64,11 +65,13 @@ class Quota:
         for rows in people.indices.values():
             share = len(rows) / self.clips.sum()
             full, room = min(1, share), self.clips * max(1, share)
+            # Few clips, or a rule that is often broken, leave the probabilities as they are.
             alone = values[rows] ** (1 / SHARPER ** (self.strength * full))  # (n, C)
             factor = np.ones(len(room))  # (C,)
             for _ in range(ROUNDS):
                 together = _normalised(alone * factor)
                 factor = np.minimum(1, factor * room / together.sum(0).clip(1e-12))
+            # Does the rule fit this person? A rule that is broken now and then is followed in part.
             if entropy(together, values[rows], axis=1).mean() < FARTHEST * _worth(full):
                 shared[rows] = _normalised(alone * factor**self.strength)
         return shared

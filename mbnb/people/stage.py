@@ -49,12 +49,19 @@ class Stage:
 
         Raises InputError for a step that needs features where the predictor has none.
         """
+        return Stage.fit_known(names, look(predictor, train, labels=train.labels), fingerprint)
+
+    @staticmethod
+    def fit_known(names: Sequence[str], train: Known, fingerprint: str = "") -> "Stage":
+        """The same, of what a predictor made of train's clips."""
         chosen = {name: step for name, step in STEPS.items() if name in names}
         needy = [name for name, step in chosen.items() if step.takes == "features"]
-        if needy and not hasattr(predictor, "features"):
-            raise InputError(f"setting 'people': {', '.join(needy)} needs a method with features")
-        known = look(predictor, train, labels=train.labels)
-        fitted = {name: step.fit(known) for name, step in chosen.items()}
+        if needy and train.features is None:
+            raise InputError(
+                f"setting 'people': {', '.join(needy)} needs features of clips, which dstformer, "
+                f"linear and rocket have; nearest, largest and means of runs have none"
+            )
+        fitted = {name: step.fit(train) for name, step in chosen.items()}
         return Stage({name: step for name, step in fitted.items() if step}, fingerprint)
 
     def answer(self, predictor: Predictor, clips: Known) -> np.ndarray:

@@ -84,7 +84,7 @@ class DefaultRecipe:
     ) -> Iterator[Parts]:
         """The clips at each of `indices` (B,), which are in the order of their `frames_of`.
 
-        From one share of their length to another; nothing random.
+        `window` is what is seen of a clip, in shares of its length; nothing is random.
         """
         for groups in self.test_poses(indices, window, mirrored):
             yield [self.see(pose, spans) for pose, spans in groups]
@@ -100,12 +100,12 @@ class DefaultRecipe:
             spans = (self.lengths[index.to(self.device)] - 1).double()
             starts = starts.double() + window[0] * spans
             spans = (window[1] - window[0]) * spans
-            counts, sizes = self.frames_of[index].unique_consecutive(return_counts=True)
+            lengths, numbers = self.frames_of[index].unique_consecutive(return_counts=True)
             groups = []
-            for count, start, span in zip(
-                counts.tolist(), starts.split(sizes.tolist()), spans.split(sizes.tolist())
+            for length, start, span in zip(
+                lengths.tolist(), starts.split(numbers.tolist()), spans.split(numbers.tolist())
             ):
-                pose = gather_windows(frames, start, span, count)
+                pose = gather_windows(frames, start, span, length)
                 pose = flip(pose, self.skeleton.mirror) if mirrored else pose
                 groups.append((pose, span / self.config.fps))
             yield groups
@@ -123,7 +123,10 @@ class DefaultRecipe:
         drawn = deque()
 
         def wanted() -> Iterator[Tensor]:
-            """This process's clips of some batches, by length."""
+            """This process's clips of some batches, by length; what was drawn waits in `drawn`.
+
+            All processes draw for whole batches before each takes its share, so that they agree.
+            """
             for batches in self._group(indices):
                 index, sizes = torch.cat(batches), torch.tensor([len(b) for b in batches])
                 spans = (self.lengths[index.to(self.device)] - 1).double()
@@ -138,16 +141,16 @@ class DefaultRecipe:
 
         for index, frames, starts in self._read_ahead(wanted()):
             batch, labels, draws = drawn.popleft()
-            counts, sizes = self.frames_of[index].unique_consecutive(return_counts=True)
+            lengths, numbers = self.frames_of[index].unique_consecutive(return_counts=True)
             parts, first = [[] for _ in labels], 0
-            for count, size in zip(counts.tolist(), sizes.tolist()):
-                rows = slice(first, first + size)
-                pose = augment(frames, starts[rows], count, draws[rows], noise)
+            for length, number in zip(lengths.tolist(), numbers.tolist()):
+                rows = slice(first, first + number)
+                pose = augment(frames, starts[rows], length, draws[rows], noise)
                 x = self.see(pose, draws.seconds[rows])
                 members, shares = batch[rows].unique_consecutive(return_counts=True)
                 for member, part in zip(members.tolist(), x.split(shares.tolist())):
                     parts[member].append(part)
-                first += size
+                first += number
             yield from zip(parts, labels)
 
     def see(self, pose: Tensor, seconds: Tensor) -> Tensor:

@@ -3,9 +3,6 @@
 Shapes: B clips of a batch, C classes, R regions of the body.
 """
 
-import dataclasses
-import math
-import os
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,22 +16,20 @@ from torch import Tensor, nn
 
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
-from mbnb.devices import connect, launched, whole_batch
+from mbnb.devices import whole_batch
 from mbnb.files import InputError
-from mbnb.model.checkpoints import build_model, read_checkpoint
-from mbnb.model.predict import answer_views, embed_views, make_fast
+from mbnb.model.checkpoints import build_model
+from mbnb.model.fast import make_fast
+from mbnb.model.predict import answer_views, embed_views
 from mbnb.prepare import make_recipe, views_of
 from mbnb.scores.calibration import fit_temperature, log_loss
 from mbnb.scores.metrics import confusion, score
 from mbnb.train.history import region_table, write_history
-from mbnb.train.loop import Watcher, fit
-from mbnb.train.processes import train_in_processes
+from mbnb.train.loop import Watcher
+from mbnb.train.start import start
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-# Where `epochs` is 0: as many epochs as make these steps, but at least these epochs.
-STEPS, EPOCHS = 1800, 24
 
 
 def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.DataFrame:
@@ -52,24 +47,7 @@ def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.
         raise InputError(
             f"{data.root}: expected at least 2 clips in train, found {len(clips or [])}"
         )
-    steps = math.ceil(len(clips) / config.batch_size)
-    resumed = config.resume and config.folder.latest.exists()
-    begun = read_checkpoint(config.folder.latest) if resumed else {}
-    if not config.epochs:
-        epochs = begun.get("config", {}).get("epochs") or max(EPOCHS, round(STEPS / steps))
-        config = dataclasses.replace(config, epochs=epochs)
-    processes = int(os.environ["WORLD_SIZE"]) if launched() else config.devices
-    if len(clips) // steps < processes:
-        raise InputError(
-            f"setting 'devices': {processes} processes cannot share batches of "
-            f"{len(clips) // steps} clips"
-        )
-    if config.devices > 1 and not launched():
-        return train_in_processes(config, data, on_epoch)
-    fabric = connect(config)
-    torch.manual_seed(config.seed)
-    task = ActionTask(config, data, fabric, steps)
-    return fit(task, config, data, fabric, begun, on_epoch)
+    return start(ActionTask, config, data, len(clips), on_epoch)
 
 
 class ActionTask:
@@ -82,7 +60,7 @@ class ActionTask:
         regions = len(self.classes.region_names) if config.region_weight else 0
         model = build_model(config, len(self.classes), len(data.skeleton), regions)
         self.model = model.to(device)
-        # It would give poses, and no action depends on it.
+        # The backbone's own head would give poses, and no action depends on it.
         self.model.backbone.head.requires_grad_(False)
         make_fast(self.model, config, device)
         prepare = partial(make_recipe, config=config, skeleton=data.skeleton, classes=data.classes)
@@ -148,9 +126,9 @@ class ActionTask:
             f"val_{key}": value for key, value in scores.items()
         }
 
-    def resume(self, begun: dict[str, Any]) -> None:
+    def resume(self, checkpoint: dict[str, Any]) -> None:
         """Confusions of the epochs so far."""
-        self.regions = begun.get("regions", {})
+        self.regions = checkpoint.get("regions", {})
 
     def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
         """Confusions by region, and of an epoch that is used the temperature, in all views."""

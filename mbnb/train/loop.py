@@ -40,7 +40,11 @@ Watcher = Callable[[pd.DataFrame], None]
 
 
 class Task(Protocol):
-    """What one kind of training brings to the loop."""
+    """What one kind of training brings to the loop.
+
+    In every epoch the loop calls `batches`, for each of them `loss`, and then `train_scores`,
+    `held_out_scores`, `state` and `write`, in this order.
+    """
 
     model: nn.Module  # on its device
     size: int  # clips in an epoch
@@ -62,12 +66,12 @@ class Task(Protocol):
         """Of people held out from train, `val_…`; empty where there are none."""
 
     def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
-        """What a checkpoint holds of the task.
+        """What a checkpoint holds of the task after `epoch`, from 1 on.
 
-        `used` tells that predictions may be made with this epoch.
+        `used` tells that predictions may be made with this epoch, so it is worth calibrating.
         """
 
-    def resume(self, begun: dict[str, Any]) -> None:
+    def resume(self, checkpoint: dict[str, Any]) -> None:
         """Take up what `state` gave."""
 
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
@@ -77,7 +81,7 @@ class Task(Protocol):
 class Training:
     """A training under way: what changes with every step."""
 
-    def __init__(self, task: Task, config: Config, fabric: Fabric, begun: dict[str, Any]):
+    def __init__(self, task: Task, config: Config, fabric: Fabric, checkpoint: dict[str, Any]):
         self.task, self.config, self.fabric = task, config, fabric
         start_from(config, task.model)
         freeze(config, task.model)
@@ -89,18 +93,18 @@ class Training:
         rate = partial(learning_rate, steps=task.steps, config=config)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         self.history: list[dict[str, float]] = []
-        if begun:
-            task.model.load_state_dict(begun["model"])
-            optimizer.load_state_dict(begun["optimizer"])
-            self.schedule.load_state_dict(begun["schedule"])
-            self.history = begun["history"]
-            task.resume(begun)
+        if checkpoint:
+            task.model.load_state_dict(checkpoint["model"])
+            optimizer.load_state_dict(checkpoint["optimizer"])
+            self.schedule.load_state_dict(checkpoint["schedule"])
+            self.history = checkpoint["history"]
+            task.resume(checkpoint)
         self.engine, self.optimizer = fabric.setup(task.model, optimizer)
 
     def epoch(self, epoch: int, bar: tqdm) -> dict[str, float]:
-        """Train on every clip once; returns the epoch's row of the history."""
+        """Train on every clip once; returns the row of the history of `epoch`, from 1 on."""
         # Every epoch has its own seed, so that a resumed training draws what an unbroken one draws.
-        torch.manual_seed(self.config.seed * 100_003 + epoch)
+        torch.manual_seed(self.config.seed * 100_003 + epoch - 1)
         task, began = self.task, time.perf_counter()
         task.model.train()
         rates = iter(self.schedule.get_last_lr())  # of the groups that are not frozen
@@ -116,11 +120,11 @@ class Training:
         mean = torch.stack(losses).mean().item()
         if not math.isfinite(mean):
             raise InputError(
-                f"the loss became {mean} in epoch {epoch + 1}: lower lr_backbone and lr_head"
+                f"the loss became {mean} in epoch {epoch}: lower lr_backbone and lr_head"
             )
         means = zip(self.groups, torch.stack(norms).mean(0).tolist())
         return (
-            {"epoch": epoch + 1, "train_loss": mean}
+            {"epoch": epoch, "train_loss": mean}
             | task.train_scores()
             | {f"lr_{name}": rate for name, rate in rates.items()}
             | {f"grad_norm_{group['name']}": norm for group, norm in means}
@@ -163,16 +167,16 @@ def fit(
     config: Config,
     data: DataSet,
     fabric: Fabric,
-    begun: dict[str, Any],
+    checkpoint: dict[str, Any],
     on_epoch: Watcher | None = None,
 ) -> pd.DataFrame:
     """Train a task and return its history, a row an epoch; `on_epoch` sees the history so far.
 
-    `begun` is the run's latest checkpoint, empty at the beginning.
+    `checkpoint` is the run's latest, empty at the beginning.
     """
-    if begun:
-        check_same_training(config.folder.latest, begun, config, data.fingerprint())
-    training = Training(task, config, fabric, begun)
+    if checkpoint:
+        check_same_training(config.folder.latest, checkpoint, config, data.fingerprint())
+    training = Training(task, config, fabric, checkpoint)
     start, leads = len(training.history), fabric.is_global_zero
     if start >= config.epochs:
         if leads:
@@ -194,17 +198,17 @@ def fit(
             disable=not leads,
         ) as bar,
     ):
-        for epoch in range(start, config.epochs):
+        for epoch in range(start + 1, config.epochs + 1):
             began = time.perf_counter()
             row = training.epoch(epoch, bar) | task.held_out_scores(fabric)
             training.history.append(row | {"seconds": time.perf_counter() - began})
             history = pd.DataFrame(training.history)
             # Predictions are made with the best and the last epoch, so these are calibrated.
-            used = epoch + 1 in (best_epoch(history), config.epochs)
-            state = task.state(fabric, epoch + 1, used)
+            used = epoch in (best_epoch(history), config.epochs)
+            state = task.state(fabric, epoch, used)
             if leads:
                 training.save(data, state)
-                task.write(epoch + 1, history, board)
+                task.write(epoch, history, board)
                 _show(board, bar, training.history[-1])
                 if on_epoch:
                     on_epoch(history)

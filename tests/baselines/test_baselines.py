@@ -6,11 +6,16 @@ import pytest
 
 from mbnb.baselines import METHODS
 from mbnb.baselines.linear import clip_features
+from mbnb.config import SETTINGS
 from mbnb.data.dataset import load
 from mbnb.scores.metrics import hits
 
 CLIP_WISE = [name for name in METHODS if name != "largest"]
 WITH_FEATURES = ("linear", "rocket")
+
+
+def test_the_setting_offers_every_method():
+    assert set(SETTINGS["method"].choices) == {"dstformer", *METHODS}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,7 +9,7 @@ from mbnb.config import Config
 from mbnb.devices import compile_mode
 from mbnb.model import ActionNet, DSTformer
 from mbnb.model.action import GRID
-from mbnb.model.predict import make_fast
+from mbnb.model.fast import make_fast
 
 SMALL = dict(dim_in=6, dim_feat=32, dim_rep=16, depth=2, num_heads=4, mlp_ratio=2)
 

@@ -21,7 +21,8 @@ from mbnb.evaluate.compare import compare_with_baselines
 from mbnb.evaluate.score import evaluate, load_evaluation
 from mbnb.files import InputError
 from mbnb.model.checkpoints import build_model, load_trained
-from mbnb.model.predict import Network, make_fast
+from mbnb.model.fast import make_fast
+from mbnb.model.predict import Network
 from mbnb.scores.calibration import fit_temperature
 from mbnb.scores.metrics import region_probabilities
 from mbnb.train import best_epoch, read_history, train
