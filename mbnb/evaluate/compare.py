@@ -98,8 +98,8 @@ def compare_variants(
     Every score, the interval of top-1, and how far its top-1 is above that of the first variant,
     by the paired tests of `scores.intervals.compare`. Runs are folds, which have different clips,
     or seeds, which have the same. Clips are judged by themselves; where the people stage was
-    applied to all runs of a variant, a second row says what it made of them. Raises InputError for
-    a run that was not evaluated, and for variants with different clips.
+    applied to all runs of a variant, a second row, "…, with people", says what it made of them.
+    Raises InputError for a run that was not evaluated, and for variants with different clips.
     """
     rows, first = [], None
     for name, paths in _prediction_tables(outputs, variants).items():
@@ -143,7 +143,7 @@ def _prediction_tables(outputs: Path, variants: dict[str, Sequence[str]]) -> dic
         tables[name] = [folder.predictions for folder in folders.values()]
         with_people = [folder.people_predictions for folder in folders.values()]
         if all(path.exists() for path in with_people):
-            tables[f"{name}, with people's other clips"] = with_people
+            tables[f"{name}, with people"] = with_people
     return tables
 
 

@@ -33,6 +33,6 @@ def test_what_the_people_stage_made_of_a_variant_has_a_row_of_its_own(evaluated,
     alone = compare_variants(data, tmp_path, {"poor": ["poor"]}, 50)
     poor.folder.people_predictions.write_text(good.folder.predictions.read_text())
     table = compare_variants(data, tmp_path, {"poor": ["poor"], "good": ["good"]}, 50)
-    assert table["variant"].tolist() == ["poor", "poor, with people's other clips", "good"]
+    assert table["variant"].tolist() == ["poor", "poor, with people", "good"]
     assert table["top1"][0] == alone["top1"][0], "clips are judged by themselves"
     assert table["top1"][1] == table["top1"][2] > table["top1"][0]
