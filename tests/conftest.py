@@ -1,4 +1,4 @@
-"""What several tests need: recordings and golden numbers beside the checkout, a real browser."""
+"""What several tests need: recordings and golden numbers, an accelerator, a real browser."""
 
 import functools
 import os

@@ -4,24 +4,40 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from build import TINY, config
-from run.headless import errors, run
+from run.headless import OUTSIDE, errors, run
 
 from mbnb.data.dataset import load
 from mbnb.evaluate import evaluate
+from mbnb.runs import RunFolder
 from mbnb.train import train
 
 
 def test_the_same_notebooks_run_on_recordings_of_real_people(recordings, tmp_path):
     done = run(tmp_path, "03", "04", "05", data_root=recordings("kinder_gator"), run="kg", **TINY)
     assert done.returncode == 0, done.stderr
-    executed = sorted((tmp_path / "kg" / "notebooks").glob("*.ipynb"))
+    folder = RunFolder(tmp_path / "kg")
+    executed = sorted(folder.notebooks.glob("*.ipynb"))
     assert [path.name[:2] for path in executed] == ["03", "04", "05"]
     assert [errors(path) for path in executed] == [[]] * 3
-    metrics = json.loads((tmp_path / "kg" / "metrics.json").read_text())
+    metrics = json.loads(folder.metrics.read_text())
     assert metrics["n_test"] == 579 and not metrics["simulated"]
     assert metrics["people_also_in_train"] == 0
-    assert len(pd.read_csv(tmp_path / "kg" / "per_class.csv")) == 58
+    assert 0 <= metrics["top1"] <= metrics["top5"] <= 1
+    assert len(pd.read_csv(folder.per_class)) == 58
+    table = pd.read_csv(folder.predictions)
+    assert len(table) == 579 and table["correct"].mean() == pytest.approx(metrics["top1"])
+    np.testing.assert_allclose(table.filter(regex="^p_").sum(axis=1), 1, atol=1e-3)
+    written = (folder.config, folder.environment, folder.history, folder.best, folder.latest)
+    assert all(path.is_file() for path in (*written, folder.class_pages / "index.html"))
+    figures = ("confusion_matrix", "region_matrix", "error_split", "class_profile", "curves")
+    assert {f"{name}.png" for name in figures} <= {path.name for path in folder.figures.iterdir()}
+    report = folder.report.read_text()
+    assert len(report) < 10_000_000 and report.count("data:image/png;base64,") >= 10
+    assert report.count('data-mount="mountExplorer"') == 1
+    for page in (report, folder.explorer.read_text()):
+        assert OUTSIDE.findall(page) == []
 
 
 def test_recordings_of_exercises_are_trained_on_and_scored_clip_by_clip(recordings, tmp_path):

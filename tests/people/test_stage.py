@@ -1,4 +1,4 @@
-"""The people stage: fitted once on train, kept in one file, beside what clips say by themselves."""
+"""The people stage: fitted once on train, in one file, beside what clips say by themselves."""
 
 import dataclasses
 import json
@@ -103,8 +103,8 @@ def test_scores_are_clip_by_clip_and_what_the_stage_made_stands_beside(data, tmp
     assert np.isnan(board["top1_with_people"]["plain"])
     table = compare_with_baselines(with_people, data, again).set_index("method")["top1"]
     assert table["linear model"] == table["linear"], "the same method on the same people"
-    beside = ", with people's other clips (adapt, quota)"
-    assert table[f"linear model{beside}"] == table[f"linear{beside}"] != table["linear"]
+    suffix = ", with people's other clips (adapt, quota)"
+    assert table[f"linear model{suffix}"] == table[f"linear{suffix}"] != table["linear"]
 
 
 def test_kept_predictions_of_other_steps_are_made_anew_and_later_notebooks_follow(

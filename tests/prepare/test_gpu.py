@@ -1,4 +1,4 @@
-"""Batches made on a GPU: those of a processor where nothing is drawn, and sound ones elsewhere."""
+"""Batches of a GPU: those of a processor where nothing is drawn, and sound ones elsewhere."""
 
 import pytest
 import torch
@@ -24,9 +24,9 @@ def batches(recipe, training=False):
 
 @pytest.mark.parametrize("settings", [dict(), dict(preset="ma52"), dict(recipe="parity")])
 def test_evaluation_sees_what_it_sees_on_a_processor(accelerator, settings):
-    wanted, made = (batches(recipe(device, **settings)) for device in (CPU, accelerator))
-    assert len(wanted) == len(made) == 2
-    for some, others in zip(wanted, made):
+    expected, computed = (batches(recipe(device, **settings)) for device in (CPU, accelerator))
+    assert len(expected) == len(computed) == 2
+    for some, others in zip(expected, computed):
         assert [part.shape for part in some] == [part.shape for part in others]
         for part, other in zip(some, others):
             assert other.device.type == accelerator.type
@@ -35,21 +35,21 @@ def test_evaluation_sees_what_it_sees_on_a_processor(accelerator, settings):
 
 @pytest.mark.parametrize("settings", [dict(), dict(preset="ma52"), dict(recipe="parity")])
 def test_training_gets_every_clip_with_its_label(accelerator, settings):
-    made = batches(recipe(accelerator, training=True, **settings), training=True)
-    labels = torch.cat([labels for _, labels in made])
+    drawn = batches(recipe(accelerator, training=True, **settings), training=True)
+    labels = torch.cat([labels for _, labels in drawn])
     assert labels.device.type == accelerator.type
     assert sorted(labels.tolist()) == sorted(CLIPS.labels.tolist())
-    for parts, labels in made:
+    for parts, labels in drawn:
         assert sum(map(len, parts)) == len(labels)
         assert all(part.isfinite().all() and part.std() > 0.01 for part in parts)
 
 
 def test_clips_read_from_disk_are_those_kept_on_the_device(accelerator):
-    kept, read = (
+    on_device, on_disk = (
         batches(recipe(accelerator, training=True, clips_on=place), training=True)
         for place in ("device", "disk")
     )
-    for (parts, labels), (others, other_labels) in zip(kept, read, strict=True):
+    for (parts, labels), (others, other_labels) in zip(on_device, on_disk, strict=True):
         assert torch.equal(labels, other_labels)
         for part, other in zip(parts, others, strict=True):
             torch.testing.assert_close(part, other, atol=1e-4, rtol=1e-4)

@@ -1,4 +1,4 @@
-"""The leak audit: each kind of leak is put into clean data and must be found, and only that one."""
+"""The leak audit: each kind of leak, put into clean data, is found, and only that one."""
 
 import dataclasses
 

@@ -68,13 +68,13 @@ def test_it_goes_on_after_a_break_on_the_same_and_on_another_device(accelerator,
 def test_a_processor_predicts_what_the_gpu_predicts(accelerator, data, tmp_path):
     settings = config(**LEARNING, device=accelerator.type, precision="float32", outputs=tmp_path)
     train(settings, data)
-    answers = []
+    probabilities = []
     for device in (accelerator.type, "cpu"):
         here = config(**LEARNING, device=device, precision="float32", outputs=tmp_path)
         trained = load_trained(settings.folder.latest, here)
         network = Network(trained, data.skeleton, CLASSES, here)
-        answers.append(torch.as_tensor(network.answer(data.splits["test"])))
-    torch.testing.assert_close(*answers, atol=1e-4, rtol=0)
+        probabilities.append(torch.as_tensor(network.answer(data.splits["test"])))
+    torch.testing.assert_close(*probabilities, atol=1e-4, rtol=0)
 
 
 class Questions(TorchDispatchMode):
