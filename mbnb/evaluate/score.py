@@ -339,13 +339,13 @@ def predict(
     if not kept.exists():
         raise InputError(
             f"setting 'people': {checkpoint} has nothing fitted on train beside it; "
-            f"python -m mbnb evaluate {checkpoint} -p people {config.people} does that"
+            f"python -m mbnb evaluate {checkpoint} -p people {','.join(config.people)} does that"
         )
     stage = Stage.load(kept)
     if stage.fingerprint != _stage_mark(config, fingerprint(checkpoint.read_bytes())):
         raise InputError(
             f"setting 'people': {kept} was fitted for another checkpoint, other steps or other "
-            f"views; python -m mbnb evaluate {checkpoint} -p people {config.people} fits it anew"
+            f"views; python -m mbnb evaluate {checkpoint} -p people {','.join(config.people)} fits it anew"
         )
     adapted = stage.answer(network, known)
     return alone, prediction_table(clips.names, classes, adapted, **about_clips)

@@ -143,7 +143,7 @@ def test_a_networks_stage_is_fitted_once_and_predict_uses_it(data, tmp_path):
 
     def predict(*options):
         out = ("--out", tmp_path / "p.csv")
-        return command_line("predict", settings.folder.latest, data.root, *options, *out)
+        return command_line("predict", settings.folder.best, data.root, *options, *out)
 
     refused = predict(*people)
     assert refused.exit_code == 2 and "nothing fitted on train beside it" in refused.stderr
