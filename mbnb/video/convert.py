@@ -49,9 +49,9 @@ def find_videos(
     Either the folder has train/, val/ or test/ with videos and beside them their labels,
     `<split>_labels.txt` or MA-52's `<split>_list_videos.txt`; or it has videos, and `label_file`
     their labels: all are train then, or an unlabelled test without it. person: a regular
-    expression for the person at the beginning of a name (`[0-9]+` for MA-52); a video whose name
-    does not begin so, and every video without it, is of a person of its own. Raises InputError
-    with every fault.
+    expression for the person at the beginning of each name (`[0-9]+` for MA-52); without it,
+    every video is of a person of its own. Raises InputError with every fault, such as a name that
+    does not begin so: its person would be taken for somebody else.
     """
     folders = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
     if folders:
@@ -73,6 +73,11 @@ def find_videos(
             if file and path.stem not in labels:
                 faults.append(f"{file}: no label for {path.name}")
             match = re.match(person, path.stem) if person else None
+            if person and not (match and match[0]):
+                faults.append(
+                    f"{path}: expected a name that begins with a person as the setting video_person "
+                    f"describes one, {person!r}"
+                )
             subject = match[0] if match else path.stem
             label = labels.get(path.stem, UNLABELLED)
             sources.append(Source(path, path.stem, label, subject))

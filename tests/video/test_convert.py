@@ -155,3 +155,13 @@ def test_videos_without_labels_are_for_predicting_and_missing_labels_are_all_nam
     ]
     with pytest.raises(InputError, match="expected videos"):
         find_videos(tmp_path / "nowhere", DOCUMENT)
+
+
+def test_a_name_without_its_person_is_named_instead_of_making_a_person_of_its_own(tmp_path):
+    for name in ("anna_01.mp4", "Bert_01.mp4", "01_anna.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError) as refused:
+        find_videos(tmp_path, read_classes("ma52"), person="[a-z]+")
+    faults = str(refused.value).splitlines()
+    assert len(faults) == 2 and "01_anna.mp4: expected a name that begins with" in faults[0]
+    assert "Bert_01.mp4" in faults[1] and "'[a-z]+'" in faults[1]
