@@ -336,16 +336,16 @@ def predict(
     if not config.people:
         return alone, None
     kept = RunFolder(checkpoint.resolve().parents[1]).people
+    fits_it = f"python -m mbnb evaluate {checkpoint} -p people {','.join(config.people)}"
     if not kept.exists():
         raise InputError(
-            f"setting 'people': {checkpoint} has nothing fitted on train beside it; "
-            f"python -m mbnb evaluate {checkpoint} -p people {','.join(config.people)} does that"
+            f"setting 'people': {checkpoint} has nothing fitted on train beside it; {fits_it} does"
         )
     stage = Stage.load(kept)
     if stage.fingerprint != _stage_mark(config, fingerprint(checkpoint.read_bytes())):
         raise InputError(
             f"setting 'people': {kept} was fitted for another checkpoint, other steps or other "
-            f"views; python -m mbnb evaluate {checkpoint} -p people {','.join(config.people)} fits it anew"
+            f"views; {fits_it} fits it anew"
         )
     adapted = stage.answer(network, known)
     return alone, prediction_table(clips.names, classes, adapted, **about_clips)

@@ -159,9 +159,11 @@ def test_videos_without_labels_are_for_predicting_and_missing_labels_are_all_nam
 
 def test_a_name_without_its_person_is_named_instead_of_making_a_person_of_its_own(tmp_path):
     for name in ("anna_01.mp4", "Bert_01.mp4", "01_anna.mp4"):
-        (tmp_path / name).write_bytes(b"")
+        (tmp_path / name).touch()
+    labels = tmp_path / "labels.txt"
+    labels.write_text("anna_01 0\nBert_01 1\n01_anna 0\n")
     with pytest.raises(InputError) as refused:
-        find_videos(tmp_path, read_classes("ma52"), person="[a-z]+")
+        find_videos(tmp_path, DOCUMENT, labels, person="[a-z]+")
     faults = str(refused.value).splitlines()
     assert len(faults) == 2 and "01_anna.mp4: expected a name that begins with" in faults[0]
     assert "Bert_01.mp4" in faults[1] and "'[a-z]+'" in faults[1]
