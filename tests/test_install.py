@@ -117,9 +117,11 @@ def test_the_pip_part_of_environment_yml_is_what_the_tests_run_on(tmp_path):
 def test_make_refuses_another_python_before_it_installs_anything(tmp_path, oldest, too_new):
     environment, mine = tmp_path / "venv", f"{sys.version_info.major}.{sys.version_info.minor}"
     command = ["make", "run", f"VENV={environment}", f"PYTHON={sys.executable}"]
-    done = subprocess.run(
-        [*command, f"MINOR={oldest} {too_new}"], cwd=ROOT, capture_output=True, text=True
-    )
+    command += [f"MINOR={oldest} {too_new}"]
+    # The tests may run in a make of their own, which tells its children to say where they are.
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    fresh = {name: value for name, value in os.environ.items() if name not in outer}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=fresh)
     assert done.returncode != 0 and not environment.exists() and not done.stdout
     line, failed = done.stderr.splitlines()
     assert line.startswith(f"mbnb needs Python 3.{oldest} to 3.{too_new - 1}; {sys.executable} is ")
