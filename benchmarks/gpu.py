@@ -132,9 +132,11 @@ def epochs(bench: Bench) -> Iterator[Row]:
         data = pipeline.data_set(count, span)
         config = dataclasses.replace(bench.settings(0), epochs=3)
         task = ActionTask(config, data, connect(config), -(-count // config.batch_size))
-        training = Training(task, config, task.fabric, {})
+        training = Training(task, config, data, task.fabric, {})
         with tqdm(disable=True) as bar:
-            seconds = [seconds_of(partial(training.epoch, i, bar)) for i in range(config.epochs)]
+            seconds = [
+                seconds_of(partial(training.epoch, i, bar)) for i in range(1, config.epochs + 1)
+            ]
         frames = "–".join(str(length) for length in sorted(set(span)))
         what = f"epoch, {bench.sizes.model}, {count:,} clips of {frames} frames"
         # The reference stretches all clips to one length, so that one measurement does for all.

@@ -81,8 +81,18 @@ class Task(Protocol):
 class Training:
     """A training under way: what changes with every step."""
 
-    def __init__(self, task: Task, config: Config, fabric: Fabric, checkpoint: dict[str, Any]):
-        self.task, self.config, self.fabric = task, config, fabric
+    def __init__(
+        self,
+        task: Task,
+        config: Config,
+        data: DataSet,
+        fabric: Fabric,
+        checkpoint: dict[str, Any],
+    ):
+        self.task, self.config, self.data, self.fabric = task, config, data, fabric
+        self.fingerprint = data.fingerprint()
+        if checkpoint:
+            check_same_training(config.folder.latest, checkpoint, config, self.fingerprint)
         start_from(config, task.model)
         freeze(config, task.model)
         self.groups = task.parameter_groups()
@@ -142,24 +152,24 @@ class Training:
         self.schedule.step()
         return torch.stack(norms)
 
-    def save(self, data: DataSet, state: dict[str, Any]) -> None:
+    def save(self, state: dict[str, Any]) -> None:
         """Write `latest.pt`, and `best.pt` where the last epoch is the best so far."""
-        folder, model = self.config.folder, self.task.model
+        folder, model, classes = self.config.folder, self.task.model, self.data.classes
         best = best_epoch(pd.DataFrame(self.history))
         state = {
             "epoch": len(self.history),
             "history": self.history,
             "best_epoch": best,
-            "fingerprint": data.fingerprint(),
-            "skeleton": data.skeleton.name,
+            "fingerprint": self.fingerprint,
+            "skeleton": self.data.skeleton.name,
         } | state
         if best == len(self.history):
-            save_checkpoint(folder.best, model, self.config, data.classes, **state)
+            save_checkpoint(folder.best, model, self.config, classes, **state)
         state |= {
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
         }
-        save_checkpoint(folder.latest, model, self.config, data.classes, **state)
+        save_checkpoint(folder.latest, model, self.config, classes, **state)
 
 
 def fit(
@@ -174,9 +184,7 @@ def fit(
 
     `checkpoint` is the run's latest, empty at the beginning.
     """
-    if checkpoint:
-        check_same_training(config.folder.latest, checkpoint, config, data.fingerprint())
-    training = Training(task, config, fabric, checkpoint)
+    training = Training(task, config, data, fabric, checkpoint)
     start, leads = len(training.history), fabric.is_global_zero
     if start >= config.epochs:
         if leads:
@@ -207,7 +215,7 @@ def fit(
             used = epoch in (best_epoch(history), config.epochs)
             state = task.state(fabric, epoch, used)
             if leads:
-                training.save(data, state)
+                training.save(state)
                 task.write(epoch, history, board)
                 _show(board, bar, training.history[-1])
                 if on_epoch:

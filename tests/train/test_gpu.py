@@ -44,7 +44,7 @@ def data():
 
 def training(settings, data):
     task = ActionTask(settings, data, connect(settings), -(-60 // settings.batch_size))
-    return Training(task, settings, task.fabric, {})
+    return Training(task, settings, data, task.fabric, {})
 
 
 def test_it_goes_on_after_a_break_on_the_same_and_on_another_device(accelerator, data, tmp_path):
