@@ -50,6 +50,12 @@ class Skeleton:
         return tuple((parent, child) for child, parent in enumerate(self.parents) if parent >= 0)
 
     @cached_property
+    def outer(self) -> tuple[int, ...]:
+        """The joints without a child, and their parents."""
+        tips = set(range(len(self))) - set(self.parents)
+        return tuple(sorted(tips | {self.parents[joint] for joint in tips}))
+
+    @cached_property
     def ancestry(self) -> np.ndarray:
         """(J, J) 1 where the column's joint is the row's own or an ancestor of it, else 0.
 

@@ -64,18 +64,15 @@ def clip_features(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(T, J, 3) metres -> (D,) numbers that describe the standardised clip as a whole.
 
     They are of every coordinate relative to the pelvis the mean, deviation, range and mean absolute
-    speed, and at evenly spaced moments the places of the outer joints, which are those without a
-    child and their parents.
+    speed, and at evenly spaced moments the places of the outer joints.
     """
     pose = standardise(
         torch.as_tensor(clip, dtype=torch.float32), torch.tensor([len(clip)]), skeleton
     )
     root = pose[:, skeleton.root : skeleton.root + 1]
     pose = torch.cat([root, pose - root], dim=1)  # (T, J + 1, 3)
-    ends = set(range(len(skeleton))) - set(skeleton.parents)
-    outer = sorted(ends | {skeleton.parents[joint] for joint in ends})
     moments = gather_windows(
-        pose[:, 1:][:, outer],
+        pose[:, 1:][:, list(skeleton.outer)],
         torch.zeros(1, dtype=torch.float64),
         torch.tensor([len(pose) - 1.0], dtype=torch.float64),
         MOMENTS,

@@ -147,8 +147,7 @@ def channels(clips: Clips, skeleton: Skeleton, fps: float) -> Tensor:
     starts, ends = first_rows(lengths).double(), (lengths - 1).double()
     poses = gather_windows(standardise(frames, lengths, skeleton), starts, ends, MOMENTS)
     streams = to_streams(poses, (ends / fps).float(), STREAMS, skeleton)  # (N, F, J, 12)
-    tips = set(range(len(skeleton))) - set(skeleton.parents)
-    outer = sorted(tips | {skeleton.parents[joint] for joint in tips} | {skeleton.root})
+    outer = sorted({*skeleton.outer, skeleton.root})
     one, other = torch.tensor(list(itertools.combinations(outer, 2))).T
     distances = (poses[:, :, one] - poses[:, :, other]).norm(dim=-1)  # (N, F, pairs)
     return torch.cat([streams.flatten(2), distances], dim=-1).transpose(1, 2)  # -> (N, C, F)

@@ -12,10 +12,10 @@ from mbnb.baselines import METHODS
 from mbnb.config import Config, saved_config
 from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
-from mbnb.evaluate.score import known_clips, load_evaluation
+from mbnb.evaluate.score import fit_stage, known_clips, load_evaluation
 from mbnb.evaluate.tables import find_clips, read_scores
 from mbnb.files import InputError, write_text
-from mbnb.people import Stage, look
+from mbnb.people import look
 from mbnb.runs import RunFolder
 from mbnb.scores.intervals import compare, score_intervals
 from mbnb.scores.metrics import SCORES, score
@@ -63,7 +63,7 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
         looked = look(baseline, clips)
         answers[name] = looked.probabilities
         if evaluation.adapted is not None and hasattr(baseline, "features"):
-            stage = Stage.fit(evaluation.steps, baseline, data.splits["train"])
+            stage = fit_stage(evaluation.steps, baseline, data)
             answers[name + beside] = stage.answer(baseline, looked)
     scores = {n: score(clips.labels, p, data.classes) for n, p in answers.items()}
     metrics["baselines"] = scores

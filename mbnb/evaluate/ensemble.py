@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mbnb.classes import ClassTable
@@ -14,7 +13,7 @@ from mbnb.clips import Clips
 from mbnb.config import Config, read_yaml
 from mbnb.data.dataset import DataSet, load
 from mbnb.evaluate.evaluation import Evaluation
-from mbnb.evaluate.score import write_evaluation
+from mbnb.evaluate.score import fit_stage, write_evaluation
 from mbnb.evaluate.tables import (
     find_clips,
     prediction_table,
@@ -23,7 +22,7 @@ from mbnb.evaluate.tables import (
     write_csv,
 )
 from mbnb.files import InputError, fingerprint, write_text
-from mbnb.people import Known, Stage
+from mbnb.people import Known
 from mbnb.runs import RunFolder
 
 
@@ -127,9 +126,7 @@ def _read_runs(
 
 def _with_people(config: Config, data: DataSet, clips: Clips, evaluation: Evaluation) -> Evaluation:
     """The evaluation with what steps of the people stage make of it, fitted on train's labels."""
-    train = data.splits["train"]
-    unknown = np.zeros((len(train), len(data.classes)))  # steps without features need none of it
-    stage = Stage.fit_known(config.people, Known(train.subjects, unknown, labels=train.labels))
+    stage = fit_stage(config.people, None, data)
     adapted = stage.answer(None, Known(clips.subjects, evaluation.probabilities))
     return dataclasses.replace(evaluation, adapted=adapted, steps=tuple(stage.steps))
 

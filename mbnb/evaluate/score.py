@@ -6,6 +6,7 @@ clips is scored, too, and stands beside.
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,6 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
 def _predictor(config: Config, data: DataSet, split: str) -> tuple[Predictor, dict[str, Any]]:
     """What answers, and what `metrics.json` tells of it."""
     if config.method != "dstformer":
-        config.save(config.folder.config)
         clips, classes = known_clips(data, split), len(data.classes)
         baseline = METHODS[config.method].fit(
             clips, data.skeleton, classes, config.seed, config.fps
@@ -158,15 +158,22 @@ def fitted_stage(
     mark = _stage_mark(config, about.get("checkpoint_fingerprint") or data.fingerprint())
     if path.exists() and (stage := Stage.load(path)).fingerprint == mark:
         return stage
-    train_clips = data.splits.get("train")
-    if train_clips is None or not train_clips.labelled:
-        raise InputError(
-            f"setting 'people': {', '.join(config.people)} must be fitted on train, and "
-            f"{data.root} has no labelled train split"
-        )
-    stage = Stage.fit(config.people, predictor, train_clips, mark)
+    stage = fit_stage(config.people, predictor, data, mark)
     stage.save(path)
     return stage
+
+
+def fit_stage(
+    steps: Sequence[str], predictor: Predictor | None, data: DataSet, mark: str = ""
+) -> Stage:
+    """The people stage fitted on the data's train. Raises InputError where that has no labels."""
+    clips = data.splits.get("train")
+    if clips is None or not clips.labelled:
+        raise InputError(
+            f"setting 'people': {', '.join(steps)} must be fitted on train, and {data.root} has no "
+            f"labelled train split"
+        )
+    return Stage.fit(steps, predictor, clips, len(data.classes), mark)
 
 
 def _stage_mark(config: Config, learned: str) -> str:
@@ -188,7 +195,7 @@ def write_evaluation(
     folder = config.folder
     metrics = _metrics(config, data, evaluation) | about
     saved = config
-    if folder.config.exists():
+    if config.method == "dstformer" and folder.config.exists():
         saved = Config.of(saved=read_yaml(folder.config))
     # Later notebooks go by it.
     dataclasses.replace(saved, **_answering(config)).save(folder.config)

@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
@@ -32,7 +31,7 @@ from mbnb.devices import free_memory, pick_device
 from mbnb.files import InputError
 from mbnb.model.checkpoints import Trained
 from mbnb.model.fast import KEEP_SHARE
-from mbnb.model.predict import Recipe
+from mbnb.model.predict import Recipe, clip_bar
 from mbnb.prepare import make_recipe
 from mbnb.skeleton import Skeleton
 
@@ -233,15 +232,7 @@ class Explainer:
 
     def _with_progress(self, description: str) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """`groups` of the clips to explain, with a bar."""
-        with tqdm(
-            total=len(self.indices),
-            desc=description,
-            unit="clip",
-            delay=2,
-            mininterval=0.5,
-            leave=False,
-            disable=not description,
-        ) as bar:
+        with clip_bar(len(self.indices), description) as bar:
             for group in self.groups(self.recipe, self.indices):
                 yield group
                 bar.update(len(group[0]))

@@ -63,6 +63,19 @@ class Network:
         return answer_views(self.model, torch.as_tensor(features), self.classes, self.views)
 
 
+def clip_bar(clips: int, description: str) -> tqdm:
+    """A bar over clips that shows after two seconds and goes when full; none without words."""
+    return tqdm(
+        total=clips,
+        desc=description,
+        unit="clip",
+        delay=2,
+        mininterval=0.5,
+        leave=False,
+        disable=not description,
+    )
+
+
 @torch.no_grad()
 def embed_views(
     model: ActionNet,
@@ -76,16 +89,8 @@ def embed_views(
 
     Processes that train together share the work. With a `description` there is a bar.
     """
-    shown = description and (fabric is None or fabric.is_global_zero)
-    with tqdm(
-        total=len(recipe) * len(views),
-        desc=description,
-        unit="clip",
-        delay=2,
-        mininterval=0.5,
-        leave=False,
-        disable=not shown,
-    ) as bar:
+    shown = description if fabric is None or fabric.is_global_zero else ""
+    with clip_bar(len(recipe) * len(views), shown) as bar:
         return torch.stack(
             [_embed_view(model, recipe, config, view, fabric, bar.update) for view in views]
         )

@@ -43,25 +43,31 @@ class Stage:
 
     @staticmethod
     def fit(
-        names: Sequence[str], predictor: Predictor, train: Clips, fingerprint: str = ""
+        names: Sequence[str],
+        predictor: Predictor | None,
+        train: Clips,
+        classes: int,
+        fingerprint: str = "",
     ) -> "Stage":
         """Fit the named steps on the labelled clips of train.
 
-        Raises InputError for a step that needs features where the predictor has none.
+        The predictor, None for a mean of several, looks at them only where a step takes features;
+        to the others labels are all that counts. Raises InputError for a step that needs features
+        where the predictor has none.
         """
-        return Stage.fit_known(names, look(predictor, train, labels=train.labels), fingerprint)
-
-    @staticmethod
-    def fit_known(names: Sequence[str], train: Known, fingerprint: str = "") -> "Stage":
-        """The same, of what a predictor made of train's clips."""
         chosen = {name: step for name, step in STEPS.items() if name in names}
         needy = [name for name, step in chosen.items() if step.takes == "features"]
-        if needy and train.features is None:
+        if needy and not hasattr(predictor, "features"):
             raise InputError(
                 f"setting 'people': {', '.join(needy)} needs features of clips, which dstformer, "
                 f"linear and rocket have; nearest, largest and means of runs have none"
             )
-        fitted = {name: step.fit(train) for name, step in chosen.items()}
+        if needy:
+            known = look(predictor, train, labels=train.labels)
+        else:
+            nothing = np.zeros((len(train), classes))
+            known = Known(train.subjects, nothing, labels=train.labels)
+        fitted = {name: step.fit(known) for name, step in chosen.items()}
         return Stage({name: step for name, step in fitted.items() if step}, fingerprint)
 
     def answer(self, predictor: Predictor, clips: Known) -> np.ndarray:

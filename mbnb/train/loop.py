@@ -152,10 +152,9 @@ class Training:
         self.schedule.step()
         return torch.stack(norms)
 
-    def save(self, state: dict[str, Any]) -> None:
-        """Write `latest.pt`, and `best.pt` where the last epoch is the best so far."""
+    def save(self, best: int, state: dict[str, Any]) -> None:
+        """Write `latest.pt`, and `best.pt` where the last epoch is the `best` so far."""
         folder, model, classes = self.config.folder, self.task.model, self.data.classes
-        best = best_epoch(pd.DataFrame(self.history))
         state = {
             "epoch": len(self.history),
             "history": self.history,
@@ -212,10 +211,10 @@ def fit(
             training.history.append(row | {"seconds": time.perf_counter() - began})
             history = pd.DataFrame(training.history)
             # Predictions are made with the best and the last epoch, so these are calibrated.
-            used = epoch in (best_epoch(history), config.epochs)
-            state = task.state(fabric, epoch, used)
+            best = best_epoch(history)
+            state = task.state(fabric, epoch, used=epoch in (best, config.epochs))
             if leads:
-                training.save(state)
+                training.save(best, state)
                 task.write(epoch, history, board)
                 _show(board, bar, training.history[-1])
                 if on_epoch:

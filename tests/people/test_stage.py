@@ -40,7 +40,7 @@ def linear(data):
 
 
 def test_a_stage_stands_behind_any_predictor_and_reads_back_equal(data, linear, tmp_path):
-    stage = Stage.fit(["adapt", "quota"], linear, data.splits["train"], "mark")
+    stage = Stage.fit(["adapt", "quota"], linear, data.splits["train"], 52, "mark")
     assert list(stage.steps) == ["adapt", "quota"]
     clips = look(linear, data.splits["test"])
     np.testing.assert_allclose(clips.probabilities, linear.answer(data.splits["test"]))
@@ -58,16 +58,16 @@ def test_a_stage_stands_behind_any_predictor_and_reads_back_equal(data, linear, 
 
 def test_steps_are_applied_one_after_the_other_whatever_order_they_are_named_in(data, linear):
     train, clips = data.splits["train"], look(linear, data.splits["test"])
-    alone = {name: Stage.fit([name], linear, train) for name in ("adapt", "quota")}
+    alone = {name: Stage.fit([name], linear, train, 52) for name in ("adapt", "quota")}
     adapted = alone["adapt"].answer(linear, clips)
     both = alone["quota"].answer(linear, dataclasses.replace(clips, probabilities=adapted))
     for names in (["adapt", "quota"], ["quota", "adapt"]):
-        stage = Stage.fit(names, linear, train)
+        stage = Stage.fit(names, linear, train, 52)
         np.testing.assert_allclose(stage.answer(linear, clips), both, atol=1e-12)
 
 
 def test_labels_of_the_people_who_are_judged_play_no_part(data, linear):
-    stage = Stage.fit(["adapt", "quota"], linear, data.splits["train"])
+    stage = Stage.fit(["adapt", "quota"], linear, data.splits["train"], 52)
     test = data.splits["test"]
     shuffled = dataclasses.replace(test, labels=np.roll(test.labels, 7))
     adapted = [stage.answer(linear, look(linear, clips)) for clips in (test, shuffled)]
@@ -77,8 +77,8 @@ def test_labels_of_the_people_who_are_judged_play_no_part(data, linear):
 def test_a_step_that_needs_features_says_so_where_there_are_none(data):
     largest = METHODS["largest"].fit(data.splits["train"], data.skeleton, len(data.classes))
     with pytest.raises(InputError, match="adapt needs features"):
-        Stage.fit(["adapt"], largest, data.splits["train"])
-    assert list(Stage.fit(["quota"], largest, data.splits["train"]).steps) == ["quota"]
+        Stage.fit(["adapt"], largest, data.splits["train"], 52)
+    assert list(Stage.fit(["quota"], largest, data.splits["train"], 52).steps) == ["quota"]
 
 
 def test_scores_are_clip_by_clip_and_what_the_stage_made_stands_beside(data, tmp_path, capsys):
