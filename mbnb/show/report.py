@@ -7,10 +7,9 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-import yaml
 from PIL import Image
 
-from mbnb.config import Config
+from mbnb.config import Config, read_yaml
 from mbnb.data.dataset import load
 from mbnb.evaluate.score import load_evaluation
 from mbnb.files import write_text
@@ -29,14 +28,15 @@ def write_report(config: Config) -> Path:
         "notebooks": sorted(path.stem for path in folder.notebooks.glob("*.ipynb")),
         **_figures(folder.figures),
     }
+    # First, since an evaluation that is out of date is made anew, and its metrics with it.
+    if folder.metrics.exists():
+        page |= _errors(config)
     for name, path in (("metrics", folder.metrics), ("environment", folder.environment)):
         page[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     if folder.config.exists():
-        page["settings"] = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+        page["settings"] = read_yaml(folder.config)
     if folder.history.exists():
         page["epochs"] = len(pd.read_csv(folder.history))
-    if page["metrics"]:
-        page |= _errors(config)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True
     )
