@@ -140,8 +140,10 @@ def verify(folder: Path, given: dict[str, Any]) -> None:
         line = None if pd.isna(row.line) else row.line
         click.echo(f"{row.severity}: {fault_line(row.file, line, row.problem)}")
     errors = int((table["severity"] == "error").sum())
-    click.echo(f"{errors} errors, {len(table) - errors} warnings")
-    if errors == 0:
+    if errors:
+        things = f"{errors} things" if errors > 1 else "1 thing"
+        click.echo(f"not yet: {things} would break a training; {len(table) - errors} warnings")
+    else:
         click.echo(dataset.load(config).describe())
     sys.exit(1 if errors else 0)
 
@@ -227,7 +229,9 @@ def predict(
     config = _with_checkpoint(checkpoint, given | whole)
     if config.people and not out:
         raise InputError("--out: needed with the setting people, since two tables are written")
-    alone, adapted = score.predict(checkpoint, dataset.load(config), split, config)
+    data = dataset.load(config)
+    click.echo(data.verdict, err=True)
+    alone, adapted = score.predict(checkpoint, data, split, config)
     if not out:
         alone.to_csv(sys.stdout, index=False, float_format="%.6g")
         return

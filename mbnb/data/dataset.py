@@ -32,6 +32,7 @@ class DataSet:
     notes: decisions to be said aloud (which class table, who was held out).
     known_people: False where every clip counts as a person of its own.
     simulated: tells simulated people from recorded ones.
+    warnings: how many `verify` lists.
     """
 
     root: Path
@@ -41,6 +42,7 @@ class DataSet:
     notes: tuple[str, ...]
     known_people: bool
     simulated: bool
+    warnings: int = 0
 
     def fingerprint(self) -> str:
         """The same for the same clips, labels, people and classes, wherever they lie."""
@@ -65,7 +67,32 @@ class DataSet:
             f"{self.root.name}: {kind}; clips: {counts}; {len(self.classes)} classes "
             f"in {len(self.classes.region_names)} regions"
         )
-        return "\n- ".join([first, *self.notes])
+        return "\n- ".join([first, *self.notes, self.verdict])
+
+    @property
+    def verdict(self) -> str:
+        """Whether it can be trained on, and on whom a training is scored, in one sentence."""
+        learned = [self.splits[split] for split in ("train", "val") if split in self.splits]
+        people = {name for clips in learned for name in clips.subjects}
+        test = self.splits.get("test")
+        if "train" in self.splits:
+            of_people = f" of {len(people)} people" if self.known_people else ""
+            classes = len({label for clips in learned for label in clips.labels.tolist()})
+            count = sum(map(len, learned))
+            parts = [f"ready to train: {count} clips{of_people} in {classes} classes"]
+        else:
+            parts = [f"ready to predict: {len(test)} clips; nothing to train on, there is no train"]
+        if test is None:
+            parts.append("nobody to score it on, there is no test")
+        elif not test.labelled:
+            parts.append("nothing to score it on, test is unlabelled")
+        elif people and self.known_people:
+            parts.append(f"scored on {len(set(test.subjects) - people)} other people")
+        elif people:
+            parts.append("who is in a clip is not known, so scores may be on people it has seen")
+        if self.warnings:
+            parts.append(f"{self.warnings} warnings, see python -m mbnb verify {self.root}")
+        return "; ".join(parts)
 
 
 def verify(root: str | Path, config: Config | None = None) -> pd.DataFrame:
@@ -100,9 +127,9 @@ def load(config: Config) -> DataSet:
         for split in splits
         if split != "train" and "train" in splits and shared.at["train", split]
     ]
-    if warnings and config.data_root:
-        notes.append(f"{warnings} warnings: python -m mbnb verify {config.data_root}")
-    return dataclasses.replace(data, notes=(*data.notes, *notes))
+    return dataclasses.replace(
+        data, notes=(*data.notes, *notes), warnings=warnings if config.data_root else 0
+    )
 
 
 def people_overlap(data: DataSet) -> pd.DataFrame:

@@ -1,11 +1,13 @@
 """A data set as a whole: its fingerprint, its warnings, and recordings of real people."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 from build import DOCUMENT, clips, config, data_folder, splits
 from data.findings import find
+from run.headless import command_line
 
 from mbnb.data.dataset import load, people_overlap, verify
 
@@ -37,7 +39,25 @@ def test_warnings_alone_do_not_stop_a_training(tmp_path):
     data = load(config(data_root=root))
     assert people_overlap(data).loc["train", "test"] == 1
     assert any("1 people of test are also in train" in note for note in data.notes)
-    assert any("1 warnings: python -m mbnb verify" in note for note in data.notes)
+    assert f"1 warnings, see python -m mbnb verify {root}" in data.verdict
+
+
+def test_a_verdict_says_what_the_data_set_is_good_for(tmp_path):
+    root = data_folder(tmp_path / "data", splits())
+    ready = "ready to train: 22 clips of 8 people in 3 classes"
+    assert load(config(data_root=root)).verdict == f"{ready}; scored on 2 other people"
+    (root / "test_labels.txt").unlink()
+    assert (
+        load(config(data_root=root)).verdict
+        == f"{ready}; nothing to score it on, test is unlabelled"
+    )
+    (root / "subjects.csv").unlink()
+    assert "ready to train: 22 clips in 3 classes" in load(config(data_root=root)).verdict
+    for split in ("train", "val"):
+        (root / f"{split}_labels.txt").unlink()
+        shutil.rmtree(root / split)
+    assert "nothing to train on" in load(config(data_root=root)).verdict
+    assert "not yet: 1 thing would break" in command_line("verify", tmp_path).output
 
 
 @pytest.mark.parametrize(
