@@ -5,21 +5,21 @@ the recipe (how clips are prepared and trained on), a file, single parameters.
 `python -m mbnb settings` lists all settings, and so does the page SETTINGS.md.
 """
 
-import ast
 import dataclasses
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import yaml
 
 from mbnb import settings
 from mbnb.files import ROOT, InputError, write_text
+from mbnb.parameters import parameters_of
 from mbnb.runs import RunFolder
 from mbnb.settings import setting
 
-# Papermill begins the cell that it injects with this line, and so do our parameters cells.
-HEADER = "# Parameters"
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
 PRESETS: dict[str, dict[str, Any]] = {
@@ -669,35 +669,26 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def notebook_config(saved: bool = False) -> Config:
-    """The configuration that `notebook_parameters` give.
+    """The configuration that a notebook's parameters give, see `mbnb.parameters`.
 
     With `saved` the settings that the run was trained with come first, so that a later notebook
     needs the run's name only. Raises InputError for a parameter that is no setting, which papermill
     alone would ignore.
     """
-    given = notebook_parameters()
+    given = _parameters(sys._getframe(1))
     return saved_config(given) if saved else Config.of(given)
 
 
 def notebook_parameters() -> dict[str, Any]:
-    """What a notebook's parameters cells give: its own, and the one that papermill injects."""
-    from IPython import get_ipython
+    """What a notebook's cells give, its own and the one that papermill injects; it is printed."""
+    return _parameters(sys._getframe(1))
 
-    shell = get_ipython()
-    cells = [source for source in shell.user_ns["In"] if source.startswith(HEADER)]
-    names = [
-        target.id
-        for source in cells
-        for node in ast.parse(source).body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    ]
-    return {
-        name: shell.user_ns[name]
-        for name in dict.fromkeys(names)
-        if shell.user_ns[name] is not None
-    }
+
+def _parameters(caller: FrameType) -> dict[str, Any]:
+    given = parameters_of(caller, SETTINGS, GONE | FOREIGN)
+    listed = ", ".join(f"{name} = {value!r}" for name, value in given.items())
+    print(f"parameters: {listed or 'none'}")
+    return given
 
 
 def saved_config(given: dict[str, Any]) -> Config:

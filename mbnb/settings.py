@@ -187,9 +187,9 @@ def gone(name: str, replaced: Mapping[str, str]) -> str:
     return f"setting {name!r} is gone; {replaced[name]}"
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like `word`; None where none is."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)), None)
+def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str | None:
+    """The known name that is most like `word`; None where none is so much `alike`."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=alike)), None)
 
 
 @functools.cache

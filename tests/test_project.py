@@ -24,6 +24,7 @@ FLOW = (
     "files",
     "runs",
     "settings",
+    "parameters",
     "config",
     "devices",
     "skeleton",

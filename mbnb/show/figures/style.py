@@ -5,6 +5,8 @@ dash or place as well, so that it can be told apart in grey and by colour-blind 
 """
 
 import seaborn as sns
+from IPython import get_ipython
+from IPython.core.pylabtools import select_figure_formats
 
 COLUMN, WIDE, PAGE = 3.5, 5.5, 7.2  # inches: a column of a journal, one and a half, and a page
 SAVED_DPI = 300
@@ -70,3 +72,5 @@ sns.set_theme(
         "text.parse_math": False,  # a class may be named $x$
     },
 )
+if shell := get_ipython():  # figures are none of pyplot's, which would show them by itself
+    select_figure_formats(shell, {"png"})
