@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -70,16 +71,34 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
             miniters=0,
             smoothing=0,
         ) as bar,
-        tempfile.TemporaryDirectory(prefix="mbnb") as sockets,
+        _private_sockets() as private,
     ):
-        # Cells and outputs pass through sockets that are files of this user, where the system has
-        # such; each run has its own.
-        private = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
         for i, path in enumerate(notebooks):
             bar.set_description_str(f"{path.stem} ({i + 1} of {len(notebooks)})")
             with _clock(bar, seconds[path]):
                 _execute(path, config.folder.notebooks / path.name, given, private)
     return write_report(saved_config(given))
+
+
+@contextlib.contextmanager
+def _private_sockets() -> Iterator[dict[str, str]]:
+    """What a kernel manager needs so that cells and outputs pass through files of this user alone.
+
+    A socket's path has room for some hundred bytes and not every disk has sockets, so several
+    folders are tried. Where none will do the kernels listen at an address of this machine.
+    """
+    for place in (os.environ.get("TMPDIR"), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
+        with contextlib.ExitStack() as stack:
+            try:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mbnb", dir=place))
+                with socket.socket(socket.AF_UNIX) as tried:
+                    tried.bind(f"{folder}/kernel-10000")
+            except (OSError, AttributeError):  # Python for Windows knows no such sockets
+                continue
+            file = f"{folder}/kernel.json"  # not at home, where it may be forbidden to write
+            yield {"transport": "ipc", "ip": f"{folder}/kernel", "connection_file": file}
+            return
+    yield {}
 
 
 def without_videos(notebooks: Sequence[Path], config: Config) -> list[Path]:
@@ -111,7 +130,9 @@ def _execute(path: Path, out: Path, parameters: dict[str, Any], private: dict[st
         progress_bar=False,
         config=TraitletsConfig({"KernelManager": private}),
     )
-    NotebookNotary().sign(executed)  # made here just now, so JupyterLab may show its players
+    # It was made here just now, so JupyterLab may show its players, if it has a home to know it by.
+    with contextlib.suppress(OSError):
+        NotebookNotary().sign(executed)
 
 
 @contextlib.contextmanager
