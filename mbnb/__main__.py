@@ -5,6 +5,8 @@ Thin over the functions that the notebooks use: it reads what was typed and prin
 
 import contextlib
 import functools
+import re
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -24,12 +26,30 @@ from mbnb.config import (
     settings_page,
 )
 from mbnb.files import InputError, fault_line
+from mbnb.runs import RunFolder
 
 LAYOUT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
+class _Command(click.Command):
+    """Understands settings however they are typed, and says how one is given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if any(one.name == "parameters" for one in self.params):
+            args = spelled(args, {o: p.nargs for p in self.params for o in p.opts if o[0] == "-"})
+        return super().parse_args(ctx, args)
+
+
 class _Commands(click.Group):
     """Turns a user's mistake into one clear message and exit code 2, without a traceback."""
+
+    command_class = _Command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        known = self.get_command(ctx, args[0]) is not None
+        if not known and re.match(r"\d", Path(args[0]).name):  # a notebook
+            raise InputError(f"{args[0]}: no command; `python -m mbnb run {args[0]}` runs it")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -64,6 +84,58 @@ def with_settings(command):
         return command(given=collect(files, parameters), **rest)
 
     return wrapped
+
+
+def spelled(args: list[str], options: dict[str, int]) -> list[str]:
+    """What was typed, with each setting as `-p NAME VALUE`.
+
+    `-p NAME=VALUE`, `-p NAME: VALUE` and the like become that. options: those of the command, and
+    how many values each takes. Raises InputError that says how it is written for settings given as
+    `--NAME VALUE` or `NAME=VALUE`, and where a value is missing.
+    """
+    left, found, faults = list(args), [], []
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            return [*found, word, *left]
+        if asked := _as_setting(word, left, options):
+            faults.append(f"{word}: a setting is given as `-p {asked}`")
+            continue
+        attached = re.fullmatch(r"--parameter=(.*)|-p(?!$)(.*)", word, re.DOTALL)
+        if word not in ("-p", "--parameter") and not attached:
+            found += [word, *(left.pop(0) for _ in range(min(options.get(word, 0), len(left))))]
+            continue
+        text = (attached[1] or attached[2]) if attached else left.pop(0) if left else ""
+        name, mark, value = re.fullmatch(r"([\w-]*)\s*([=:\s]?)\s*(.*)", text, re.DOTALL).groups()
+        if not mark and value:  # nothing that a setting is called
+            name, value = text, ""
+        if left[:1] in (["="], [":"]):
+            left.pop(0)
+        if not value and mark != "=":
+            if not left or left[0] in options:
+                faults.append(f"-p {name}: expected a value, as in `-p {name or 'NAME'} VALUE`")
+                continue
+            value = left.pop(0)
+        found += ["-p", name, value]
+    if faults:
+        raise InputError("\n".join(faults))
+    return found
+
+
+def _as_setting(word: str, left: list[str], options: dict[str, int]) -> str:
+    """`NAME VALUE` where `word` and what is `left` give a setting without -p; else ''."""
+    match = re.fullmatch(r"(-{0,2})([a-zA-Z][\w-]*)(=?)(.*)", word, re.DOTALL)
+    if not match or f"{match[1]}{match[2]}" in options or (match[4] and not match[3]):
+        return ""
+    dashes, name, has_value, value = match.groups()
+    name = name.replace("-", "_")
+    if dashes and name not in SETTINGS and not word.startswith("-p"):
+        name = settings.nearest(name, SETTINGS, 0.8) or ""
+    if name not in SETTINGS or not (dashes or (has_value and not Path(word).exists())):
+        return ""
+    if dashes and not has_value and left and left[0] not in options:
+        value = left.pop(0)
+    return f"{name} {shlex.quote(value) if value else 'VALUE'}"
 
 
 def collect(files: tuple[Path, ...], parameters: tuple[tuple[str, str], ...]) -> dict[str, Any]:
@@ -104,7 +176,8 @@ def main() -> None:
 def run(notebooks: tuple[str, ...], given: dict[str, Any]) -> None:
     """Execute NOTEBOOKS and write outputs/<run>/report.html.
 
-    NOTEBOOKS are beginnings of their names, such as 01 03; all are run if none are named.
+    NOTEBOOKS are their numbers or names, such as 01 03; all are run if none are named. They are run
+    in the order of their numbers.
     """
     from papermill.exceptions import PapermillExecutionError
 
@@ -184,13 +257,17 @@ def train(given: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path))
 @with_settings
 def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
-    """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names."""
+    """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names.
+
+    CHECKPOINT is a file, or a run, whose best.pt is taken.
+    """
     from mbnb.data import dataset
     from mbnb.evaluate import score
 
+    checkpoint = _checkpoint_file(checkpoint, given)
     config = _with_checkpoint(checkpoint, given)
     data = dataset.load(config)
     click.echo(data.describe())
@@ -199,7 +276,7 @@ def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--split",
@@ -218,6 +295,8 @@ def predict(
 ) -> None:
     """Write a CSV with the probability of every class for each clip of FOLDER, labelled or not.
 
+    CHECKPOINT is a file, or a run, whose best.pt is taken.
+
     Each clip is judged by itself. What `-p people` makes of a person's clips is written beside OUT,
     into a file that ends in _people.csv.
     """
@@ -225,6 +304,10 @@ def predict(
     from mbnb.evaluate import score
     from mbnb.evaluate.tables import write_csv
 
+    if folder.is_file() and checkpoint.is_dir():
+        raise InputError(f"the checkpoint comes first: predict {folder} {checkpoint}")
+    checkpoint = _checkpoint_file(checkpoint, given)
+    _expect_split(folder, split)
     whole = dict(data_root=str(folder.resolve()), val_fraction=0.0, fold=0, pool=False)
     config = _with_checkpoint(checkpoint, given | whole)
     if config.people and not out:
@@ -356,7 +439,7 @@ def submit(
 
 
 @main.command()
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", default="")
 @click.option(
     "--watch",
     type=click.FloatRange(min=1),
@@ -367,17 +450,23 @@ def submit(
 def monitor(name: str, watch: float | None, given: dict[str, Any]) -> None:
     """Show how the training of RUN is going, or how far it came, and draw its curves.
 
-    RUN is a name or a folder.
+    RUN is a name or a folder; without one it is the run that the settings name.
     """
     from mbnb.show import figures
     from mbnb.train.history import read_history
     from mbnb.train.monitor import progress
 
     folder = Path(name)
-    place = {"run": name}
-    if folder.is_dir():
+    place = {"run": name or None}
+    if name and folder.is_dir():
         place = {"outputs": str(folder.resolve().parent), "run": folder.resolve().name}
     config = Config.of(given, place)
+    if not config.folder.path.is_dir():
+        outputs = config.folder.path.parent
+        runs = sorted(path.parent.name for path in outputs.glob("*/environment.json"))
+        raise InputError(
+            f"{config.folder.path}: no such run; in {outputs} there are {', '.join(runs) or 'none'}"
+        )
     text, finished = progress(config.folder)
     click.echo(text)
     with contextlib.suppress(KeyboardInterrupt):  # whoever has seen enough still gets the curves
@@ -409,6 +498,50 @@ def _classes(given: dict[str, Any]) -> ClassTable:
 
     config = Config.of({"class_table": "ma52"}, given)
     return dataset.load(config).classes if config.data_root else read_classes(config.class_table)
+
+
+def _checkpoint_file(named: Path, given: dict[str, Any]) -> Path:
+    """The file that is meant by a checkpoint's or a run's name or folder.
+
+    Raises InputError where there is none, which names the runs that have one.
+    """
+    if named.is_file():
+        return named
+    outputs = Config.of({"run": "run"}, given).folder.path.parent
+    for folder in (RunFolder(named), RunFolder(outputs / named)):
+        for best in (folder.best, folder.path / folder.best.name):
+            if best.is_file():
+                click.echo(f"checkpoint: {best}", err=True)
+                return best
+    runs = sorted(path.parts[-3] for path in outputs.glob(f"*/{RunFolder(Path()).best}"))
+    raise InputError(
+        f"{named}: no such file, and no run with checkpoints is called so; "
+        f"runs in {outputs} that have some: {', '.join(runs) or 'none'}"
+    )
+
+
+def _expect_split(folder: Path, split: str) -> None:
+    """Raise InputError that says what to do where `folder` has no such split to predict."""
+    from mbnb.data.layout import DataFolder
+
+    data = DataFolder(folder)
+    if not folder.exists():
+        raise InputError(f"{folder}: no such folder")
+    if mistaken := data.mistaken_for():
+        raise InputError(f"{folder}: {mistaken}")
+    there = data.there()
+    if not there:
+        raise InputError(f"{folder}: expected {split}/ or {split}.npz, found no split")
+    if split not in there:
+        unlabelled = [s for s in there if s != "test" and not data.labels(s).is_file()]
+        raise InputError(
+            f"{folder}: no split {split!r}; there is {' and '.join(there)}: "
+            + (
+                f"rename {unlabelled[0]} to test, which needs no labels"
+                if unlabelled
+                else f"add `--split {there[0]}`"
+            )
+        )
 
 
 def _with_checkpoint(checkpoint: Path, given: dict[str, Any]) -> Config:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mbnb import clips as clips_module
-from mbnb.classes import ClassTable
+from mbnb.classes import ClassTable, read_classes
 from mbnb.clips import SPLITS, Clips
 from mbnb.config import Config
 from mbnb.data.cache import cache_of, read_cache, write_cache
@@ -132,6 +132,17 @@ def load(config: Config) -> DataSet:
     )
 
 
+def check_lists(config: Config) -> None:
+    """Raise what `load` would raise of labels, classes and people, at once: no clip is read."""
+    findings = Findings()
+    if config.data_root:
+        _read((ROOT / config.data_root).resolve(), config, findings, with_poses=False)
+    else:
+        read_classes(config.class_table)
+    if findings.errors:
+        raise InputError("\n".join(findings.errors))
+
+
 def people_overlap(data: DataSet) -> pd.DataFrame:
     """How many people each pair of splits shares; the diagonal counts a split's own people."""
     people = {split: set(clips.subjects) for split, clips in data.splits.items()}
@@ -179,24 +190,31 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
     return data, warnings
 
 
-def _read(root: Path, config: Config, findings: Findings) -> DataSet:
-    """The data set in `root` as far as it can be read, everything checked."""
+def _read(root: Path, config: Config, findings: Findings, with_poses: bool = True) -> DataSet:
+    """The data set in `root` as far as it can be read, everything checked.
+
+    Without poses it has no clips, and nothing that depends on them is checked.
+    """
     folder, skeleton = DataFolder(root), load_skeleton(config.skeleton)
-    if not root.is_dir():
+    if mistaken := folder.mistaken_for():
+        findings.error(root, mistaken)
+    elif not root.is_dir():
         findings.error(
             root, "expected a folder in the layout that data/README.md describes, found none"
         )
     classes = read_class_table(folder, config.class_table, findings)
     subjects, known_people = read_subjects(folder, findings)
-    reader = Reader(folder, skeleton, classes, subjects, findings)
-    read = {split: reader.read(split) for split in SPLITS}
+    reader = Reader(folder, skeleton, classes, subjects, findings, with_poses=with_poses)
+    read = {split: reader.read(split) for split in SPLITS if not mistaken}
     splits = {split: clips for split, clips in read.items() if clips is not None}
-    if "train" not in splits and "test" not in splits and root.is_dir():
+    if not splits.keys() & {"train", "test"} and root.is_dir() and not mistaken:
         findings.error(root, "expected train/ or train.npz with train_labels.txt, found no split")
-    if known_people:
+    with_poses = with_poses and not mistaken
+    if with_poses and known_people:
         check_subjects(folder.subjects, subjects, splits, findings)
-    check_across_splits(root, splits, classes, known_people, findings)
-    check_bones(root, splits, skeleton, findings)
+    if with_poses:
+        check_across_splits(root, splits, classes, known_people, findings)
+        check_bones(root, splits, skeleton, findings)
     return DataSet(
         root,
         splits,

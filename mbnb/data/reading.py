@@ -21,7 +21,7 @@ class Reader:
     """Reads split after split of one data set.
 
     subjects: clip name -> person. first_with: digest of a clip's frames -> the first clip that has
-    them, in whichever split.
+    them, in whichever split. with_poses: False reads lists alone, and every split has no clips.
     """
 
     folder: DataFolder
@@ -30,6 +30,7 @@ class Reader:
     subjects: dict[str, str]
     findings: Findings
     first_with: dict[bytes, Path] = field(default_factory=dict)
+    with_poses: bool = True
 
     def read(self, split: str) -> Clips | None:
         """The split's clips that could be read, or None where there is no such split."""
@@ -54,7 +55,7 @@ class Reader:
         else:
             present = set(poses)
         labels = self._labels(split, has_labels, present, packed if has_packed else folder)
-        return self._clips(split, labels, poses)
+        return self._clips(split, labels if self.with_poses else {}, poses)
 
     def _labels(
         self, split: str, has_labels: bool, present: set[str], place: Path
