@@ -179,9 +179,7 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any]) -> None:
     NOTEBOOKS are their numbers or names, such as 01 03; all are run if none are named. They are run
     in the order of their numbers.
     """
-    from papermill.exceptions import PapermillExecutionError
-
-    from mbnb.run.notebooks import choose_notebooks, explain, run_notebooks
+    from mbnb.run.checks import check_before, choose_notebooks
 
     chosen = choose_notebooks(notebooks)
     if not notebooks and given.get("data_root") and not given.get("videos"):
@@ -190,6 +188,11 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any]) -> None:
             "02 is left out: the data are skeletons already "
             "(name `videos` or the notebook to run it)"
         )
+    check_before(chosen, given)
+    from papermill.exceptions import PapermillExecutionError
+
+    from mbnb.run.notebooks import explain, run_notebooks
+
     try:
         click.echo(f"report: {run_notebooks(chosen, given)}")
     except PapermillExecutionError as error:

@@ -1,10 +1,11 @@
-"""What can be known of notebooks before the first of them starts, in a second or two.
+"""Which notebooks are meant, and what can be known before the first of them starts.
 
-A notebook checks all of this, too, but maybe after an hour of others.
+A notebook checks all of this, too, but maybe after an hour of others. It takes a second or two, so
+torch is imported only for what needs it.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,52 @@ from typing import Any
 from mbnb.classes import read_classes
 from mbnb.config import SETTINGS, Config, read_yaml, saved_config
 from mbnb.data.dataset import check_lists
-from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError
-from mbnb.model.checkpoints import read_checkpoint, weights_of
-from mbnb.run.grid import plan_grid
 from mbnb.runs import RunFolder
 from mbnb.skeleton import load_skeleton
-from mbnb.train.loop import check_same_training
 from mbnb.video.convert import find_videos
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def choose_notebooks(chosen: Sequence[str]) -> list[Path]:
+    """The notebooks that are meant by `chosen`, in their order; without any, all.
+
+    chosen: numbers, names, beginnings of either, or paths, such as 3, 03, 04_evaluation, training,
+    notebooks/03_training.ipynb. Raises InputError for what no notebook is called, and where mbnb
+    is installed without its notebooks.
+    """
+    every = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not every:
+        raise InputError(
+            f"no notebooks in {NOTEBOOKS}: they come with the checkout of mbnb, not with the "
+            "installed package, which has train, evaluate and the other commands"
+        )
+    meant = {text: [path for path in every if _is_meant(path, text)] for text in chosen}
+    faults = [
+        f"{text}: not one of mbnb's notebooks, which are run from {NOTEBOOKS}; open it in "
+        f"JupyterLab, or run it with papermill"
+        for text in chosen
+        if Path(text).suffix and Path(text).exists() and Path(text).resolve() not in every
+    ]
+    if missing := [text for text in chosen if not meant[text]]:
+        faults.append(
+            f"no notebook begins with {', '.join(missing)} in {NOTEBOOKS}; "
+            f"there are {', '.join(path.stem for path in every)}"
+        )
+    if faults:
+        raise InputError("\n".join(faults))
+    found = {path for paths in meant.values() for path in paths}
+    return [path for path in every if path in found or not chosen]
+
+
+def _is_meant(path: Path, text: str) -> bool:
+    """Whether somebody who types `text` means this notebook."""
+    name = Path(text).name.removesuffix(".ipynb")
+    number, _, title = path.stem.partition("_")
+    if name.isdecimal():
+        return number == name.zfill(2)
+    return bool(name) and (path.stem.startswith(name) or title.startswith(name))
 
 
 def check_before(notebooks: Iterable[Path], given: dict[str, Any]) -> None:
@@ -29,41 +68,52 @@ def check_before(notebooks: Iterable[Path], given: dict[str, Any]) -> None:
         saved_config(given),
     )  # as 01 to 03 and 06 take them, and others
     checks: list[tuple[str, Callable[[], object]]] = [
-        ("01 02 03 04 05 06 07", partial(_files, config)),
         ("01 03 04 05 06 07", partial(load_skeleton, config.skeleton)),
-        ("01 03 06", partial(check_lists, config)),
-        ("04 05 07", partial(check_lists, saved)),
+        ("01 03 06", partial(_lists, config)),
+        ("04 05 07", partial(_lists, saved)),
         ("02", partial(_videos, config)),
-        ("03 04 05 06 07", partial(pick_device, config)),
+        ("03 04 05 06 07", partial(_device, config)),
         ("03 06", partial(_weights, config)),
         ("03", partial(_same_training, config)),
         ("04 05 07", partial(_checkpoint, saved)),
         ("06", partial(_variants, config, given)),
         ("07", partial(_other_run, saved)),
     ]
-    chosen, faults = {path.name[:2] for path in notebooks}, []
+    chosen, missing = {path.name[:2] for path in notebooks}, _missing(config)
+    faults = list(missing.values())
     for wanted, check in checks:
         if chosen.intersection(wanted.split()):
             try:
                 check()
             except InputError as error:
-                faults += str(error).splitlines()
+                lines = str(error).splitlines()
+                faults += [line for line in lines if not any(path in line for path in missing)]
     if faults:
         raise InputError("\n".join(dict.fromkeys(faults)))
 
 
-def _files(config: Config) -> None:
-    """Every file and folder that a setting names is there, but for what is written."""
-    faults = []
+def _missing(config: Config) -> dict[str, str]:
+    """Path -> fault of every file and folder that a setting names and that is not there.
+
+    What the run itself writes is left out, since it may be written by then.
+    """
+    faults = {}
     for one in SETTINGS.values():
         value = getattr(config, one.name)
-        is_written = one.name == "outputs"
-        if one.path and value and value not in one.words and not is_written:
-            path, kind = ROOT / value, "folder" if one.name in ("data_root", "videos") else "file"
-            if not (path.is_dir() if kind == "folder" else path.is_file()):
-                faults.append(f"setting {one.name!r}: {path}: no such {kind}")
-    if faults:
-        raise InputError("\n".join(faults))
+        if not one.path or one.name == "outputs" or value in ("", *one.words):
+            continue
+        path = ROOT / value
+        is_folder = one.name in ("data_root", "videos")
+        there = path.is_dir() if is_folder else path.is_file()
+        if not there and not path.is_relative_to(config.folder.path):
+            kind = "folder" if is_folder else "file"
+            faults[str(path)] = f"setting {one.name!r}: {path}: no such {kind}"
+    return faults
+
+
+def _lists(config: Config) -> None:
+    if not (ROOT / config.data_root).is_relative_to(config.folder.path):
+        check_lists(config)
 
 
 def _videos(config: Config) -> None:
@@ -80,8 +130,17 @@ def _videos(config: Config) -> None:
         find_videos(ROOT / config.videos, classes, labels, config.video_person)
 
 
+def _device(config: Config) -> None:
+    if config.device == "cuda":
+        from mbnb.devices import pick_device
+
+        pick_device(config)
+
+
 def _weights(config: Config) -> None:
     if config.init_from:
+        from mbnb.model.checkpoints import read_checkpoint, weights_of
+
         weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)
 
 
@@ -89,16 +148,25 @@ def _same_training(config: Config) -> None:
     """A training that goes on has the settings that it had; its data are compared later."""
     latest = config.folder.latest
     if config.resume and latest.exists():
+        from mbnb.model.checkpoints import read_checkpoint
+        from mbnb.train.loop import check_same_training
+
         content = read_checkpoint(latest)
         check_same_training(latest, content, config, content.get("fingerprint"))
 
 
 def _checkpoint(config: Config) -> None:
-    if config.checkpoint not in ("", *SETTINGS["checkpoint"].words):
-        read_checkpoint(ROOT / config.checkpoint)
+    path = ROOT / config.checkpoint
+    named = config.checkpoint not in ("", *SETTINGS["checkpoint"].words)
+    if named and not path.is_relative_to(config.folder.path):
+        from mbnb.model.checkpoints import read_checkpoint
+
+        read_checkpoint(path)
 
 
 def _variants(config: Config, given: dict[str, Any]) -> None:
+    from mbnb.run.grid import plan_grid
+
     file = read_yaml(ROOT / config.recipes)
     if not file.get("variants"):
         raise InputError(f"{config.recipes}: expected `variants:`, names with their settings")

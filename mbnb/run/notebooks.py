@@ -20,68 +20,26 @@ from traitlets.config import Config as TraitletsConfig
 
 from mbnb.config import Config, saved_config
 from mbnb.files import ROOT, InputError
-from mbnb.run.checks import check_before
+from mbnb.run.checks import NOTEBOOKS
 from mbnb.show.report import write_report
 from mbnb.video.landmarks import require_mediapipe
 
-NOTEBOOKS = ROOT / "notebooks"
 # Seconds on two cores with the settings of `make run`, by the beginnings of names. Only their
 # proportions matter to the time that is said to be left, once the first notebook is done.
 SECONDS = {"01": 25, "02": 25, "03": 110, "04": 25, "05": 80, "06": 120, "07": 30}
 OTHER_SECONDS = 60
 
 
-def choose_notebooks(chosen: Sequence[str]) -> list[Path]:
-    """The notebooks that are meant by `chosen`, in their order; without any, all.
-
-    chosen: numbers, names, beginnings of either, or paths, such as 3, 03, 04_evaluation, training,
-    notebooks/03_training.ipynb. Raises InputError for what no notebook is called, and where mbnb
-    is installed without its notebooks.
-    """
-    every = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    if not every:
-        raise InputError(
-            f"no notebooks in {NOTEBOOKS}: they come with the checkout of mbnb, not with the "
-            "installed package, which has train, evaluate and the other commands"
-        )
-    meant = {text: [path for path in every if _is_meant(path, text)] for text in chosen}
-    faults = [
-        f"{text}: not one of mbnb's notebooks, which are run from {NOTEBOOKS}; open it in "
-        f"JupyterLab, or run it with papermill"
-        for text in chosen
-        if Path(text).suffix and Path(text).exists() and Path(text).resolve() not in every
-    ]
-    if missing := [text for text in chosen if not meant[text]]:
-        faults.append(
-            f"no notebook begins with {', '.join(missing)} in {NOTEBOOKS}; "
-            f"there are {', '.join(path.stem for path in every)}"
-        )
-    if faults:
-        raise InputError("\n".join(faults))
-    found = {path for paths in meant.values() for path in paths}
-    return [path for path in every if path in found or not chosen]
-
-
-def _is_meant(path: Path, text: str) -> bool:
-    """Whether somebody who types `text` means this notebook."""
-    name = Path(text).name.removesuffix(".ipynb")
-    number, _, title = path.stem.partition("_")
-    if name.isdecimal():
-        return number == name.zfill(2)
-    return bool(name) and (path.stem.startswith(name) or title.startswith(name))
-
-
 def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path:
     """Execute notebooks in order into the run's folder, write `report.html`, return its path.
 
     Where this Python cannot read videos, 02 is left out and a line says why. Raises InputError
-    before the first one for what `check_before` finds, and papermill's PapermillExecutionError for
-    a notebook that fails; its executed part stays in the run's folder, and nothing after it is run.
+    before the first one for unknown parameters, and papermill's PapermillExecutionError for a
+    notebook that fails; its executed part stays in the run's folder, and nothing after it is run.
     """
     config = Config.of(parameters)
     given = {key: value for key, value in parameters.items() if value is not None}
     notebooks = without_videos(notebooks, config)
-    check_before(notebooks, given)
     # It warns of parameters that a notebook takes but does not list.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     seconds = {path: SECONDS.get(path.name[:2], OTHER_SECONDS) for path in notebooks}
