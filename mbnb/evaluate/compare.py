@@ -180,6 +180,8 @@ def by_region(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
     columns = {}
     for name, evaluation in evaluations.items():
         regions = np.array(evaluation.classes.regions)[evaluation.clips.labels]
-        columns[name] = pd.Series(evaluation.correct).groupby(regions, sort=False).mean()
+        right = pd.Series(evaluation.correct).groupby(regions).mean()
+        order = [region for region in evaluation.classes.region_names if region in right]
+        columns[name] = right[order]
         columns[name]["all"] = evaluation.correct.mean()
     return pd.DataFrame(columns)

@@ -343,18 +343,21 @@ def areas(curve: pd.DataFrame) -> pd.Series:
 def by_region(importance: Importance, classes: ClassTable) -> pd.DataFrame:
     """Each part's share of what predictions lose without it, by the explained class' region.
 
-    A row a region, a column a part of the body, and the number of `clips`. Losses are means over
-    clips; those below 0 count 0. A region without clips has no shares.
+    A row a region, a column a part of the body, and the number of `clips`. Parts that are called
+    like regions stand in the order of these, then the others. Losses are means over clips; those
+    below 0 count 0. A region without clips has no shares.
     """
+    names = classes.region_names
+    parts = sorted(importance.part_names, key=lambda part: (*names, part).index(part))
     regions = np.array(classes.regions)[importance.targets]
     losses = (
         pd.DataFrame(importance.parts, columns=importance.part_names)
         .groupby(regions)
         .mean()
         .clip(lower=0)
-        .reindex(classes.region_names)
+        .reindex(index=names, columns=parts)
     )
-    clips = [int((regions == name).sum()) for name in classes.region_names]
+    clips = [int((regions == name).sum()) for name in names]
     return losses.div(losses.sum(axis=1), axis=0).assign(clips=clips)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
 from nbformat.sign import NotebookNotary
 from papermill.exceptions import PapermillExecutionError
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 from traitlets.config import Config as TraitletsConfig
 
 from mbnb.config import Config, saved_config
-from mbnb.files import ROOT, InputError
+from mbnb.files import ROOT, InputError, write_text
 from mbnb.run.checks import NOTEBOOKS
 from mbnb.show.report import write_report
 from mbnb.video.landmarks import require_mediapipe
@@ -110,9 +111,20 @@ def _execute(path: Path, out: Path, parameters: dict[str, Any], private: dict[st
         progress_bar=False,
         config=TraitletsConfig({"KernelManager": private}),
     )
+    # Bars that have come to their end are widgets without a kernel, which JupyterLab shows as broken.
+    for cell in executed.cells:
+        if "outputs" in cell:
+            cell.outputs = [one for one in cell.outputs if not _is_bar(one)]
+    write_text(out, nbformat.writes(executed) + "\n")
     # It was made here just now, so JupyterLab may show its players, if it has a home to know it by.
     with contextlib.suppress(OSError):
         NotebookNotary().sign(executed)
+
+
+def _is_bar(output: dict[str, Any]) -> bool:
+    """Whether a cell's output is a widget that has nothing to show without a kernel; ours have."""
+    shown = output.get("data", {})
+    return "application/vnd.jupyter.widget-view+json" in shown and "text/html" not in shown
 
 
 @contextlib.contextmanager

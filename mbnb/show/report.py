@@ -15,6 +15,7 @@ from mbnb.evaluate.score import load_evaluation
 from mbnb.files import write_text
 from mbnb.show.explorer import Explorer, explore
 from mbnb.show.figures import CAPTIONS, SAVED_DPI
+from mbnb.show.figures.captions import OTHER_TRAININGS
 from mbnb.show.page import page_script, script
 
 ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
@@ -26,6 +27,7 @@ def write_report(config: Config) -> Path:
     page: dict[str, Any] = {
         "run": config.run,
         "notebooks": sorted(path.stem for path in folder.notebooks.glob("*.ipynb")),
+        "other_trainings": OTHER_TRAININGS,
         **_figures(folder.figures),
     }
     # First, since an evaluation that is out of date is made anew, and its metrics with it.

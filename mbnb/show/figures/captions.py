@@ -32,8 +32,9 @@ CAPTIONS = {
     "ablation": "What each part of the recipe is worth on people left out of train; bars are 95 % "
     "intervals from resampling people.",
     "right_by_region": "Top-1 on the clips of each body region.",
-    "attribution": "What predictions of each body region rest on: shares of what they lose "
-    "without each part of the body.",
+    "attribution": "What predictions of each body region (rows) rest on: shares of what they lose "
+    "without each part of the body (columns). Where both have one name, on the diagonal, the model "
+    "looks where the movement is.",
     "deletion": "What is left of the prediction when the most important parts of clips are taken "
     "away, and when parts drawn by chance are.",
     "changes": "Clips that were gained and lost.",
@@ -49,6 +50,8 @@ CAPTIONS = {
     "clips": "A clip a row, from its first to its last frame; the grey ghost is the first frame.",
     "converted": "Skeletons found in a video.",
 }
+# Figures of trainings of their own, which are not the run's model.
+OTHER_TRAININGS = ("ablation", "right_by_region")
 # The score in a figure's caption, where that is not top-1.
 SCORED = {
     "region_matrix": ("region_top1", "region top-1"),
@@ -95,9 +98,18 @@ class Captions:
         counts = [f"{split}, {self._count(self.data.splits[split].subjects)}" for split in shown]
         return self._sentence(name, "; ".join(counts))
 
-    def counted(self, name: str, about: str, clips: int, people: int) -> str:
-        """The caption where clips come from several runs; `about` says whose they are."""
-        return self._sentence(name, f"{about}, n = {clips} clips of {people} people")
+    def counted(self, name: str, about: str, clips: int, people: int, epochs: int) -> str:
+        """The caption where each of several trainings is scored on its own people.
+
+        about: says who these are. The data's train is what the first of the trainings learned from.
+        """
+        scored = self._sentence(name, f"{about}, n = {clips} clips of {people} people")
+        learned = self._count(self.data.splits["train"].subjects).removeprefix("n = ")
+        long = f"for {epochs} epochs " if epochs else ""
+        return (
+            f"{scored} Each variant is a training of its own {long}on {learned}; none is the model "
+            "of the run, whose scores are others."
+        )
 
     def _sentence(self, name: str, counts: str) -> str:
         what = CAPTIONS.get(name, name)

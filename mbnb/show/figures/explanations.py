@@ -17,7 +17,7 @@ def attribution_matrix(table: pd.DataFrame) -> Figure:
     digits = int(np.clip(2 - np.ceil(np.log10(max(values.max(), 1e-9))), 0, 9))
     notes = np.array([f"{value:.{digits}f}" for value in values.flat]).reshape(values.shape)
     figure, axis = heatmap(table, "share of the loss", notes)
-    axis.set(xlabel="joints", ylabel="predicted region")
+    axis.set(xlabel="part of the body", ylabel="predicted region")
     return figure
 
 

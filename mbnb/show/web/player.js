@@ -44,7 +44,8 @@ function make(tag, values = {}, ...children) {
 
 // A corner of the page of our own, in the colours of JupyterLab's theme or, elsewhere, of the system's.
 function openRoot(host, style) {
-  host.replaceChildren()
+  // JupyterLab marks widgets without a kernel as broken, and ours are whole without one.
+  host.replaceChildren(make('style', { textContent: '.jupyter-widgets-disconnected:has(> .mbnb)::before { content: none !important; }' }))
   const frame = make('div', { className: 'mbnb' })
   frame.dataset.lmSuppressShortcuts = 'true' // JupyterLab would take our keys for its own commands
   host.append(frame)
@@ -133,10 +134,12 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
     make('label', {}, loop, 'loop'), make('label', { title: 'where the joints were in the last half second' }, trails, 'trails'),
     make('label', { title: 'the first frame in grey' }, ghost, 'ghost'), heatLabel)
   const colours = make('span'), hintLine = make('div', { className: 'hint' }, colours, ' \u00a0 ', where)
+  const stripLine = make('div', { className: 'hint about-strip' }, 'strip under a clip, from its first frame to its last: how much each moment speaks for the answer, from ',
+    make('span', { className: 'cold', textContent: '■' }), ' not at all to ', make('span', { className: 'hot', textContent: '■' }), ' most; the line is now, and a click goes there')
   const legend = () => colours.replaceChildren(...(heat.checked ? [['cold', 'no importance'], ['hot', 'the greatest']] : [['left', 'left'], ['right', 'right']]).flatMap(
     ([className, text]) => [make('span', { className, textContent: '●' }), ` ${text} `]))
   legend()
-  const element = make('div', {}, ...(bare ? [stage] : controlsFirst ? [clock, stage, hintLine] : [stage, clock, hintLine]))
+  const element = make('div', {}, ...(bare ? [stage] : controlsFirst ? [clock, stage, stripLine, hintLine] : [stage, stripLine, clock, hintLine]))
   let clips = [], length = 1, wide = 0.05, tall = 0.05, reach = 0.05
   let visible = true, position = 0, playing = autoplay, before = 0, pending = 0, yaw, pitch, zoom, hover = null
 
@@ -292,6 +295,7 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
     }
     reach = Math.max(wide, tall)
     heatLabel.style.display = clips.some(clip => clip.weights) ? '' : 'none'
+    stripLine.style.display = clips.some(clip => clip.moments) ? '' : 'none'
     slider.max = length - 1
     position = 0
     before = 0
