@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from run.headless import command_line
 
-from mbnb.__main__ import collect, main
+from mbnb.__main__ import collect, main, spelled
 from mbnb.config import SETTINGS, Config, settings_page
 
 
@@ -86,3 +86,61 @@ def test_every_command_explains_itself(command):
     assert done.exit_code == 0
     if command != "settings":
         assert "mbnb settings" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["-p epochs=2.5", "-p epochs: 2.5", "-p epochs:2.5", "-pepochs=2.5", "--parameter=epochs=2.5"]
+    + ["-p epochs = 2.5", "--parameter epochs 2.5"],
+)
+def test_a_setting_is_understood_however_it_is_typed(typed):
+    done = command_line("verify", "data", *typed.split(), "-p", "flip", "maybe")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [
+        "error: setting 'epochs': expected a whole number, found '2.5'",
+        "setting 'flip': expected true or false, found 'maybe'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        ("--epochs 2", "`-p epochs 2`"),
+        ("--epochs=2", "`-p epochs 2`"),
+        ("--epoch 2", "`-p epochs 2`"),
+        ("-epochs 2", "`-p epochs 2`"),
+        ("--batch-size 16", "`-p batch_size 16`"),
+        ("epochs=2", "`-p epochs 2`"),
+        ("-p epochs", "-p epochs: expected a value"),
+        ("-p run -p epochs 2", "-p run: expected a value"),
+    ],
+)
+def test_how_a_setting_is_given_is_said_where_it_was_given_otherwise(typed, said):
+    done = command_line("train", *typed.split())
+    assert done.exit_code == 2 and said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_values_keep_equals_signs_colons_and_minus():
+    pairs = spelled(
+        ["-p", "run", "a=b", "-p", "data_root", "C:\\x", "-p", "videos=", "--out", "seed=3"],
+        {"--out": 1, "-p": 2},
+    )
+    assert pairs == [
+        *("-p", "run", "a=b", "-p", "data_root", "C:\\x"),
+        *("-p", "videos", "", "--out", "seed=3"),
+    ]
+
+
+def test_near_commands_and_notebooks_are_named():
+    assert "Did you mean 'train'" in command_line("trian").stderr
+    assert "`python -m mbnb run 03_training`" in command_line("03_training").stderr
+
+
+def test_monitor_names_the_runs_that_are_there(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "environment.json").write_text("{}")
+    for named in ([], ["nothing"]):
+        done = command_line("monitor", *named, "-p", "outputs", tmp_path)
+        assert done.exit_code == 2
+        assert "no such run" in done.stderr and "there are mine" in done.stderr

@@ -111,7 +111,7 @@ def _execute(path: Path, out: Path, parameters: dict[str, Any], private: dict[st
         progress_bar=False,
         config=TraitletsConfig({"KernelManager": private}),
     )
-    # Bars that have come to their end are widgets without a kernel, which JupyterLab shows as broken.
+    # JupyterLab shows bars that have come to their end as broken widgets.
     for cell in executed.cells:
         if "outputs" in cell:
             cell.outputs = [one for one in cell.outputs if not _is_bar(one)]

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import build
 import nbformat
 import numpy as np
 import pandas as pd
@@ -181,11 +182,34 @@ def test_plain_papermill_passes_parameters_on(tmp_path):
 
 
 def test_a_broken_notebook_is_kept_and_stops_the_run(tmp_path):
-    done = run(tmp_path, "01", "03", data_root=tmp_path / "nowhere", run="broken")
+    data = build.data_folder(tmp_path / "people", build.splits())
+    first = min((data / "train").iterdir())
+    np.save(first / "pose_3d.npy", np.full((9, 17, 3), np.inf))
+    done = run(tmp_path, "01", "03", data_root=data, run="broken")
     assert done.returncode == 1
-    assert "nowhere" in done.stderr and "InputError" in done.stderr
+    assert first.name in done.stderr and "InputError" in done.stderr
     assert errors(tmp_path / "broken" / "notebooks" / "01_data_exploration.ipynb")
     assert not (tmp_path / "broken" / "notebooks" / "03_training.ipynb").exists()
+
+
+@pytest.mark.parametrize("place", ["long", "nowhere"])
+def test_kernels_start_wherever_temporary_files_lie(tmp_path, monkeypatch, place):
+    folder = tmp_path / ("x" * 101)
+    if place == "long":
+        folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))  # and where there is no home
+    (tmp_path / "file").touch()
+    done = run(tmp_path, "01", run="a", **SIMULATED)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a" / "report.html").exists()
+
+
+def test_bars_are_no_broken_widgets_in_executed_notebooks(simulated_run):
+    for path in sorted((simulated_run / "notebooks").glob("*.ipynb")):
+        for output in outputs_of(path):
+            shown = output.get("data", {})
+            assert "application/vnd.jupyter.widget-view+json" not in shown or "text/html" in shown
 
 
 def test_02_is_left_out_with_one_line_where_videos_cannot_be_read(monkeypatch, capsys, tmp_path):
@@ -298,6 +322,9 @@ def test_an_executed_notebook_shows_its_explorer_and_an_untrusted_one_a_picture(
     browser = lab(path)
     until(lambda: browser.find_elements("css selector", ".jp-OutputArea"), 30)
     until(lambda: browser.find_elements("css selector", ".mbnb"), 30)
+    broken = """return [...document.querySelectorAll('.jupyter-widgets-disconnected')].filter(
+        node => getComputedStyle(node, '::before').content !== 'none').length"""
+    assert browser.execute_script(broken) == 0
     page = Page(browser)
     true, predicted, clip = wrong_cell(simulated_run)
     page.click_cell(true, predicted)
