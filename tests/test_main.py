@@ -1,7 +1,9 @@
 """What is typed on the command line becomes settings, or is refused in plain words."""
 
+import shutil
 from pathlib import Path
 
+import build
 import pytest
 from run.headless import command_line
 
@@ -144,3 +146,43 @@ def test_monitor_names_the_runs_that_are_there(tmp_path):
         done = command_line("monitor", *named, "-p", "outputs", tmp_path)
         assert done.exit_code == 2
         assert "no such run" in done.stderr and "there are mine" in done.stderr
+
+
+def test_predict_says_what_a_folder_is_where_it_is_no_data_set(tmp_path):
+    checkpoint = tmp_path / "best.pt"
+    checkpoint.touch()
+
+    def refused(folder, *more):
+        done = command_line("predict", checkpoint, folder, *more)
+        assert done.exit_code == 2
+        return done.stderr
+
+    videos, films = tmp_path / "my videos", tmp_path / "films" / "converted"
+    videos.mkdir()
+    (videos / "a.MTS").touch()
+    convert = f"python -m mbnb run 02 -p run NAME -p videos '{videos}'"
+    assert convert in refused(videos) and convert in refused(videos / "a.MTS")
+    assert convert in command_line("verify", videos).stdout
+    films.mkdir(parents=True)
+    assert f"its clips are in {films}" in refused(films.parent)
+    people = build.data_folder(tmp_path / "people", {"train": build.clips("ab", [0, 1])})
+    assert "add `--split train`" in refused(people)
+    shutil.copytree(people, tmp_path / "unpacked" / "inner")
+    assert "the folder inner inside it" in refused(tmp_path / "unpacked")
+    assert "in no split" in refused(people / "train")
+    (people / "train_labels.txt").unlink()
+    assert "rename train to test" in refused(people)
+    assert "no such folder" in refused(tmp_path / "nothing")
+    done = command_line("predict", people, checkpoint)
+    assert f"the checkpoint comes first: predict {checkpoint} {people}" in done.stderr
+
+
+def test_a_run_is_named_in_place_of_its_checkpoint(tmp_path):
+    folder = Config.of({"outputs": str(tmp_path), "run": "mine"}).folder
+    folder.checkpoints.mkdir(parents=True)
+    folder.best.write_text("none")
+    for named in ("mine", folder.path, folder.checkpoints):
+        done = command_line("evaluate", named, "-p", "outputs", tmp_path)
+        assert f"checkpoint: {folder.best}" in done.stderr
+    done = command_line("evaluate", "yours", "-p", "outputs", tmp_path)
+    assert done.exit_code == 2 and done.stderr.strip().endswith("that have some: mine")

@@ -1,7 +1,9 @@
 """Many videos -> a data set in the documented layout, with a table of each clip's quality."""
 
+import contextlib
 import multiprocessing
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -116,8 +118,7 @@ def convert(
     split: one for all clips, or one for each clip name. Returns a row for each video, also
     written to `out/quality.csv`: `quality`, frames decoded and declared, and the reason why a clip
     was refused ('' where it was written). A video that fails does not stop the others. `out` is
-    replaced whole; raw landmarks are kept in `<out>_landmarks` and not extracted again. In a
-    script, call it under `if __name__ == "__main__":`, for its processes import the script.
+    replaced whole; raw landmarks are kept in `<out>_landmarks` and not extracted again.
     Raises InputError with every fault of the list, with all the reasons where not one video can be
     used, or with what this Python lacks to read videos; `out` is left alone then.
     """
@@ -184,6 +185,18 @@ def _read_clip(path: Path) -> tuple[dict[str, Any], np.ndarray, str]:
     return measured, pose, reason
 
 
+@contextlib.contextmanager
+def _without_script() -> Iterator[None]:
+    """Let processes begin without the script that runs here, which they would run once more."""
+    main = vars(sys.modules["__main__"])
+    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
+
+
 def _extract_all(
     sources: list[Source], out: Path, fps: float, processes: int, pose_model: Path | None
 ) -> dict[str, str]:
@@ -195,10 +208,11 @@ def _extract_all(
         pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
         try:
             tasks = {}
-            for source in some:
-                landmarks = landmark_file(out, source.name)
-                task = pool.submit(extract, Path(source.path), landmarks, fps, pose_model)
-                tasks[task] = source
+            with _without_script():
+                for source in some:
+                    landmarks = landmark_file(out, source.name)
+                    task = pool.submit(extract, Path(source.path), landmarks, fps, pose_model)
+                    tasks[task] = source
             for task in as_completed(tasks):
                 error = task.exception()
                 bar.update(not isinstance(error, BrokenProcessPool))

@@ -1,11 +1,13 @@
 """Variants of a recipe compared on the same clips."""
 
+import build
 import pytest
 from build import guesses
 from evaluate.conftest import LABELS
 
 from mbnb.data.dataset import load
-from mbnb.evaluate.compare import compare_variants
+from mbnb.evaluate.compare import by_region, compare_variants
+from mbnb.evaluate.evaluation import Evaluation
 from mbnb.files import InputError
 
 
@@ -36,3 +38,11 @@ def test_what_the_people_stage_made_of_a_variant_has_a_row_of_its_own(evaluated,
     assert table["variant"].tolist() == ["poor", "poor, with people", "good"]
     assert table["top1"][0] == alone["top1"][0], "clips are judged by themselves"
     assert table["top1"][1] == table["top1"][2] > table["top1"][0]
+
+
+def test_regions_stand_in_the_order_of_the_class_table():
+    clips = build.clips("ab", [3, 0], "test", classes=build.CLASSES)  # the lower limb comes first
+    evaluation = Evaluation("test", clips, build.CLASSES, guesses(clips.labels, 4, skill=9))
+    table = by_region({"mine": evaluation})
+    assert table.index.tolist() == ["upper limb", "lower limb", "all"]
+    assert table["mine"].tolist() == [1, 1, 1]

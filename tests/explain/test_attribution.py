@@ -320,3 +320,14 @@ def test_models_of_other_classes_and_unknown_things_to_hide_are_refused(run):
         Explainer(trained, clips, H36M, fewer, config)
     with pytest.raises(InputError, match="found 'limb'"):
         explainer(run).occlusion("limb")
+
+
+def test_regions_and_parts_stand_in_one_order():
+    regions = ("leg", "arm", "head", "face")
+    classes = ClassTable(codes=tuple("abcd"), names=tuple("abcd"), regions=regions)
+    parts, names = np.array([[1.0, 2, 3, 4]]), ("head", "trunk", "arm", "leg")
+    importance = Importance(np.zeros(1), np.array([1]), np.ones((1, 4)), [], parts, names)
+    table = by_region(importance, classes)
+    assert table.index.tolist() == list(regions)
+    assert table.columns.tolist() == ["leg", "arm", "head", "trunk", "clips"]
+    assert table.loc["arm", "head"] == 0.1 and table.loc["arm", "leg"] == 0.4

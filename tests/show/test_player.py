@@ -318,6 +318,7 @@ def test_browser_shows_trails_ghosts_importance_and_video(opened):
         page.one(f"input.{name}").click()
         pictures.add(page.pixels())
     assert len(pictures) == 4, "each changes what is seen"
+    assert "how much each moment speaks for the answer" in page.one(".about-strip").text
     page.one("canvas.strip").click()
     until(lambda: page.frame() in (14, 15))
 

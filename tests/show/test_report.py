@@ -4,7 +4,10 @@ import dataclasses
 import json
 import re
 
+from matplotlib.figure import Figure
+
 from mbnb.evaluate import evaluate
+from mbnb.show import figures
 from mbnb.show.report import write_report
 
 
@@ -39,3 +42,19 @@ def test_scores_with_peoples_other_clips_have_a_row_of_their_own(trained):
         else:
             assert rows[0][0] == metrics["model"]
             assert len(rows) == 2
+
+
+def test_other_trainings_stand_apart_from_the_run_and_say_so(trained):
+    config, data, _ = trained
+    config = dataclasses.replace(config, run="recipes")
+    caption = figures.Captions(config, data)
+    for name in ("ablation", "right_by_region", "curves"):
+        text = caption(name)
+        if name != "curves":
+            text = caption.counted(name, "people left out", 12, 3, epochs=8)
+            assert "a training of its own for 8 epochs" in text and "none is the model" in text
+        figures.save_figure(Figure(), config, name, text)
+    page = write_report(config).read_text()
+    first, last = page.split("Recipes compared (06)")
+    assert "Training: loss" in first and "a training of its own" not in first
+    assert last.count("<figcaption>") == 2 and "none of them is the model" in last
