@@ -63,7 +63,7 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
 
 @contextlib.contextmanager
 def _private_sockets() -> Iterator[dict[str, str]]:
-    """What a kernel manager needs so that cells and outputs pass through files of this user alone.
+    """What a kernel manager needs to be reached through files that are this user's alone.
 
     A socket's path has room for some hundred bytes and not every disk has sockets, so several
     folders are tried. Where none will do the kernels listen at an address of this machine.
