@@ -22,6 +22,7 @@ PAGES = [path for folder in FOLDERS for path in sorted(folder.glob("*.md"))] + N
 # The order in which data flows; a room imports only from itself and from those before it.
 FLOW = (
     "files",
+    "text",
     "runs",
     "settings",
     "config",
