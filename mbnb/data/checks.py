@@ -11,10 +11,12 @@ import pandas as pd
 
 from mbnb.classes import ClassTable
 from mbnb.clips import UNLABELLED, Clips
-from mbnb.files import fault_line
+from mbnb.files import LEGACY, encoding_of, fault_line
 from mbnb.skeleton import Skeleton
+from mbnb.text import is_mangled, likeness, listed, pair_up
 
 TRUNK = (0.25, 0.9)  # metres from pelvis to neck between a small child and a giant
+FEW = 4  # more rows of one kind become one row
 BONE_SPREAD = 0.15  # a bone whose length varies by more of itself in a clip is oddly tracked
 
 
@@ -25,16 +27,16 @@ class Findings:
     An error would break a training, a warning would not. `notes` are decisions to be said aloud.
     """
 
-    rows: list[tuple[str, str, int | None, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _rows: list[tuple[str, str, int | None, str]] = field(default_factory=list)
 
     def error(self, where: object, problem: str, line: int | None = None) -> None:
         """Add what would break a training."""
-        self.rows.append(("error", str(where), line, problem))
+        self._rows.append(("error", str(where), line, problem))
 
     def warning(self, where: object, problem: str, line: int | None = None) -> None:
         """Add what is suspicious and harmless for a training."""
-        self.rows.append(("warning", str(where), line, problem))
+        self._rows.append(("warning", str(where), line, problem))
 
     def errors_of_table(self, path: Path, faults: str) -> None:
         """Add each fault of the table in `path`, one a line, as an error."""
@@ -42,6 +44,35 @@ class Findings:
             place = re.fullmatch(rf"{re.escape(str(path))}(?:, line (\d+))?: (.*)", fault)
             line = int(place[1]) if place and place[1] else None
             self.error(path, place[2] if place else fault, line)
+
+    @property
+    def rows(self) -> list[tuple[str, str, int | None, str]]:
+        """(severity, file, line, problem); many of one kind are one, with their number."""
+        kinds: dict[tuple, list[int]] = {}
+        for i, (severity, file, line, problem) in enumerate(self._rows):
+            # What differs between equal problems: names in quotes, numbers and paths.
+            kind = re.sub(r"'[^']*'|\"[^\"]*\"|\S*[\d/\\]\S*", "…", problem).split()[:5]
+            kinds.setdefault((severity, *kind, file if line else None), []).append(i)
+        many = [group for group in kinds.values() if len(group) > FEW]
+        one_of_many = {group[0]: self._rest(group) for group in many}
+        others = {i for group in many for i in group[1:]}
+        return [
+            (*row[:3], row[3] + one_of_many.get(i, ""))
+            for i, row in enumerate(self._rows)
+            if i not in others
+        ]
+
+    def _rest(self, group: list[int]) -> str:
+        """How many rows are like the first one, and where a few of them are."""
+        (_, first, first_line, _), *others = (self._rows[i] for i in group)
+        if first_line:
+            places = f", then on lines {listed([line for _, _, line, _ in others])}"
+        elif {file for _, file, _, _ in others} == {first}:
+            places = ""
+        else:
+            base = os.path.commonpath([first, *(file for _, file, _, _ in others)])
+            places = f", then {listed([os.path.relpath(file, base) for _, file, _, _ in others])}"
+        return f" (the first of {len(group)} of this kind{places})"
 
     @property
     def errors(self) -> list[str]:
@@ -60,16 +91,45 @@ class Findings:
 
 
 def has_file(root: Path, path: Path, findings: Findings) -> bool:
-    """Whether there is such a file in `root`.
+    """Whether there is such a file or folder in `root`.
 
     One that a link fetches from elsewhere is an error and counts as absent.
     """
-    if not path.is_file():
+    if not path.exists():
         return False
-    inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    target = os.path.realpath(path)
+    inside = Path(target).is_relative_to(os.path.realpath(root))
     if not inside:
-        findings.error(path, "leads out of the data folder and is not followed")
+        findings.error(
+            path,
+            "leads out of the data folder and is not followed: put here what lies in "
+            f"{target!r}, or link the whole data folder",
+        )
     return inside
+
+
+def has_text(root: Path, path: Path, findings: Findings) -> bool:
+    """`has_file` of a file that people write: its name and its encoding are looked at, too."""
+    if path.is_file() and has_file(root, path, findings):
+        raw = path.read_bytes()
+        if encoding_of(raw) == LEGACY and b"\0" not in raw:
+            letters = re.findall(rb"[\w\x80-\xff]*[\x80-\xff]+[\w\x80-\xff]*", raw)
+            findings.warning(
+                path,
+                "is not in UTF-8, so code page 1252 was supposed: where "
+                f"{letters[0].decode(LEGACY, 'replace')!r} is not what you wrote, save it as UTF-8",
+            )
+        return True
+    like = [
+        entry.name
+        for entry in (root.iterdir() if root.is_dir() else ())
+        if entry.name.casefold().startswith(path.stem.rstrip("s")) and entry != path
+    ]
+    if like and not path.exists():
+        findings.warning(
+            path, f"there is no such file, but {listed(like)}: rename it, if it is one"
+        )
+    return False
 
 
 def check_pose(
@@ -127,21 +187,68 @@ def check_codes(
 
 
 def check_subjects(
-    path: Path, subjects: dict[str, str], splits: dict[str, Clips], findings: Findings
-) -> None:
-    """Clips without a person, and people of clips that are not there."""
-    for split, clips in splits.items():
-        alone = [name for name in clips.names if name not in subjects]
-        if alone:
+    path: Path,
+    subjects: dict[str, str],
+    splits: dict[str, Clips],
+    seen: set[str],
+    all_seen: bool,
+    findings: Findings,
+) -> bool:
+    """Clips without a person, and people of clips that are not there.
+
+    seen: the names of clips that there are, at fault or not; all_seen: of all of them. Returns
+    whether the people of all labelled clips are known.
+    """
+    alone = {
+        split: [n for n in clips.names if n not in subjects] for split, clips in splits.items()
+    }
+    nobodys = [name for names in alone.values() for name in names]
+    strangers = sorted(set(subjects) - seen)
+    pairs = pair_up(strangers, nobodys)
+    if pairs or (nobodys and strangers and len(strangers) == len(subjects)):
+        found, name = next(iter(pairs.items()), (strangers[0], nobodys[0]))
+        findings.error(
+            path,
+            f"{len(strangers)} of its {len(subjects)} clips are not in the data, {found!r} for "
+            f"instance, where the data have {name!r}; spreadsheets take such names for numbers or "
+            "dates: write them as text",
+        )
+        return False
+    for split, names in alone.items():
+        if names:
             findings.warning(
                 path,
-                f"no subject for {len(alone)} of {len(clips)} clips in {split}, "
-                f"{alone[0]} the first: each counts as a person of its own",
+                f"no subject for {len(names)} of {len(splits[split])} clips in {split}, "
+                f"{names[0]} the first: each counts as a person of its own",
             )
-    strangers = sorted(set(subjects) - {name for clips in splits.values() for name in clips.names})
-    if strangers:
+    if strangers and all_seen:
         findings.warning(
             path, f"{len(strangers)} clips of it are not in any split, {strangers[0]} the first"
+        )
+    _check_people(path, set(subjects.values()), findings)
+    unknown = sum(len(alone[split]) for split, clips in splits.items() if clips.labelled)
+    if unknown:
+        findings.notes.append(
+            f"{unknown} labelled clips have no person in {path.name}: each counts as a person of "
+            "its own, so intervals are too narrow where people recur"
+        )
+    return not unknown
+
+
+def _check_people(path: Path, people: set[str], findings: Findings) -> None:
+    """People who may be one, and names that are no longer what somebody typed."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(people):
+        alike.setdefault(likeness(name), []).append(name)
+    twins = [" and ".join(names) for names in alike.values() if len(names) > 1]
+    if twins:
+        findings.warning(path, f"spelled in two ways, two people or one: {listed(twins)}")
+    mangled = [name for name in sorted(people) if is_mangled(name)]
+    if mangled:
+        findings.warning(
+            path,
+            f"people called {listed(mangled)}: has a spreadsheet made numbers or dates of names, "
+            "and one person of several?",
         )
 
 

@@ -194,7 +194,13 @@ def _read(root: Path, config: Config, findings: Findings) -> DataSet:
     if "train" not in splits and "test" not in splits and root.is_dir():
         findings.error(root, "expected train/ or train.npz with train_labels.txt, found no split")
     if known_people:
-        check_subjects(folder.subjects, subjects, splits, findings)
+        all_seen = not any(
+            folder.split(split).exists() or folder.packed(split).exists()
+            for split in set(SPLITS) - set(splits)
+        )
+        known_people = check_subjects(
+            folder.subjects, subjects, splits, reader.seen, all_seen, findings
+        )
     check_across_splits(root, splits, classes, known_people, findings)
     check_bones(root, splits, skeleton, findings)
     return DataSet(

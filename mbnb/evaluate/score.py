@@ -20,7 +20,7 @@ from mbnb.clips import Clips, join
 from mbnb.config import Config, read_yaml
 from mbnb.data.dataset import DataSet, people_overlap
 from mbnb.evaluate.evaluation import Evaluation
-from mbnb.evaluate.tables import find_clips, prediction_table, write_csv
+from mbnb.evaluate.tables import find_clips, numbers, prediction_table, read_by_clip, write_csv
 from mbnb.files import ROOT, InputError, fingerprint, write_text
 from mbnb.model.checkpoints import Trained, load_trained
 from mbnb.model.predict import Network
@@ -285,21 +285,21 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
             f"evaluating anew"
         )
         return evaluate(config, data)
-    table = pd.read_csv(folder.predictions, dtype={"clip": str, "subject": str})
+    table, _ = read_by_clip(folder.predictions)
     members = "members" in metrics
-    clips = find_clips(data, table["clip"]) if members else data.splits[metrics["split"]]
+    clips = find_clips(data, table.index) if members else data.splits[metrics["split"]]
     columns = probability_columns(data.classes.codes)
     heads = region_columns(data.classes.region_names)
     adapted, steps = None, ()
     if metrics.get("with_people"):
-        adapted = pd.read_csv(folder.people_predictions)[columns].to_numpy()
+        adapted = read_by_clip(folder.people_predictions)[0][columns].apply(numbers).to_numpy()
         steps = tuple(metrics["with_people"]["steps"])
     return Evaluation(
         metrics["split"],
         clips,
         data.classes,
-        table[columns].to_numpy(),
-        table[heads].to_numpy() if heads[0] in table else None,
+        table[columns].apply(numbers).to_numpy(),
+        table[heads].apply(numbers).to_numpy() if heads[0] in table else None,
         adapted,
         steps,
     )

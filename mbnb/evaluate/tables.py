@@ -10,8 +10,9 @@ from scipy.special import softmax
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
 from mbnb.data.dataset import DataSet
-from mbnb.files import InputError, replacing
+from mbnb.files import InputError, fault_line, read_rows, replacing, surplus
 from mbnb.runs import probability_columns, region_columns
+from mbnb.text import clip_name, listed, pair_up
 
 # How far a sum of probabilities may be from 1; many classes rounded to two decimals are.
 ROUNDED = 0.3
@@ -65,9 +66,11 @@ def find_clips(data: DataSet, names: Sequence[str]) -> Clips:
             f"{twice[0]} the first: rename those of one"
         )
     if strangers:
+        pairs = pair_up(strangers[:1], known.names)
+        meant = f"; is it {pairs[strangers[0]]!r} after a spreadsheet?" if pairs else ""
         raise InputError(
             f"{len(strangers)} of {len(names)} clips are not among the labelled ones of "
-            f"{data.root}, {strangers[0]} the first"
+            f"{data.root}, {strangers[0]} the first{meant}"
         )
     return known.take(np.array([place[name] for name in names]))
 
@@ -75,12 +78,13 @@ def find_clips(data: DataSet, names: Sequence[str]) -> Clips:
 def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
     """The probabilities (N, C) in a CSV file, a row a clip.
 
-    Our own `predictions.csv`, or another model's with the clip's name first (clip, vid or the like)
-    and a column for each class, called by its code, with or without p_, or by its id. Probabilities
-    may be rounded; where there is a number below 0 or above 1, all are taken for logits. Raises
-    InputError that lists every fault, such as sums of probabilities far from 1.
+    Our own `predictions.csv`, or another model's with the clip's name in a column clip or vid, or
+    in the first, and a column for each class, called by its code, with or without p_, or by its id.
+    Probabilities may be rounded, or percentages; where there is another number below 0 or above 1,
+    all are taken for logits. Raises InputError that lists every fault, such as sums of
+    probabilities far from 1.
     """
-    table = _read_by_clip(path)
+    table, lines = read_by_clip(path)
     # An earlier version kept what it said of clips by themselves in columns a_.
     kinds = (
         [f"a_{code}" for code in classes.codes],
@@ -94,31 +98,44 @@ def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
         for name, title in zip(columns, classes.titles)
         if name not in table
     ]
+    repeated = table.columns[table.columns.duplicated()].intersection(columns)
+    faults += [f"{path}: the column {name} stands there more than once" for name in repeated]
     repeated = table.index[table.index.duplicated()].unique()
     faults += [f"{path}: the clip {name} stands there more than once" for name in repeated]
     if faults:
         raise InputError("\n".join(faults))
-    values = table[columns].apply(pd.to_numeric, errors="coerce")
+    values = table[columns].apply(numbers)
     broken = (~np.isfinite(values)).any(axis=1)
-    faults = [
-        f"{path}, line {line + 2}: expected numbers, found something else in the row of {name}"
-        for line, (name, bad) in enumerate(broken.items())
-        if bad
-    ]
-    if faults:
-        raise InputError("\n".join(faults))
+    _refuse(path, lines, table.index, broken, "expected numbers, found something else")
     scores = values.to_numpy(float)
+    if (scores >= 0).all() and (np.abs(scores.sum(1) - 100) <= 100 * ROUNDED).all():
+        scores = scores / 100
     if (scores < 0).any() or (scores > 1).any():
         scores = softmax(scores, axis=1)
     sums = scores.sum(1)
-    faults = [
-        f"{path}, line {line + 2}: expected probabilities that sum to 1, or logits, found a sum of "
-        f"{sums[line]:.3g} in the row of {table.index[line]}"
-        for line in np.flatnonzero(np.abs(sums - 1) > ROUNDED)
-    ]
-    if faults:
-        raise InputError("\n".join(faults))
+    wrong = np.abs(sums - 1) > ROUNDED
+    found = f"found a sum of {sums[wrong][0]:.3g}" if wrong.any() else ""
+    wanted = "expected probabilities that sum to 1, or logits"
+    _refuse(path, lines, table.index, wrong, f"{wanted}, {found}")
     return pd.DataFrame(scores / sums[:, None], index=table.index, columns=list(classes.codes))
+
+
+def _refuse(
+    path: Path, lines: Sequence[int], names: Sequence[str], wrong: Sequence[bool], problem: str
+) -> None:
+    """Raise InputError where rows are `wrong`: about the first, and where a few others are."""
+    where = np.flatnonzero(wrong)
+    if len(where):
+        others = [lines[i] for i in where[1:]]
+        also = f"; likewise in line {listed(others)}" if others else ""
+        raise InputError(
+            fault_line(path, lines[where[0]], f"{problem} in the row of {names[where[0]]}{also}")
+        )
+
+
+def numbers(texts: pd.Series) -> pd.Series:
+    """Numbers that are written with points or commas; NaN for other text."""
+    return pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce")
 
 
 def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
@@ -126,16 +143,25 @@ def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
 
     None where it had none.
     """
-    table = _read_by_clip(path)
+    table, _ = read_by_clip(path)
     columns = region_columns(classes.region_names)
-    return table[columns].astype(float) if set(columns) <= set(table) else None
+    return table[columns].apply(numbers) if set(columns) <= set(table) else None
 
 
-def _read_by_clip(path: Path) -> pd.DataFrame:
-    """A CSV file as text, by the names of the clips in its first column."""
-    try:
-        table = pd.read_csv(path, dtype=str, index_col=0)  # names such as 0001 are no numbers
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a CSV file with a row a clip ({error})") from None
-    table.index = table.index.astype(str).str.removesuffix(".mp4")
-    return table
+def read_by_clip(path: Path) -> tuple[pd.DataFrame, list[int]]:
+    """A table as text by the names of its clips, and the line of each row.
+
+    The names stand in the column clip or vid, or in the first. Raises InputError for no such table.
+    """
+    separator, rows = read_rows(path)
+    if not rows:
+        raise InputError(f"{path}: expected a CSV file with a row a clip, found nothing")
+    if faults := surplus(path, separator, rows):
+        raise InputError(faults[0])
+    (_, header), *rows = rows
+    small = [name.casefold() for name in header]
+    clip = next((small.index(name) for name in ("clip", "vid") if name in small), 0)
+    cells = [(row + [""] * len(header))[: len(header)] for _, row in rows]
+    table = pd.DataFrame(cells, columns=header, dtype=str)
+    names = pd.Index([clip_name(row[clip]) for row in cells], dtype=object)
+    return table.set_axis(names), [line for line, _ in rows]

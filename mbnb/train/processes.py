@@ -13,6 +13,7 @@ from mbnb.config import Config
 from mbnb.data.dataset import DataSet, load
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError
+from mbnb.train.history import read_history
 from mbnb.train.loop import Watcher
 
 
@@ -56,7 +57,7 @@ def train_in_processes(
         while not ended:
             time.sleep(0.5)
             ended = processes.poll() is not None
-            history = pd.read_csv(folder.history) if folder.history.exists() else []
+            history, _ = read_history(folder)
             if len(history) > shown and on_epoch:
                 on_epoch(history)
             bar.update(len(history) - shown)
@@ -67,4 +68,4 @@ def train_in_processes(
             f"training in {config.devices} processes failed; the end of "
             f"{folder.processes_log}:\n{end}"
         )
-    return pd.read_csv(folder.history)
+    return read_history(folder)[0]

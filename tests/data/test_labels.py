@@ -82,7 +82,11 @@ def test_faulty_tables_of_a_data_set_are_named_with_their_lines_and_nothing_else
     assert [(file.removeprefix(f"{root}/"), *rest) for file, *rest in errors] == [
         ("classes.csv", 3, "no value for region"),
         ("classes.csv", 3, "class_id 0 stands there a second time"),
-        ("subjects.csv", 1, "expected the columns clip, subject; missing: subject"),
+        (
+            "subjects.csv",
+            1,
+            "expected the columns clip, subject; missing: subject; found: clip, person",
+        ),
     ]
     (root / "subjects.csv").write_bytes(b"\xff\xfe\x00")
     find(verify(root), "error", root / "subjects.csv", "cannot be read as a CSV table")

@@ -108,7 +108,7 @@ def test_missing_and_empty_parts(tmp_path):
     find(table, "error", tmp_path / "test_labels.txt", "labels without clips")
     labels.write_text("# nothing\n")
     find(verify(tmp_path), "error", labels, "expected clips, found none")
-    labels.write_bytes(b"\xff\xfe")
+    labels.write_bytes(b"\xff\xfe\x00")
     find(verify(tmp_path), "error", labels, "cannot be read as text")
     with pytest.raises(InputError, match="expected a folder"):
         load(config(data_root=tmp_path / "none"))
