@@ -256,7 +256,6 @@ def check_across_splits(
     root: Path,
     splits: dict[str, Clips],
     classes: ClassTable,
-    known_people: bool,
     findings: Findings,
 ) -> None:
     """People, names and classes of val and test against those of train."""
@@ -265,7 +264,7 @@ def check_across_splits(
         return
     for split in [split for split in ("val", "test") if split in splits]:
         people = set(train.subjects) & set(splits[split].subjects)
-        if people and known_people:
+        if people:
             findings.warning(
                 root,
                 f"{len(people)} people are both in train and in {split}: "

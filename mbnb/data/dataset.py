@@ -201,7 +201,7 @@ def _read(root: Path, config: Config, findings: Findings) -> DataSet:
         known_people = check_subjects(
             folder.subjects, subjects, splits, reader.seen, all_seen, findings
         )
-    check_across_splits(root, splits, classes, known_people, findings)
+    check_across_splits(root, splits, classes, findings)
     check_bones(root, splits, skeleton, findings)
     return DataSet(
         root,
