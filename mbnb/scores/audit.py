@@ -59,7 +59,7 @@ def leaks_of(findings: pd.DataFrame, split: str) -> list[str]:
 
 def _people(data: DataSet) -> list[Finding]:
     """People who are in train and in another split."""
-    if "train" not in data.splits:
+    if "train" not in data.splits or not data.known_people:
         return []
     overlap = people_overlap(data)
     return [
