@@ -121,6 +121,7 @@ def _check_rows(path: Path, numbered: list[tuple[int, dict[str, str]]], faults: 
     """Add to `faults` what is wrong with the rows of a class table, apart from missing values."""
     below = f"expected a class_id below {len(numbered)}"
     has_mirror = _has_mirror(numbered)
+    from_0 = "" if any(whole_number(row["class_id"]) == 0 for _, row in numbered) else "; from 0 on"
     mirrors: dict[int, int | None] = {}
     line_of_code: dict[str, int] = {}
     for line, row in numbered:
@@ -134,7 +135,7 @@ def _check_rows(path: Path, numbered: list[tuple[int, dict[str, str]]], faults: 
         if number in mirrors:
             faults.append(f"{where}: class_id {number} stands there a second time")
         if number >= len(numbered):
-            faults.append(f"{where}: {below}, the number of classes, found {number}")
+            faults.append(f"{where}: {below}, the number of classes, found {number}{from_0}")
         if code and code in line_of_code:
             faults.append(f"{where}: code {code} stands already on line {line_of_code[code]}")
         mirrors[number] = whole_number(row["mirror"]) if has_mirror else None

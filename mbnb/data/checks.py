@@ -95,9 +95,11 @@ def has_file(root: Path, path: Path, findings: Findings) -> bool:
 
     One that a link fetches from elsewhere is an error and counts as absent.
     """
-    if not path.exists():
-        return False
     target = os.path.realpath(path)
+    if not path.exists():
+        if path.is_symlink():
+            findings.error(path, f"is a link to {target!r}, where nothing is")
+        return False
     inside = Path(target).is_relative_to(os.path.realpath(root))
     if not inside:
         findings.error(
@@ -110,7 +112,7 @@ def has_file(root: Path, path: Path, findings: Findings) -> bool:
 
 def has_text(root: Path, path: Path, findings: Findings) -> bool:
     """`has_file` of a file that people write: its name and its encoding are looked at, too."""
-    if path.is_file() and has_file(root, path, findings):
+    if has_file(root, path, findings) and path.is_file():
         raw = path.read_bytes()
         if encoding_of(raw) == LEGACY and b"\0" not in raw:
             letters = re.findall(rb"[\w\x80-\xff]*[\x80-\xff]+[\w\x80-\xff]*", raw)
@@ -127,7 +129,7 @@ def has_text(root: Path, path: Path, findings: Findings) -> bool:
     ]
     if like and not path.exists():
         findings.warning(
-            path, f"there is no such file, but {listed(like)}: rename it, if it is one"
+            path, f"there is no such file, but {listed(like)}: if that is it, rename it"
         )
     return False
 
@@ -260,7 +262,7 @@ def check_across_splits(
 ) -> None:
     """People, names and classes of val and test against those of train."""
     train = splits.get("train")
-    if train is None:
+    if not (train and train.labelled):
         return
     for split in [split for split in ("val", "test") if split in splits]:
         people = set(train.subjects) & set(splits[split].subjects)

@@ -5,6 +5,7 @@ one of it would break a training.
 """
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,8 +196,9 @@ def _read(root: Path, config: Config, findings: Findings) -> DataSet:
         findings.error(root, "expected train/ or train.npz with train_labels.txt, found no split")
     if known_people:
         all_seen = not any(
-            folder.split(split).exists() or folder.packed(split).exists()
+            os.path.lexists(path)
             for split in set(SPLITS) - set(splits)
+            for path in (folder.split(split), folder.packed(split), folder.labels(split))
         )
         known_people = check_subjects(
             folder.subjects, subjects, splits, reader.seen, all_seen, findings

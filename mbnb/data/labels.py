@@ -8,11 +8,13 @@ from pathlib import Path
 from mbnb.classes import ClassTable, read_classes
 from mbnb.data.checks import Findings, has_text
 from mbnb.data.layout import DataFolder
-from mbnb.files import ROOT, InputError, read_table, read_text
+from mbnb.files import ROOT, InputError, read_rows, read_table, read_text
 from mbnb.text import clip_name, listed, pair_up, plain, whole_number
 
 ENTRY = re.compile(r"(.*?[^\s,;])[\s,;]+([^\s,;]+)[\s,;]*")
-HEADERS = {"id", "class", "classid", "label", "labelid", "action", "y"}
+# What headers call the two columns of a list.
+CLIPS = {"clip", "clipname", "vid", "video", "videoname", "name", "file", "filename"}
+IDS = {"id", "class", "classid", "label", "labelid", "action", "actionid"}
 # Stands for a class table that cannot be read. No id can be judged then, so all are accepted, or
 # one faulty line were a row for every label.
 UNREADABLE = ClassTable(*[tuple(map(str, range(10_000)))] * 3)
@@ -32,19 +34,12 @@ def read_labels(
     faults: list[tuple[int | None, str]] = []
     strangers: dict[str, int] = {}
     try:
-        text = read_text(path)
+        entries = _entries(path)
     except InputError as error:
         return {}, [(None, str(error).removeprefix(f"{path}: "))]
-    entries = [
-        (number, entry)
-        for number, line in enumerate(text.split("\n"), 1)
-        if (entry := re.split(r"(?:^|\s)#", line)[0].strip())
-    ]
-    for i, (number, entry) in enumerate(entries):
+    for number, entry in entries:
         parts = ENTRY.fullmatch(entry)
         name, label = (clip_name(part.strip('"')) for part in parts.groups()) if parts else ("", "")
-        if i == 0 and plain(label) in HEADERS:
-            continue
         class_id = whole_number(label)
         fault = ""
         if class_id is None:
@@ -53,7 +48,7 @@ def read_labels(
             fault = f"expected a class id from 0 to {len(classes) - 1}, found {label} for {name}"
         elif name in labels:
             fault = f"{name} stands already on line {lines[name]}"
-        elif Path(name).name != name or name in (".", ".."):
+        elif Path(name).name != name or "\\" in name or name in (".", ".."):
             fault = f"expected the plain name of a clip, found the path {name!r}"
         elif present is not None and name not in present:
             strangers.setdefault(name, number)
@@ -66,6 +61,26 @@ def read_labels(
         unclaimed = [name for name in present if name not in labels]
         faults.append((strangers[first], _absent(list(strangers), unclaimed)))
     return labels, faults
+
+
+def _entries(path: Path) -> list[tuple[int, str]]:
+    """The lines of a label file that say something, as `name id`, with their numbers."""
+    lines = list(enumerate(read_text(path).split("\n"), 1))
+    header = next((line for _, line in lines if line.strip()), "")
+    words = [plain(word) for word in re.split(r"[\s,;|]+", header)]
+    clip, label = (next((w for w in words if w in known), None) for known in (CLIPS, IDS))
+    if clip and label:
+        _, ((_, cells), *rows) = read_rows(path, (clip, label))
+        keys = [plain(cell) for cell in cells]
+        if {clip, label} <= set(keys):
+            places = keys.index(clip), keys.index(label)
+            lines = [
+                (line, " ".join((row + [""] * len(keys))[i] for i in places)) for line, row in rows
+            ]
+        else:  # with blanks between them
+            lines = [(line, text) for line, text in lines if text != header]
+    said = ((number, re.split(r"(?:^|\s)#", line)[0].strip()) for number, line in lines)
+    return [(number, entry) for number, entry in said if entry.strip(" \t,;")]
 
 
 def _hint(entry: str, classes: ClassTable) -> str:
@@ -83,7 +98,7 @@ def _absent(strangers: list[str], unclaimed: list[str]) -> str:
     """That labels stand there for clips that do not, and what these may be called instead."""
     fault = f"no clip {strangers[0]}"
     if len(strangers) > 1:
-        fault += f", nor {listed(strangers[1:])}: {len(strangers)} labels are for no clip there is"
+        fault += f", {listed(strangers[1:], 2)}: {len(strangers)} labels are for no clip there is"
     pairs = pair_up(strangers[:1], unclaimed)
     typed = difflib.get_close_matches(strangers[0], unclaimed, 1, 0.8)
     meant = pairs.get(strangers[0]) or next(iter(typed), None)

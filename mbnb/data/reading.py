@@ -40,12 +40,17 @@ class Reader:
         """The split's clips that could be read, or None where there is no such split."""
         folder, packed = self.folder.split(split), self.folder.packed(split)
         label_file = self.folder.labels(split)
+        if os.path.lexists(folder) and not has_file(self.folder.root, folder, self.findings):
+            return None  # one link, one error
         has_packed = has_file(self.folder.root, packed, self.findings)
         has_labels = has_text(self.folder.root, label_file, self.findings)
         if not (folder.is_dir() or has_packed):
             if has_labels:
+                others = [path.name for path in self.folder.root.iterdir() if path.is_dir()]
                 self.findings.error(
-                    label_file, f"labels without clips: expected {split}/ or {split}.npz beside it"
+                    label_file,
+                    f"labels without clips: expected {split}/ or {split}.npz beside it, found "
+                    f"{listed(sorted(others)) or 'no folder'}",
                 )
             return None
         if folder.is_dir() and has_packed:
@@ -54,8 +59,6 @@ class Reader:
         if has_packed and poses is None:
             return None
         if poses is None:
-            if not has_file(self.folder.root, folder, self.findings):
-                return None  # one link, one error
             present = clip_folders(folder, self.findings)
         else:
             present = dict.fromkeys(poses, packed)
@@ -144,7 +147,7 @@ def clip_folders(folder: Path, findings: Findings) -> dict[str, Path]:
         if entry.is_file():
             files.append(entry.name)
         elif name in clips:
-            findings.error(entry.path, f"is the clip {name!r}, as {clips[name].name!r} is")
+            findings.error(entry.path, f"is the clip {name!r} a second time")
         else:
             clips[name] = Path(entry.path)
     if files:
