@@ -102,6 +102,8 @@ def read_text(path: Path, kind: str = "text") -> str:
         raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
     # Files put together keep the marks of each one's beginning.
     text = re.sub("[\ufeff\u200b\x1a]", "", text).replace("\r\n", "\n").replace("\r", "\n")
+    # A first line sep=; is a word to Excel.
+    text = re.sub(r'\A"?sep=."?[^\w\n]*(?=\n)', "", text, flags=re.IGNORECASE)
     return unicodedata.normalize("NFC", text)
 
 
@@ -137,8 +139,6 @@ def read_rows(path: Path, columns: Collection[str] = ()) -> tuple[str, list[tupl
     `columns`, or most cells. Raises InputError as `read_text` does.
     """
     lines = read_text(path, "a CSV table").split("\n")
-    if re.fullmatch(r'"?sep=."?\W*', lines[0], re.IGNORECASE):
-        lines[0] = ""  # a word to Excel, no row
     if all(re.fullmatch(r'\s*("([^"]|"")*")?\s*', line) for line in lines):
         lines = [line.strip()[1:-1].replace('""', '"') for line in lines]  # rows quoted as a whole
     header = next((line for line in lines if line.strip(',;\t|" ')), "")

@@ -44,7 +44,7 @@ def listed(names: Collection[object], count: int = 3) -> str:
 
 
 def pair_up(changed: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Those of `changed` that spreadsheets or hasty hands have made of one of `names`: which one.
+    """Of which of `names` a spreadsheet or a hasty hand has made each of `changed`, if of any.
 
     A spreadsheet takes 0001 for 1, long numbers for 1E+10, and 1-2 for a day of the year; people
     forget blanks, capitals and leading zeros.

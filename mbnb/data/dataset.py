@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from mbnb import clips as clips_module
+from mbnb import files as files_module
+from mbnb import text as text_module
 from mbnb.classes import ClassTable
 from mbnb.clips import SPLITS, Clips
 from mbnb.config import Config
@@ -148,7 +150,7 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
     # What is in the cache depends on the text of the reader, and on all tables.
     sources = [
         *sorted(Path(__file__).parent.glob("*.py")),
-        Path(clips_module.__file__),
+        *(Path(module.__file__) for module in (clips_module, files_module, text_module)),
         *sorted(TABLES.glob("*.csv")),
         ROOT / config.class_table,
     ]

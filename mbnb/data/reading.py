@@ -17,7 +17,7 @@ from mbnb.skeleton import Skeleton
 from mbnb.text import clip_name, listed
 
 # What file managers leave behind; what begins with a dot is passed over, too.
-LEFT_BEHIND = {"thumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"}
+LEFT_BEHIND = set("thumbs.db desktop.ini icon\r __macosx @eadir $recycle.bin lost+found".split(" "))
 
 
 @dataclass

@@ -92,6 +92,9 @@ def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
         list(classes.codes),
         [str(i) for i in range(len(classes))],
     )
+    small = {name.casefold(): name for kind in kinds for name in kind}
+    if len(small) == len({name for kind in kinds for name in kind}):
+        table = table.rename(columns=lambda name: small.get(name.casefold(), name))
     columns = max(kinds, key=lambda kind: sum(name in table for name in kind))
     faults = [
         f"{path}: no column {name} for class {title}"

@@ -99,6 +99,7 @@ LISTS = {
     "a header and commas": "clip,label\r\na.mp4,0\r\nb.mp4,8\r\n",
     "semicolons and quotes": '"a";"0";;\n"b";"8";;\n;;;\n',
     "further columns in another order": "label;person;video\n0;x;a.avi\n8;y;b.avi\n",
+    "a word to Excel": "sep=;\r\nVideo;Class ID\r\na;0\r\nb;8\r\n",
     "numbers of a table": "a\t0.0\rb\t8.0\r",
     "remarks and blank lines": "name id\n# all\n\na 0 # one\nb 8\n",
 }

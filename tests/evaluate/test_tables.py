@@ -38,7 +38,7 @@ def test_a_table_that_is_not_one_of_predictions_is_refused(tmp_path):
         read_scores(path, CLASSES)
 
 
-HEADER = "clip;p_A1;p_A2;p_B1"
+HEADER = " Clip;P_A1;p_a2;P_B1"
 SHEETS = {
     "decimal commas": f"{HEADER}\n0001.MOV;0,25;0,25;0,5\nNA;0,1;2E-01;0,7\n".encode("utf-16"),
     "names of rows before": b",vid,A1,A2,B1\n0,0001,.25,.25,.5\n1,NA,.1,.2,.7\n",
