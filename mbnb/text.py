@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Context, Decimal
 
 # Whatever a camera, a phone, a browser or a screen recorder writes and FFmpeg reads.
 VIDEO_ENDINGS = tuple(
@@ -81,17 +81,14 @@ def likeness(text: str) -> str:
 
 
 def _number(text: str) -> Decimal | None:
-    """The number that is all of the text, None for other text."""
-    try:
-        number = Decimal(text.replace(",", "."))
-    except InvalidOperation:
-        return None
+    """The number that is all of the text, in a spreadsheet's 15 digits; None for other text."""
+    number = Context(prec=15, rounding=ROUND_DOWN, traps=[]).create_decimal(text.replace(",", "."))
     return number if number.is_finite() and "_" not in text else None
 
 
 def _days(text: str) -> list[int]:
     """The days and months in a text, sorted."""
-    words = re.findall(r"\d+|[^\W\d_]+", text.casefold())
+    words = re.findall(r"(?<!\d)\d{1,4}(?!\d)|[^\W\d_]+", text.casefold())
     numbers = [int(word) if word.isdecimal() else MONTHS.get(word, 0) for word in words]
     return sorted(number for number in numbers if 0 < number <= 31)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mbnb.text import clip_name, is_mangled, listed, pair_up, whole_number
+from mbnb.text import clip_name, is_mangled, likeness, listed, pair_up, whole_number
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def test_whole_numbers_are_read_as_spreadsheets_write_them():
         ("1.0", "0001"),
         ("1E+10", "10000000001"),
         ("1,23457E+10", "12345678901"),
+        ("1234567890123450", "1234567890123456"),
         ("1.00E+05", "1e5"),
         ("100000", "1e5"),
         ("02. Jan", "1-2"),
@@ -50,6 +51,11 @@ def test_only_what_spreadsheets_make_counts_as_mangled():
     mangled = ["1E+10", "1,5E+11", "05. Mai", "2-Jan", "2026-01-02"]
     sound = ["anna", "p1", "0001", "mark", "maria_2", "anna_12_03", "A1_p0", "may", "1e", ""]
     assert [is_mangled(text) for text in mangled + sound] == [True] * 5 + [False] * 10
+
+
+def test_any_text_has_a_likeness():
+    for text in ("sNaN", "NaN", "-inf", "1E+999999999999", "9" * 5000, "\u0663", "", "E", "1e-5"):
+        assert isinstance(likeness(text), str) and pair_up(["somebody"], [text]) == {}
 
 
 def test_long_lists_name_their_first():

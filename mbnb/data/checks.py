@@ -207,7 +207,7 @@ def check_subjects(
     nobodys = [name for names in alone.values() for name in names]
     strangers = sorted(set(subjects) - seen)
     pairs = pair_up(strangers, nobodys)
-    if pairs or (nobodys and strangers and len(strangers) == len(subjects)):
+    if pairs or (nobodys and 2 * len(strangers) > len(subjects)):
         found, name = next(iter(pairs.items()), (strangers[0], nobodys[0]))
         findings.error(
             path,

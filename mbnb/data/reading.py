@@ -134,7 +134,7 @@ class Reader:
 
 
 def clip_folders(folder: Path, findings: Findings) -> dict[str, Path]:
-    """Clip name -> its folder in the folder of a split, what operating systems leave passed over.
+    """Clip name -> its folder in that of a split; what systems leave behind is passed over.
 
     Other files are a warning, and two folders for one clip are an error.
     """

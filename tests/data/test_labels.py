@@ -184,6 +184,7 @@ PEOPLE = ["0001", "0001", "0002", "0002", "0003", "0003"]
             "6 of its 6 clips are not in the data, '1' for instance, where the data have",
         ),
         (["0001", "0002", "3", "4", "5", "6"], "4 of its 6 clips are not in the data, '3' for"),
+        (["0001", *"bcdef"], "5 of its 6 clips are not in the data, 'b' for instance, where the"),
         (["other"] * 6, "1 of its 1 clips are not in the data, 'other' for instance"),
     ],
 )
@@ -191,7 +192,7 @@ def test_people_of_clips_that_a_spreadsheet_renamed_are_an_error(names, words, t
     root, table = people_of(tmp_path, names, ["one"] * 6)
     find(table, "error", root / "subjects.csv", words)
     assert len(table) == 1
-    with pytest.raises(InputError, match="where the data have '000[13]'"):
+    with pytest.raises(InputError, match="where the data have '000[123]'"):
         load(config(data_root=root))
 
 
