@@ -85,6 +85,8 @@ def _entries(path: Path) -> list[tuple[int, str]]:
 
 def _hint(entry: str, classes: ClassTable) -> str:
     """What to write in place of a class that a line names otherwise than by its id."""
+    if classes is UNREADABLE:
+        return ""
     tails = [entry[gap.end() :].strip('"') for gap in re.finditer(r"[\s,;]+", entry)]
     for tail in tails:
         if ids := classes.ids_called(tail):
