@@ -95,7 +95,9 @@ def test_what_does_not_fit_stays_and_is_told_key_by_key(golden, pretrained):
     assert report.mismatched == ("temp_embed (1, 27, 1, 16) in the file, (1, 31, 1, 16) here",)
     assert report.missing == report.unexpected == ()
     assert torch.equal(model.temp_embed, expected["temp_embed_kept"])
-    assert str(report) == f"59 weights loaded\nmismatched: {report.mismatched[0]}"
+    assert str(report) == (
+        f"backbone 57 of 58 fit, head 2 of 2 fit; of another size: {report.mismatched[0]}"
+    )
     assert_close(representation(model, golden["pretrain"]["x"]), expected["rep"], 3e-5)
 
 
@@ -143,7 +145,7 @@ def test_a_checkpoint_of_an_earlier_version_is_read_and_what_is_gone_is_named(tm
     torch.save(content | {"handedness": {"mean": 1.0}, "quota": None}, tmp_path / "old.pt")
     trained = load_trained(tmp_path / "old.pt", Config())
     said = capsys.readouterr()
-    assert "weights of an earlier version that are not used: head.mirrored.weight" in said.out
+    assert "weights of an earlier version that are not used: head.mirrored.weight" in said.err
     gone = "settings that are gone and have no effect: segments, exchange, quota, checkpoint_choice"
     assert gone in said.err
     x = torch.randn(2, 1, 6, 17, config.dim_in)
@@ -240,8 +242,8 @@ def test_what_is_no_checkpoint_is_a_clear_error(tmp_path):
         "list": "expected a dictionary, found a list",
         "nothing": "found nothing",
         "other": "found model",
-        "numbered": "found 1, config",
-        "folder": "cannot be read",
+        "numbered": "found 1",
+        "folder": "a folder; name one of its files",
         "none": "No such file",
     }.items():
         with pytest.raises(InputError, match=rf"{name}\.pt: .*{words}"):
@@ -271,7 +273,8 @@ def test_settings_and_classes_that_are_not_ours_do_not_break_loading(tmp_path):
     theirs = {"model": weights, "classes": {0: "swaying"}, "config": "MB_train_custom.yaml"}
     torch.save(theirs, tmp_path / "theirs.pt")
     assert load_trained(tmp_path / "theirs.pt", Config.of(SMALL)).classes is None
-    torch.save({"model": weights, "config": {"hiden_dim": 3}}, tmp_path / "strange.pt")
+    strange = {"model": weights, "config": {"recipe": "default", "hiden_dim": 3}}
+    torch.save(strange, tmp_path / "strange.pt")
     wanted = r"strange\.pt: carries settings .* did you mean 'hidden_dim'"
     with pytest.raises(InputError, match=wanted):
         load_trained(tmp_path / "strange.pt", Config.of(SMALL))
