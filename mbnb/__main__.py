@@ -184,7 +184,7 @@ def train(given: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path))
 @with_settings
 def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names."""
@@ -199,7 +199,7 @@ def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--split",

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mbnb import settings
 from mbnb.classes import ClassTable
-from mbnb.config import PRESETS, Config
+from mbnb.config import PRESETS, STREAMS, Config
 from mbnb.files import InputError, replacing
 from mbnb.model.action import ActionNet
 from mbnb.model.dstformer import DSTformer
@@ -228,43 +228,43 @@ def start_from(path: Path, model: ActionNet, config: Config) -> str:
     if there and "num_heads" in carried:
         there["num_heads"], here["num_heads"] = carried["num_heads"], config.num_heads
     differing = [name for name in there if there[name] != here[name]]
-    fits = f"; the file fits {_options(there, carried)}" if differing else ""
+    fits = _options(there, carried, config) if differing else ""
     taken, left = report.count("backbone"), report.left("backbone")
-    if DECISIVE.intersection(differing) or taken < SHARE * (taken + left):
+    decisive = [name for name in differing if name in DECISIVE]
+    if decisive or taken < SHARE * (taken + left):
         why = [
             f"the file's {SIZES[name]} is {settings.shown(there[name])}, this model's "
             f"{settings.shown(here[name])}"
-            for name in differing
+            for name in decisive or differing
         ]
+        told = f"backbone {taken} of {taken + left} fit: {', '.join(why)}" if why else report
         raise InputError(
-            f"{path}: not this network's weights: backbone {taken} of {taken + left} fit: "
-            f"{', '.join(why) or f'{report}'}{fits}"
+            f"{path}: not this network's weights: {told}{f'; what fits is {fits}' * bool(fits)}"
         )
-    return f"{path}: {report}{fits}"
+    return f"{path}: {report}{f'; all of its backbone fits {fits}' * bool(fits)}"
 
 
-def _options(sizes: dict[str, Any], carried: dict[str, Any]) -> str:
-    """What to give on a command line for a network of these sizes.
+def _options(sizes: dict[str, Any], carried: dict[str, Any], config: Config) -> str:
+    """What to give on a command line, besides `config`, for a network of these sizes.
 
     `carried` are the settings in a file of ours, which tell what weights do not.
     """
     preset = preset_of(sizes)
-    wanted = {name: sizes[name] for name in PRESET_SIZES}
-    if preset:
-        wanted = {"preset": preset}
-    wanted |= {name: sizes[name] for name in ("maxlen", "att_fuse")}
+    wanted = {"preset": preset} if preset else {}
+    wanted |= {name: sizes[name] for name in (*PRESET_SIZES, "maxlen", "att_fuse")}
     if carried:
-        wanted |= {name: carried[name] for name in ("num_heads", "streams", "patch")}
-    elif sizes["dim_in"] == 3:
+        wanted |= {name: carried[name] for name in ("num_heads", "recipe", "streams", "patch")}
+    elif sizes["dim_in"] == 3 and not config.parity:
         wanted |= {"streams": ["joint"], "patch": 1}
-    standard = Config.of({"preset": preset})
-    options = [
-        f'-p {name} "[{settings.shown(value)}]"'
-        if isinstance(value, list)
-        else f"-p {name} {settings.shown(value)}"
-        for name, value in wanted.items()
-        if name == "preset" or value != getattr(standard, name)
-    ]
+    new = Config.of({"preset": preset})  # which the settings of a preset come from, if it changes
+    options = []
+    for name, value in wanted.items():
+        chosen = new if name in PRESETS["demo"] and preset not in (None, config.preset) else config
+        if value != getattr(chosen, name):
+            text = settings.shown(value)
+            options.append(
+                f'-p {name} "[{text}]"' if isinstance(value, list) else f"-p {name} {text}"
+            )
     return " ".join(options)
 
 
@@ -393,7 +393,7 @@ def _number(content: dict[str, Any], key: str, default: float) -> float:
 def _settings_of(path: str | Path, carried: dict[str, Any], config: Config) -> Config:
     """The settings that a file carries, or `config` for a file of somebody else's."""
     if not carried:
-        return dataclasses.replace(config, patch=1, peaks=False)
+        return config
     try:
         return Config.of(saved=carried)
     except InputError as error:
@@ -406,14 +406,13 @@ def _sized(path: str | Path, config: Config, weights: dict[str, Tensor], segment
         sizes = sizes_of(weights)
         joints, dim_in = sizes.pop("joints"), sizes.pop("dim_in")
         hidden_dim, pooled = weights["head.fc1.weight"].shape
-        sizes["dim_rep"] = pooled // (joints * (segments + config.peaks))
-        streams = ["joint", "joint_motion"][: dim_in // 3]
-        return dataclasses.replace(
-            config,
-            hidden_dim=hidden_dim,
-            streams=config.streams if dim_in == config.dim_in else streams,
-            **sizes,
-        )
+        # Means over parts of a clip, and maybe its peak beside them.
+        pools = pooled // (joints * sizes["dim_rep"])
+        config = dataclasses.replace(config, peaks=pools > segments)
+        if dim_in != config.dim_in:
+            streams = ["joint", "joint_motion"][: dim_in // 3] if dim_in < 12 else list(STREAMS)
+            config = dataclasses.replace(config, streams=streams, patch=1)
+        return dataclasses.replace(config, hidden_dim=hidden_dim, **sizes)
     except (KeyError, IndexError, ValueError) as error:
         raise InputError(
             f"{path}: expected the weights of a whole action model "
