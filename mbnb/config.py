@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from mbnb import settings
+from mbnb import settings, yaml_files
 from mbnb.files import ROOT, InputError, write_text
 from mbnb.runs import RunFolder
 from mbnb.settings import setting
@@ -68,16 +68,40 @@ RECIPES: dict[str, dict[str, Any]] = {
 # Keys of the original's own files that mbnb has no setting for: the values that it stands for
 # anyway, none where that is all of them, and why the key has no effect here.
 FOREIGN: dict[str, tuple[tuple, str]] = {
-    "finetune": ((False,), "the setting init_from names weights to start from"),
+    "finetune": ((False, True), "the setting init_from names weights to start from"),
     "partial_train": ((None,), "all weights are trained but those that the setting freeze names"),
     "model_version": (("class",), "the model tells classes"),
     "num_joints": ((17,), "the setting skeleton says which joints there are"),
-    "dataset": ((), "the files in data_root say what the data are"),
-    "data_split": ((), "the files in data_root say which clips are train, val and test"),
-    "normalize": ((True,), "the recipe parity always does it"),
-    "scale_range_test": (([2, 2],), "in the recipe parity it is always that"),
+    "dataset": ((), "the files in data_root say it"),
+    "data_split": ((), "the files in data_root say it"),
+    "normalize": ((True,), "parity always does it"),
+    "scale_range_test": (([2, 2],), "in parity it is always that"),
     "preprocess_3d": ((True,), "clips are always prepared"),
     "skip_2d_lifting": ((True,), "clips are 3D already"),
+}
+# Keys that only the original's files for other tasks have.
+OTHER_TASKS: dict[str, tuple[str, ...]] = {
+    "recovering meshes": (
+        "train_pw3d",
+        "warmup_h36m",
+        "warmup_coco",
+        "dt_file_h36m",
+        "dt_file_coco",
+        "dt_file_pw3d",
+        "lambda_pose",
+        "lambda_shape",
+    ),
+    "one-shot recognition": ("n_views",),
+    "pretraining": ("pretrain_3d_curriculum",),
+    "pose3d, lifting 2D poses to 3D": (
+        "train_2d",
+        "gt_2d",
+        "rootrel",
+        "no_conf",
+        "subset_list",
+        "dt_file",
+        "lambda_3d_velocity",
+    ),
 }
 # Settings of earlier versions that are gone, and what replaced them.
 NOTHING = "nothing replaces it"
@@ -484,7 +508,7 @@ class Config(  # the groups from the last to the first, since dataclasses join f
             given |= {k: value for k, value in source.items() if value is not None or k in FOREIGN}
         foreign = {name: given.pop(name) for name in FOREIGN if name in given}
         values, faults = settings.read(cls, given, GONE)
-        faults += _foreign_faults(foreign)
+        faults += _foreign_faults(foreign, values)
         only = [name for name in given if name in SETTINGS and SETTINGS[name].recipe]
         if foreign or only:
             values.setdefault("recipe", "parity")
@@ -591,16 +615,24 @@ def _still_there(saved: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in saved.items() if name not in GONE and value is not None}
 
 
-def _foreign_faults(foreign: dict[str, Any]) -> list[str]:
+def _foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str]:
     """Say why keys of the original have no effect; faults are values that have no counterpart."""
-    faults = []
+    faults, idle = [], {}
     for name, value in foreign.items():
         same, why = FOREIGN[name]
         if same and value not in same:
             expected = " or ".join(map(repr, same))
             faults.append(f"setting {name!r}: expected {expected}, found {value!r}; {why}")
         else:
-            settings.say_once(f"{name}: has no effect here; {why}")
+            idle.setdefault(why, []).append(name)
+    if idle:
+        told = "; ".join(f"{' and '.join(names)} ({why})" for why, names in idle.items())
+        settings.say_once(f"of the original's settings these have no effect here: {told}")
+    if foreign.get("finetune") and not values.get("init_from"):
+        settings.say_once(
+            "finetune: true, but no init_from: a training will start from nothing unless "
+            "init_from names weights"
+        )
     return faults
 
 
@@ -648,24 +680,16 @@ def find_settings(word: str) -> list[settings.Setting]:
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The settings in a YAML file; names are checked by `Config.of`.
 
-    Raises InputError naming file and line.
+    Raises InputError naming file and line, and for a file of a task that mbnb does not do.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", error)
-        raise InputError(f"{path}{line}: not YAML ({problem})") from None
-    if not isinstance(values or {}, dict):
-        raise InputError(
-            f"{path}: expected `setting: value` lines, found a {type(values).__name__}"
-        )
-    return values or {}
+    values = yaml_files.read_yaml(path, [one.name for one in SETTINGS.values() if one.kind is str])
+    for task, keys in OTHER_TASKS.items():
+        if found := [key for key in keys if key in values]:
+            raise InputError(
+                f"{path}: this file is for {task} ({found[0]}), which mbnb does not do yet; it "
+                f"recognises actions, as with MB_train_custom.yaml"
+            )
+    return values
 
 
 def notebook_config(saved: bool = False) -> Config:

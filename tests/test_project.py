@@ -23,6 +23,7 @@ PAGES = [path for folder in FOLDERS for path in sorted(folder.glob("*.md"))] + N
 FLOW = (
     "text",
     "files",
+    "yaml_files",
     "runs",
     "settings",
     "config",
