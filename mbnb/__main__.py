@@ -223,7 +223,8 @@ def predict(
     """
     from mbnb.data import dataset
     from mbnb.evaluate import score
-    from mbnb.evaluate.tables import write_csv
+    from mbnb.evaluate.origin import origin
+    from mbnb.evaluate.tables import SURE, write_csv
 
     whole = dict(data_root=str(folder.resolve()), val_fraction=0.0, fold=0, pool=False)
     config = _with_checkpoint(checkpoint, given | whole)
@@ -232,6 +233,12 @@ def predict(
     data = dataset.load(config)
     click.echo(data.verdict, err=True)
     alone, adapted = score.predict(checkpoint, data, split, config)
+    unsure = int((alone["sure"] == "no").sum())
+    click.echo(
+        f"{origin(checkpoint)}\n{unsure} of {len(alone)} answers are unsure: below a confidence of "
+        f"{max(SURE, config.reject):.0%}",
+        err=True,
+    )
     if not out:
         alone.to_csv(sys.stdout, index=False, float_format="%.6g")
         return

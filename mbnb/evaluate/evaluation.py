@@ -155,7 +155,7 @@ class Evaluation:
         )
 
     def table(self, adapted: bool = False) -> pd.DataFrame:
-        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, p_<code>.
+        """A row a clip as in `prediction_table`, and what is true: true, correct, in_top5.
 
         Of what the people stage made of them with `adapted`.
         """
@@ -165,7 +165,8 @@ class Evaluation:
         table = prediction_table(
             self.clips.names, self.classes, probabilities, regions, subjects=self.clips.subjects
         )
+        after = table.columns.get_loc("sure") + 1
+        table.insert(after, "in_top5", hits(labels, probabilities, 5))
+        table.insert(after, "correct", probabilities.argmax(1) == labels)
         table.insert(2, "true", [self.classes.codes[i] for i in labels])
-        table.insert(5, "correct", probabilities.argmax(1) == labels)
-        table.insert(6, "in_top5", hits(labels, probabilities, 5))
         return table

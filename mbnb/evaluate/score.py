@@ -28,8 +28,8 @@ from mbnb.people import Stage, look
 from mbnb.people.stage import Predictor
 from mbnb.runs import RunFolder, probability_columns, region_columns
 from mbnb.scores.calibration import calibration_error, log_loss
-from mbnb.scores.intervals import official_interval, score_intervals
-from mbnb.scores.metrics import official_scores, score
+from mbnb.scores.intervals import official_interval, score_intervals, too_few
+from mbnb.scores.metrics import SCORES, official_scores, score
 from mbnb.train import train
 
 CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path
@@ -206,6 +206,9 @@ def write_evaluation(
         folder.people_predictions.unlink(missing_ok=True)
     else:
         write_csv(evaluation.table(adapted=True), folder.people_predictions)
+    if "too_few" in metrics:
+        print(f"{metrics['too_few']}; which are right stands in {folder.predictions.name}")
+    elif evaluation.adapted is not None:
         with_people = metrics["with_people"]["top1"]
         print(
             f"clip by clip: top-1 {metrics['top1']:.1%}; with each person's other clips "
@@ -226,9 +229,10 @@ def _metrics(config: Config, data: DataSet, evaluation: Evaluation) -> dict[str,
         with_people = {"steps": list(evaluation.steps)}
         with_people |= _scores(config, clips, evaluation.adapted, classes)
     resampling = config.bootstraps, config.seed
-    return _scores(config, clips, probabilities, classes) | {
+    people = len(set(clips.subjects))
+    metrics = _scores(config, clips, probabilities, classes) | {
         "n_test": len(clips),
-        "people": len(set(clips.subjects)),
+        "people": people,
         "split": evaluation.split,
         "known_people": data.known_people,
         "people_also_in_train": shared,
@@ -249,6 +253,19 @@ def _metrics(config: Config, data: DataSet, evaluation: Evaluation) -> dict[str,
         "fingerprint": data.fingerprint(),
         "settings": _answering(config),
     }
+    few = too_few(len(clips), people)
+    return _withheld(metrics, few) if few else metrics
+
+
+def _withheld(metrics: dict[str, Any], few: str) -> dict[str, Any]:
+    """The metrics without any score, and before them why."""
+    none = dict.fromkeys((*SCORES, "calibration_error", "log_loss"))
+    none |= {"intervals": dict.fromkeys(SCORES)}
+    official = dict.fromkeys(("official", "F1_mean_interval", "official_without_region_head"))
+    with_people = metrics["with_people"] and metrics["with_people"] | none
+    reject = metrics["reject"] | {"right_of_answered": None}
+    withheld = none | official | {"with_people": with_people, "reject": reject}
+    return {"too_few": few} | metrics | withheld
 
 
 def _scores(

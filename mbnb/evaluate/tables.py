@@ -14,6 +14,8 @@ from mbnb.files import InputError, fault_line, read_rows, replacing, surplus
 from mbnb.runs import probability_columns, region_columns
 from mbnb.text import clip_name, listed, pair_up
 
+# The confidence below which an answer is called unsure: it is more likely wrong than right.
+SURE = 0.5
 # How far a sum of probabilities may be from 1; many classes rounded to two decimals are.
 ROUNDED = 0.3
 
@@ -26,17 +28,18 @@ def prediction_table(
     reject: float = 0.0,
     subjects: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """A row a clip: clip, subject where known, predicted, confidence, and the probabilities.
+    """A row a clip: clip, subject where known, the answer, and the probabilities.
 
-    `predicted` is a code, nothing where the confidence is below `reject`; `p_<code>` stands for
-    every class, and `r_<region>` for every region where a head of its own tells them.
+    The answer is `predicted`, a code, and its `name`, nothing where the `confidence` is below
+    `reject`; `sure` is no where it is below `SURE`. `p_<code>` stands for every class, and
+    `r_<region>` for every region where a head of its own tells them.
     """
     best, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
     columns = {"clip": names} | ({} if subjects is None else {"subject": subjects})
-    columns["predicted"] = [
-        classes.codes[i] if sure >= reject else "" for i, sure in zip(best, confidence)
-    ]
+    for column, words in (("predicted", classes.codes), ("name", classes.names)):
+        columns[column] = [words[i] if c >= reject else "" for i, c in zip(best, confidence)]
     columns["confidence"] = confidence
+    columns["sure"] = np.where(confidence >= max(SURE, reject), "yes", "no")
     parts = [pd.DataFrame(columns)]
     parts.append(pd.DataFrame(probabilities, columns=probability_columns(classes.codes)))
     if regions is not None:

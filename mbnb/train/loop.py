@@ -110,6 +110,14 @@ class Training:
             self.schedule.load_state_dict(checkpoint["schedule"])
             self.history = checkpoint["history"]
             task.resume(checkpoint)
+        train, val = data.splits["train"], data.splits.get("val")
+        self.learned = {
+            "data": data.root.name,
+            "simulated": data.simulated,
+            "clips": len(train),
+            "people": len(set(train.subjects)),
+            "held_out": len(set(val.subjects)) if val else 0,
+        }
         self.engine, self.optimizer = fabric.setup(task.model, optimizer)
 
     def epoch(self, epoch: int, bar: tqdm) -> dict[str, float]:
@@ -162,6 +170,7 @@ class Training:
             "best_epoch": best,
             "fingerprint": self.fingerprint,
             "skeleton": self.data.skeleton.name,
+            "learned": self.learned,
         } | state
         if best == len(self.history):
             save_checkpoint(folder.best, model, self.config, classes, **state)
