@@ -235,8 +235,8 @@ def predict(
     alone, adapted = score.predict(checkpoint, data, split, config)
     unsure = int((alone["sure"] == "no").sum())
     click.echo(
-        f"{origin(checkpoint)}\n{unsure} of {len(alone)} answers are unsure: below a confidence of "
-        f"{max(SURE, config.reject):.0%}",
+        f"{origin(checkpoint)}\n{unsure} of {len(alone)} answers are unsure, with a confidence "
+        f"below {max(SURE, config.reject):.0%}",
         err=True,
     )
     if not out:

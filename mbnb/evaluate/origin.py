@@ -17,20 +17,22 @@ def origin(checkpoint: Path) -> str:
     people who were held out while it learned.
     """
     content = read_checkpoint(checkpoint)
-    learned = content.get("learned") or _learned_before(content)
+    learned = _learned(content)
     line = f"{checkpoint.name} learned from {_source(learned)}; {_scored(checkpoint, content)}"
     if learned.get("simulated"):
         line += "; on simulated people a score says nothing about real ones"
     return line
 
 
-def _learned_before(content: dict[str, Any]) -> dict[str, Any]:
-    """The same of files of earlier versions, whose settings name the data."""
-    settings = content.get("config")
+def _learned(content: dict[str, Any]) -> dict[str, Any]:
+    """What a file of ours says of its data; of earlier versions the settings name them."""
+    learned, settings = content.get("learned"), content.get("config")
+    if isinstance(learned, dict) and "simulated" in learned:
+        return learned
     if not isinstance(settings, dict) or "data_root" not in settings:
         return {}
     root = settings["data_root"]
-    return {"data": Path(root).name, "simulated": not root or root.startswith("data/simulated-")}
+    return {"data": Path(root).name, "simulated": not root or "simulated-" in Path(root).name}
 
 
 def _source(learned: dict[str, Any]) -> str:
@@ -43,17 +45,18 @@ def _source(learned: dict[str, Any]) -> str:
 
 
 def _scored(checkpoint: Path, content: dict[str, Any]) -> str:
-    path = RunFolder(checkpoint.resolve().parents[1]).metrics
+    path = RunFolder(checkpoint.resolve().parent.parent).metrics
     metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if metrics.get("checkpoint_fingerprint") == fingerprint(checkpoint.read_bytes()):
         return _of_metrics(metrics)
-    history = content.get("history") or []
-    rows = [row for row in history if row.get("epoch") == content.get("epoch")]
+    history, epoch = content.get("history"), content.get("epoch")
+    rows = [row for row in history or [] if row["epoch"] == epoch] if _learned(content) else []
     if not rows or "val_top1" not in rows[0]:
         return "it was not scored on people it had not seen"
-    people = (content.get("learned") or {}).get("held_out") or "those"
+    people = _learned(content).get("held_out")
+    who = "one person" if people == 1 else f"{people} people" if people else "people"
     return (
-        f"on {people} people held out from training, on whom its epoch was chosen, it was right in "
+        f"on {who} held out from training, on whom its epoch was chosen, it was right in "
         f"{rows[0]['val_top1']:.1%}"
     )
 
@@ -64,7 +67,7 @@ def _of_metrics(metrics: dict[str, Any]) -> str:
     if few := too_few(clips, people):
         return few
     who = f"{people} people unseen in training" if people > 1 else "one person unseen in training"
-    if not metrics["known_people"]:
+    if not metrics.get("known_people", True):
         who = "people who are not told apart"
     elif shared:
         who = f"{people} people, {shared} of whom were in training, too,"

@@ -424,7 +424,9 @@ def _check_lengths(path: str | Path, config: Config) -> None:
     if config.dim_feat % config.num_heads or config.moments > config.maxlen:
         raise InputError(
             f"{path}: {config.dim_feat} channels and {config.maxlen} frames do not go with "
-            f"num_heads {config.num_heads} and clip_len {config.clip_len}"
+            f"num_heads {config.num_heads} and clip_len {config.clip_len}; give others with "
+            f"-p num_heads (a divisor of {config.dim_feat}) and -p clip_len (at most "
+            f"{config.maxlen * config.patch})"
         )
 
 

@@ -59,7 +59,8 @@ def confusion_matrix(evaluation: Evaluation, title: str = "") -> Figure:
     _draw_confusion(axis, evaluation)
     name_ticks(axis, "x", codes, pitch, size, 0.5)
     name_ticks(axis, "y", names, row_height, size, 0.5)
-    clips = f"{len(evaluation.clips)} clips of {evaluation.split}"
+    count = len(evaluation.clips)
+    clips = f"{count} clip{'s' * (count != 1)} of {evaluation.split}"
     axis.set_title(title or f"{clips}, {_headline(evaluation)}")
     return figure
 
