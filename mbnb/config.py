@@ -620,7 +620,8 @@ def _foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str
     faults, idle = [], {}
     for name, value in foreign.items():
         same, why = FOREIGN[name]
-        if same and value not in same:
+        alike = str(value).lower() in [str(one).lower() for one in same]  # "False" is False
+        if same and value not in same and not alike:
             expected = " or ".join(map(repr, same))
             faults.append(f"setting {name!r}: expected {expected}, found {value!r}; {why}")
         else:

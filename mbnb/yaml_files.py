@@ -1,5 +1,6 @@
 """YAML files as people write them, read as plain values, with the line of what is wrong."""
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -78,4 +79,6 @@ def _plain(loader: _Loader, kind: str, node: yaml.Node) -> Any:
     return values.get("dictitems", values)
 
 
+# Python's word for nothing.
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^None$"), ["N"])
 _Loader.add_multi_constructor("tag:yaml.org,2002:python/", _plain)
