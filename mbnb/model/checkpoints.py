@@ -119,11 +119,6 @@ def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[s
             f"{source}: expected the weights of a DSTformer (joints_embed.weight and so on), "
             f"found {some or 'nothing'}"
         )
-    if broken := [name for name, value in names.items() if not value.isfinite().all()]:
-        raise InputError(
-            f"{source}: {len(broken)} of its weights are not finite numbers, {broken[0]} the "
-            f"first: the training that wrote it failed; take an earlier file of it"
-        )
     # Where there are running means beside the weights, the weights themselves are taken.
     counts = sorted(Counter(places).items(), key=lambda item: (-item[1], "ema" in item[0]))
     place = counts[0][0]
@@ -139,11 +134,17 @@ def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[s
         for name, value in names.items()
         if head is not None and (match := HEAD.match(name)) and match[1] == head
     }
-    return {
+    weights = {
         "backbone." * bool(of_head) + name.removeprefix(place): value
         for name, value in names.items()
         if name.startswith(place) and not HEAD.match(name)
     } | of_head
+    if broken := [name for name, value in weights.items() if not value.isfinite().all()]:
+        raise InputError(
+            f"{source}: {len(broken)} of its weights are not finite numbers, {broken[0]} the "
+            f"first: the training that wrote it failed; take an earlier file of it"
+        )
+    return weights
 
 
 def _flat(content: dict[Any, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, Tensor]]:

@@ -94,7 +94,9 @@ class Training:
         if checkpoint:
             check_same_training(config.folder.latest, checkpoint, config, self.fingerprint)
         elif config.init_from:
-            print(start_from(ROOT / config.init_from, task.model, config))
+            told = start_from(ROOT / config.init_from, task.model, config)
+            if fabric.is_global_zero:
+                print(told)
         freeze(config, task.model)
         self.groups = task.parameter_groups()
         moving = [group for group in self.groups if group["params"]]
