@@ -10,6 +10,8 @@ import yaml
 from mbnb.files import InputError, read_text
 
 MERGE = "tag:yaml.org,2002:merge"
+# Blanks of web pages and word processors, where they are not part of a name.
+COPIED = re.compile(r"^[ \u00a0]+|(?<=[:-])[ \u00a0]+", re.MULTILINE)
 # What YAML takes 007, 12:30, 1e3 and 2024-05-01 for.
 NUMBERS = [f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")]
 
@@ -17,12 +19,12 @@ NUMBERS = [f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")
 def read_yaml(path: str | Path, texts: Collection[str] = ()) -> dict[str, Any]:
     """The `key: value` lines of a YAML file; those of the keys `texts` as they are written.
 
-    Tabs are blanks. Tuples and the dictionaries of others, as of EasyDict, are
-    plain ones here. Raises InputError naming file and line, for a key with two values, too.
+    Tabs are blanks. Tuples and the dictionaries of others, as of EasyDict, are plain ones here.
+    Raises InputError naming file and line, for a key with two values, too.
     """
     try:
         text = read_text(Path(path), "settings")
-        loader = _Loader(text.expandtabs().replace("\N{NO-BREAK SPACE}", " "))
+        loader = _Loader(COPIED.sub(lambda found: " " * len(found[0]), text.expandtabs()))
         loader.texts = texts
         values = loader.get_single_data()
     except yaml.YAMLError as error:

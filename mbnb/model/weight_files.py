@@ -37,6 +37,7 @@ THEIR_SETTINGS = [
 ]
 # What torch wrote before 1.6 begins with, a pickle of a number.
 OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+LONGEST_HEADER = 10**8  # bytes, of a safetensors file
 SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 # What to do with what is no checkpoint.
@@ -141,7 +142,7 @@ def _kind(path: Path) -> str:
     if head.startswith(b"PK"):
         _check_zip(path)
         return "torch"
-    if head[8:9] == b"{":
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < LONGEST_HEADER:
         return "safetensors"
     if head.startswith(OLD_TORCH):
         return "torch"

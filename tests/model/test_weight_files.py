@@ -88,6 +88,7 @@ NONE = {  # file -> what is in it, what is said of it, what to do
     "script.pt": (script(), "a TorchScript program", "state_dict()"),
     "weights.pkl": (pickle.dumps({"a": np.ones(3)}), "a pickle of Python objects", "torch.save"),
     "a.yaml": (b"epochs: 5\nseed: 1\n", "text that begins with 'epochs: 5'", "again"),
+    "b.yaml": (b"streams:{joint}\n", "text that begins with 'streams:{joint}'", "again"),
     "denied.bin": (b'<?xml version="1.0"?><Error>', "text that begins with '<?xml", "again"),
     "._best.pt": (b"\x00\x05\x16\x07" + bytes(90), "a Mac's note beside a file", "without ._"),
     "a.tflite": (b"\x1c\0\0\0TFL3" + bytes(90), "a TensorFlow Lite model", "torch.save"),
