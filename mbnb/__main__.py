@@ -4,6 +4,7 @@ Thin over the functions that the notebooks use: it reads what was typed and prin
 """
 
 import contextlib
+import dataclasses
 import functools
 import sys
 import time
@@ -144,7 +145,8 @@ def verify(folder: Path, given: dict[str, Any]) -> None:
         things = f"{errors} things" if errors > 1 else "1 thing"
         click.echo(f"not yet: {things} would break a training; {len(table) - errors} warnings")
     else:
-        click.echo(dataset.load(config).describe())
+        # Its doubts stand above already.
+        click.echo(dataclasses.replace(dataset.load(config), doubts=()).describe())
     sys.exit(1 if errors else 0)
 
 
@@ -163,6 +165,36 @@ def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
     write_dataset(folder, splits, read_classes("document"), packed, simulated=True)
     counts = ", ".join(f"{split} {len(clips)} clips" for split, clips in splits.items())
     click.echo(f"{folder}: simulated people; {counts}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--axes",
+    default="x y z",
+    show_default=True,
+    help="Which axes of FOLDER, with their signs, are x to the right, y down and z away.",
+)
+@click.option("--swap-sides", is_flag=True, help="Exchange the names of left and right joints.")
+@click.option("--scale", default=1.0, show_default=True, help="Metres in a unit of FOLDER.")
+@click.option("--joints", help="The format in whose order the joints are, such as coco17.")
+@click.option("--split", "only", multiple=True, help="Turn this split alone.")
+@click.option("--where", help="Turn only clips with this fault, such as mirrored.")
+@with_settings
+def turn(folder: Path, out: Path, given: dict[str, Any], **how: Any) -> None:
+    """Write a copy of FOLDER to OUT with its axes, sides or units put right.
+
+    `verify` prints the command for a data set whose people stand on their heads, are mirrored or
+    measured in millimetres.
+    """
+    from mbnb.data.turn import turn_dataset
+
+    counts = turn_dataset(folder, out, Config.of(given), **how)
+    turned = ", ".join(
+        f"{some} of {all_} clips in {split}" for split, (some, all_) in counts.items()
+    )
+    click.echo(f"{out}: turned {turned}; now: python -m mbnb verify {out}")
 
 
 @main.command()
@@ -231,7 +263,7 @@ def predict(
     if config.people and not out:
         raise InputError("--out: needed with the setting people, since two tables are written")
     data = dataset.load(config)
-    click.echo(data.verdict, err=True)
+    click.echo("\n".join([*data.doubts, data.verdict]), err=True)
     alone, adapted = score.predict(checkpoint, data, split, config)
     unsure = int((alone["sure"] == "no").sum())
     click.echo(

@@ -15,7 +15,6 @@ from mbnb.files import LEGACY, encoding_of, fault_line
 from mbnb.skeleton import Skeleton
 from mbnb.text import is_mangled, likeness, listed, pair_up
 
-TRUNK = (0.25, 0.9)  # metres from pelvis to neck between a small child and a giant
 FEW = 4  # more rows of one kind become one row
 BONE_SPREAD = 0.15  # a bone whose length varies by more of itself in a clip is oddly tracked
 
@@ -24,10 +23,12 @@ BONE_SPREAD = 0.15  # a bone whose length varies by more of itself in a clip is 
 class Findings:
     """What a reading has to say about a data set.
 
-    An error would break a training, a warning would not. `notes` are decisions to be said aloud.
+    An error would break a training, a warning would not. `notes` are decisions to be said aloud;
+    so are `doubts`, the warnings without which a score may be misread.
     """
 
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     _rows: list[tuple[str, str, int | None, str]] = field(default_factory=list)
 
     def error(self, where: object, problem: str, line: int | None = None) -> None:
@@ -37,6 +38,11 @@ class Findings:
     def warning(self, where: object, problem: str, line: int | None = None) -> None:
         """Add what is suspicious and harmless for a training."""
         self._rows.append(("warning", str(where), line, problem))
+
+    def aloud(self, where: object, problem: str) -> None:
+        """Add a warning that whoever trains, evaluates or predicts should hear, too."""
+        self.warning(where, problem)
+        self.doubts.append(fault_line(where, None, problem))
 
     def errors_of_table(self, path: Path, faults: str) -> None:
         """Add each fault of the table in `path`, one a line, as an error."""
@@ -137,7 +143,7 @@ def has_text(root: Path, path: Path, findings: Findings) -> bool:
 def check_pose(
     pose: np.ndarray, where: object, skeleton: Skeleton, findings: Findings
 ) -> np.ndarray | None:
-    """The clip as (T, J, 3) float32, or None after an error."""
+    """The clip as (T, J, 3) float32, NaN where a joint was not seen, or None after an error."""
     if pose.ndim != 3 or pose.shape[1:] != (len(skeleton), 3):
         findings.error(where, f"expected the shape (T, {len(skeleton)}, 3), found {pose.shape}")
     elif pose.dtype.kind not in "fiu":
@@ -148,13 +154,13 @@ def check_pose(
         # What float32 cannot hold becomes infinite and is reported below.
         with np.errstate(over="ignore"):
             pose = pose.astype(np.float32, copy=False)
-        broken = ~np.isfinite(pose)
+        broken = np.isinf(pose)
         if not broken.any():
             return pose
         frame, joint = np.argwhere(broken)[0, :2]
         findings.error(
             where,
-            f"NaN or infinite values, {broken.sum()} in all, "
+            f"infinite values, {broken.sum()} in all, "
             f"first in frame {frame} at {skeleton.joints[joint]}",
         )
     return None
@@ -289,20 +295,9 @@ def check_across_splits(
 def check_bones(
     root: Path, splits: dict[str, Clips], skeleton: Skeleton, findings: Findings
 ) -> None:
-    """Lengths of the trunk against metres, and lengths of bones against themselves."""
-    pelvis, neck = skeleton.index("Pelvis", "Neck")
+    """Lengths of bones against themselves."""
     parents, children = np.array(skeleton.bones).T
     for split, clips in splits.items():
-        if not len(clips):
-            continue
-        trunks = [np.linalg.norm(pose[:, neck] - pose[:, pelvis], axis=-1) for pose in clips]
-        trunk = np.median([np.median(lengths) for lengths in trunks])
-        if not TRUNK[0] <= trunk <= TRUNK[1]:
-            findings.warning(
-                root / split,
-                f"pelvis to neck measures {trunk:.3g} in the median: "
-                f"expected metres, {TRUNK[0]} to {TRUNK[1]}",
-            )
         odd = Counter()
         for pose in clips:
             lengths = np.linalg.norm(pose[:, children] - pose[:, parents], axis=-1)  # (T, bones)

@@ -24,6 +24,7 @@ from mbnb.data.labels import read_class_table, read_subjects
 from mbnb.data.layout import DataFolder
 from mbnb.data.reading import Reader
 from mbnb.data.simulated import simulated_folder
+from mbnb.data.standing import check_standing
 from mbnb.files import ROOT, TABLES, InputError, fingerprint
 from mbnb.skeleton import Skeleton, load_skeleton
 
@@ -35,7 +36,7 @@ class DataSet:
     notes: decisions to be said aloud (which class table, who was held out).
     known_people: False where every clip counts as a person of its own.
     simulated: tells simulated people from recorded ones.
-    warnings: how many `verify` lists.
+    warnings: how many `verify` lists. doubts: those of them without which a score may be misread.
     """
 
     root: Path
@@ -46,6 +47,7 @@ class DataSet:
     known_people: bool
     simulated: bool
     warnings: int = 0
+    doubts: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """The same for the same clips, labels, people and classes, wherever they lie."""
@@ -70,7 +72,8 @@ class DataSet:
             f"{self.root.name}: {kind}; clips: {counts}; {len(self.classes)} classes "
             f"in {len(self.classes.region_names)} regions"
         )
-        return "\n- ".join([first, *self.notes, self.verdict])
+        doubts = [f"warning: {doubt}" for doubt in self.doubts]
+        return "\n- ".join([first, *self.notes, *doubts, self.verdict])
 
     @property
     def verdict(self) -> str:
@@ -106,6 +109,18 @@ def verify(root: str | Path, config: Config | None = None) -> pd.DataFrame:
     findings = Findings()
     _read(Path(root).resolve(), config or Config(), findings)
     return findings.table()
+
+
+def read(root: Path, config: Config) -> DataSet:
+    """The data set in `root` as it lies there, however its bodies stand.
+
+    Raises InputError that lists every other problem which would break a training.
+    """
+    findings = Findings()
+    data = _read(Path(root).resolve(), config, findings, standing=False)
+    if findings.errors:
+        raise InputError("\n".join(findings.errors))
+    return data
 
 
 def load(config: Config) -> DataSet:
@@ -170,6 +185,7 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
             tuple(remarks["notes"]),
             remarks["known_people"],
             simulated=folder.simulated.is_file(),
+            doubts=tuple(remarks["doubts"]),
         )
         return data, remarks["warnings"]
     findings = Findings()
@@ -177,13 +193,16 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
     if findings.errors:
         raise InputError("\n".join(findings.errors))
     warnings = len(findings.rows)
-    remarks = dict(notes=data.notes, known_people=data.known_people, warnings=warnings)
-    write_cache(cache, data.splits, **remarks)
+    kept = {key: getattr(data, key) for key in ("notes", "known_people", "doubts")}
+    write_cache(cache, data.splits, **kept, warnings=warnings)
     return data, warnings
 
 
-def _read(root: Path, config: Config, findings: Findings) -> DataSet:
-    """The data set in `root` as far as it can be read, everything checked."""
+def _read(root: Path, config: Config, findings: Findings, standing: bool = True) -> DataSet:
+    """The data set in `root` as far as it can be read, everything checked.
+
+    How bodies stand is only with `standing`.
+    """
     folder, skeleton = DataFolder(root), load_skeleton(config.skeleton)
     if not root.is_dir():
         findings.error(
@@ -206,6 +225,8 @@ def _read(root: Path, config: Config, findings: Findings) -> DataSet:
             folder.subjects, subjects, splits, reader.seen, all_seen, findings
         )
     check_across_splits(root, splits, classes, findings)
+    if standing:
+        check_standing(root, splits, skeleton, findings)
     check_bones(root, splits, skeleton, findings)
     return DataSet(
         root,
@@ -215,4 +236,5 @@ def _read(root: Path, config: Config, findings: Findings) -> DataSet:
         tuple(findings.notes),
         known_people,
         simulated=folder.simulated.is_file(),
+        doubts=tuple(findings.doubts),
     )

@@ -13,6 +13,7 @@ from mbnb.clips import UNLABELLED, Clips, digest_of, pack
 from mbnb.data.checks import Findings, check_codes, check_pose, has_file, has_text
 from mbnb.data.labels import UNREADABLE, read_labels
 from mbnb.data.layout import DataFolder
+from mbnb.data.missing import Body, check_seen, complete
 from mbnb.skeleton import Skeleton
 from mbnb.text import clip_name, listed
 
@@ -106,8 +107,8 @@ class Reader:
         packed: dict[str, np.ndarray] | None,
     ) -> Clips:
         """The labelled clips, those without a fault; `packed` has all poses of the split's npz."""
-        names: list[str] = []
-        poses: list[np.ndarray] = []
+        bodies: dict[str, Body] = {}
+        useless: dict[str, list[str]] = {}
         for name in tqdm(
             labels, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False
         ):
@@ -120,17 +121,22 @@ class Reader:
                 pose = check_pose(pose, where, self.skeleton, self.findings)
             if pose is None:
                 continue
-            twin = self.first_with.setdefault(digest_of(pose), where)
+            body = complete(pose, self.skeleton)
+            if isinstance(body, str):
+                useless.setdefault(body, []).append(name)
+                continue
+            twin = self.first_with.setdefault(digest_of(body.pose), where)
             if twin != where:
                 place = twin.relative_to(self.folder.root)
                 self.findings.warning(where, f"the same frames as {place}")
-            names.append(name)
-            poses.append(pose)
-        labels = {name: labels[name] for name in names}
+            bodies[name] = body
+        check_seen(self.folder.root / split, bodies, useless, self.skeleton, self.findings)
+        labels = {name: labels[name] for name in bodies}
         if self.classes is not UNREADABLE:
             check_codes(self.folder.labels(split), labels, self.classes, self.findings)
-        people = [self.subjects.get(name, f"{split}/{name}") for name in names]
-        return pack(poses, names, list(labels.values()), people, joints=len(self.skeleton))
+        people = [self.subjects.get(name, f"{split}/{name}") for name in bodies]
+        poses, seen = ([getattr(b, key) for b in bodies.values()] for key in ("pose", "seen"))
+        return pack(poses, list(bodies), list(labels.values()), people, len(self.skeleton), seen)
 
 
 def clip_folders(folder: Path, findings: Findings) -> dict[str, Path]:

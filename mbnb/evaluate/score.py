@@ -20,6 +20,7 @@ from mbnb.clips import Clips, join
 from mbnb.config import Config, read_yaml
 from mbnb.data.dataset import DataSet, people_overlap
 from mbnb.evaluate.evaluation import Evaluation
+from mbnb.evaluate.remarks import remarks
 from mbnb.evaluate.tables import find_clips, numbers, prediction_table, read_by_clip, write_csv
 from mbnb.files import ROOT, InputError, fingerprint, write_text
 from mbnb.model.checkpoints import Trained, load_trained
@@ -200,12 +201,15 @@ def write_evaluation(
     # Later notebooks go by it.
     dataclasses.replace(saved, **_answering(config)).save(folder.config)
     write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
-    write_csv(evaluation.table(), folder.predictions)
+    learned = data.splits.get("train")
+    usual = np.inf if learned is None else learned.usual_length / config.fps
+    beside = remarks(evaluation.clips, data.skeleton, config.fps, usual)
+    write_csv(evaluation.table(remarks=beside), folder.predictions)
     write_csv(evaluation.per_class, folder.per_class)
     if evaluation.adapted is None:
         folder.people_predictions.unlink(missing_ok=True)
     else:
-        write_csv(evaluation.table(adapted=True), folder.people_predictions)
+        write_csv(evaluation.table(adapted=True, remarks=beside), folder.people_predictions)
     if "too_few" in metrics:
         print(f"{metrics['too_few']}; which are right stands in {folder.predictions.name}")
     elif evaluation.adapted is not None:
@@ -354,7 +358,11 @@ def predict(
     check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
     network, clips = Network(trained, data.skeleton, classes, config), data.splits[split]
     known = look(network, clips)
-    about_clips = {"reject": config.reject, "subjects": clips.subjects}
+    about_clips = {
+        "reject": config.reject,
+        "subjects": clips.subjects,
+        "remarks": remarks(clips, data.skeleton, config.fps, trained.usual_length),
+    }
     regions = network.regions(known.features)
     alone = prediction_table(clips.names, classes, known.probabilities, regions, **about_clips)
     if not config.people:

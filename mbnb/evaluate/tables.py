@@ -27,12 +27,14 @@ def prediction_table(
     regions: np.ndarray | None = None,
     reject: float = 0.0,
     subjects: Sequence[str] | None = None,
+    remarks: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """A row a clip: clip, subject where known, the answer, and the probabilities.
 
     The answer is `predicted`, a code, and its `name`, nothing where the `confidence` is below
-    `reject`; `sure` is no where it is below `SURE`. `p_<code>` stands for every class, and
-    `r_<region>` for every region where a head of its own tells them.
+    `reject`; `sure` is no where it is below `SURE`; `remark` says what speaks against it, where
+    that was looked for. `p_<code>` stands for every class, and `r_<region>` for every region where
+    a head of its own tells them.
     """
     best, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
     columns = {"clip": names} | ({} if subjects is None else {"subject": subjects})
@@ -40,6 +42,7 @@ def prediction_table(
         columns[column] = [words[i] if c >= reject else "" for i, c in zip(best, confidence)]
     columns["confidence"] = confidence
     columns["sure"] = np.where(confidence >= max(SURE, reject), "yes", "no")
+    columns |= {} if remarks is None else {"remark": remarks}
     parts = [pd.DataFrame(columns)]
     parts.append(pd.DataFrame(probabilities, columns=probability_columns(classes.codes)))
     if regions is not None:

@@ -4,6 +4,7 @@ Weights are found in the file by their names, and the network's size by their sh
 """
 
 import dataclasses
+import math
 import os
 import re
 from collections import Counter
@@ -307,7 +308,8 @@ def build_model(
 class Trained:
     """A trained model with what it takes to use it.
 
-    `temperature` calibrates it; it is 1 where nobody was held out to fit it on.
+    `temperature` calibrates it; it is 1 where nobody was held out to fit it on. Nearly no clip in
+    training was longer than `usual_length`, in seconds.
     """
 
     model: ActionNet
@@ -315,6 +317,7 @@ class Trained:
     classes: ClassTable | None
     epoch: int
     temperature: float = 1.0
+    usual_length: float = math.inf
 
 
 def load_trained(path: str | Path, config: Config) -> Trained:
@@ -360,6 +363,7 @@ def load_trained(path: str | Path, config: Config) -> Trained:
         _classes_of(content),
         epoch=int(_number(content, "epoch", 0)),
         temperature=float(_number(content, "temperature", 1.0)),
+        usual_length=float(_number(content, "usual_length", math.inf)),
     )
 
 

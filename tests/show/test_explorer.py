@@ -7,15 +7,20 @@ import json
 
 import numpy as np
 import pytest
+from build import CLASSES, config, data_set, guesses, moving
 from conftest import until
 from PIL import Image
 from show.test_player import HOSTILE, page_of, poses_of
 
+from mbnb.clips import pack
 from mbnb.evaluate import Evaluation
 from mbnb.evaluate.compare import compare_runs, load_other
 from mbnb.files import InputError
 from mbnb.show.cards import write_class_pages
 from mbnb.show.explorer import explain_clips, explore, write_explorer
+from mbnb.show.figures import class_sheet, motion_by_class, motion_by_joint
+from mbnb.show.page import pack_poses
+from mbnb.show.store import clip_store
 from mbnb.video.portrait import sample_videos
 
 
@@ -351,3 +356,18 @@ def test_hostile_names_run_nothing(guessed, opened):
     pages = write_class_pages(config, data, evaluation).glob("*.html")
     before_views = [path.read_text().partition('class="mbnb-view"')[0] for path in pages]
     assert "<img" not in "".join(before_views)
+
+
+def test_joints_that_were_not_seen_are_not_drawn():
+    poses = [moving(0, i, 20) for i in range(3)]
+    seen = [None, np.ones((20, 17), bool), None]
+    seen[1][5:, 13] = False
+    whole = pack(poses, "abc", [0, 1, 2], "abc", seen=seen)
+    evaluation = Evaluation("test", whole, CLASSES, guesses(whole.labels, 4))
+    data = data_set({"train": whole, "test": whole})
+    store, packed = clip_store(evaluation, data, config(), np.array([1, 2]), whole)
+    expected = pack_poses([whole.drawn(i) for i in (1, 2, 0, 1, 2)])
+    assert packed == expected[1] and packed != pack_poses([whole[i] for i in (1, 2, 0, 1, 2)])[1]
+    assert store["clips"]["length"] == [20] * 5
+    for sheet in (class_sheet(data, [0, 1, 2]), motion_by_joint(data), motion_by_class(data)):
+        sheet.canvas.draw()

@@ -35,7 +35,7 @@ def class_sheet(
         places = np.flatnonzero(clips.labels == class_id)
         if len(places):
             title = shorten(data.classes.titles[class_id], 400, FONT)
-            rows.append((title, clips[int(chance.choice(places))]))
+            rows.append((title, clips.drawn(int(chance.choice(places)))))
     return _sheet(rows, data.skeleton, frames)
 
 
@@ -49,11 +49,11 @@ def clips_of_pair(
     rows = []
     for i in evaluation.clips_of(true, predicted)[:2]:
         title = f"{titles[true]} taken for {code} ({probabilities[i, predicted]:.0%})"
-        rows.append((title, clips[int(i)]))
+        rows.append((title, clips.drawn(int(i))))
     for class_id in (true, predicted):
         for i in evaluation.clips_of(class_id, class_id)[:1]:
             title = f"{titles[class_id]}, recognised ({probabilities[i, class_id]:.0%})"
-            rows.append((title, clips[int(i)]))
+            rows.append((title, clips.drawn(int(i))))
     return rows
 
 
