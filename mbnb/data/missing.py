@@ -1,9 +1,10 @@
 """Joints that a tracker did not see: recognised, filled in, and clips that are too empty.
 
 One rule for all who write clips. A joint of a frame was not seen where one of its numbers is NaN,
-or where all three are the same number, as trackers write (0, 0, 0) or (-1, -1, -1). A skeleton that
-is centred on one of its joints has (0, 0, 0) there, too: that is no mark where the body puts the
-joint at the origin anyway. A joint many body sizes off was not seen, either.
+where all three are the same number, as trackers write (0, 0, 0) or (-1, -1, -1), and where several
+joints keep one place. A skeleton that is centred on one of its joints has (0, 0, 0) there, too:
+that is no mark where the body puts the joint at the origin anyway. A joint many body sizes off was
+not seen, either.
 
 What was not seen is filled in, so that it carries no motion of its own: linearly within a clip,
 held at its ends. A joint that is never seen in a clip hangs from the nearest seen ones as in a
@@ -66,13 +67,10 @@ class Body:
 def complete(pose: np.ndarray, skeleton: Skeleton) -> Body | str:
     """What a clip (T, J, 3) float32 without infinite values shows, or why it is of no use."""
     seen = ~np.isnan(pose).any(-1)
-    marked = seen & (pose[..., 0] == pose[..., 1]) & (pose[..., 0] == pose[..., 2])
+    marked = seen & _marks(pose)
     if marked.any():
-        values, counts = np.unique(pose[marked][:, 0], return_counts=True)
-        # Once, it may be chance; only zero is not.
-        chance = np.isin(pose[..., 0], values[(counts == 1) & (values != 0)])
-        seen &= ~marked | chance
-        seen |= _centre(pose, seen, marked & (pose[..., 0] == 0), skeleton)
+        seen &= ~marked
+        seen |= _centre(pose, seen, marked & (pose == 0).all(-1), skeleton)
     far = _far(pose, seen)
     seen &= ~far
     if not seen.any():
@@ -91,6 +89,25 @@ def complete(pose: np.ndarray, skeleton: Skeleton) -> Body | str:
         _hang(filled, never, resting[0], skeleton)
     whole = has_trunk(filled, skeleton)
     return Body(filled, seen, bool(far.any())) if whole else "pelvis and neck are in one place"
+
+
+def _marks(pose: np.ndarray) -> np.ndarray:
+    """(T, J) points that no body has, but that trackers write for joints that they do not see.
+
+    They are one number three times, or one place of several joints that stays the same.
+    """
+    same = (pose[..., 0] == pose[..., 1]) & (pose[..., 0] == pose[..., 2])
+    if same.any():  # once, it may be chance; only zero is not
+        values, counts = np.unique(pose[same][:, 0], return_counts=True)
+        same &= ~np.isin(pose[..., 0], values[(counts == 1) & (values != 0)])
+    x, y, z = pose.astype(np.float64).transpose(2, 0, 1)
+    places = x + np.pi * y + np.e * z  # (T, J), a number for each place
+    order = np.sort(places, axis=1)
+    twice = order[:, 1:][np.diff(order) == 0]
+    if len(twice):
+        values, counts = np.unique(twice, return_counts=True)
+        same |= np.isin(places, values[counts > 1])
+    return same
 
 
 def moves(pose: np.ndarray, skeleton: Skeleton) -> bool:

@@ -38,6 +38,14 @@ def test_however_a_tracker_marks_it_a_joint_was_not_seen(mark):
     np.testing.assert_array_equal(ends[:5, WRIST], np.repeat(ends[5:6, WRIST], 5, 0))
 
 
+def test_several_joints_that_keep_one_place_were_not_seen():
+    pose = gone([*LEGS, WRIST], (-1.0, -1.0, 0.0))  # a picture's corner
+    assert set(unseen(complete(pose, H36M))[:, 1]) == {*LEGS, WRIST}
+    moving_together = moving(0, 3, 30)
+    moving_together[:, 10] = moving_together[:, 9]  # a head without a top
+    assert complete(moving_together, H36M).seen is None
+
+
 def test_a_whole_body_is_left_as_it_is():
     for pose in (person(0), moving(1, 1), person(2, skeleton=load_skeleton("wholebody44"))):
         skeleton = H36M if pose.shape[1] == 17 else load_skeleton("wholebody44")
@@ -85,7 +93,8 @@ def test_one_absurd_coordinate_was_not_seen_either():
         (np.full((9, 17, 3), 7.5, np.float32), "nothing is seen"),
         (gone(slice(None), 0.0, slice(1, None)), "in one frame only"),
         (gone(slice(7, 17), np.nan), "neither trunk nor head and shoulders"),
-        (np.tile(np.float32([0.1, 0.2, 0.3]), (9, 17, 1)), "pelvis and neck are in one place"),
+        (np.tile(np.float32([0.1, 0.2, 0.3]), (9, 17, 1)), "nothing is seen"),
+        (moving(0, 3, 30)[:, [0, *range(1, 8), 0, *range(9, 17)]], "pelvis and neck are in one"),
     ],
 )
 def test_a_clip_without_a_body_is_of_no_use(pose, why):
