@@ -18,11 +18,12 @@ from mbnb.skeleton import Skeleton
 # these are negative. Bones of left and right differ by a factor of 2.5 at most (median 1.1), and by
 # one of 2.7 at least (median 5) where joints stand in COCO's order.
 BACKWARDS = -0.1
-BACKWARDS_ALONE = -0.25  # where either the face or the legs were not seen
+BACKWARDS_ALONE = -0.17  # where either the face or the legs were not seen
 UPSIDE_DOWN, UPRIGHT = -0.5, 0.5  # cosines between the trunk and the vertical
 ALONG_Z = 0.9  # the same with the axis z, where somebody stands rather than bends
 LOPSIDED, VERY_LOPSIDED = 2.6, 4.0
 FLAT = 0.001  # of the greatest extent
+TRUNK_TO_SHOULDERS = 1.4
 FACING = 0.6  # of the mean direction, where people face one way
 LIMBS = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
 FRAMES = 60  # of a clip that are looked at, evenly spaced
@@ -84,7 +85,11 @@ def _stance(pose: np.ndarray, skeleton: Skeleton) -> tuple:
         trunk = place["Head_top"] - place["Neck"]
     up, left = _unit(trunk), _unit(_either(hips, shoulders))
     front = np.cross(left, up)
-    clues = [_face(place, front, length), BENT_KNEE * _knees(place, hips)]
+    unit = length
+    if np.isnan(unit):
+        across = np.linalg.norm(place["L_Shoulder"] - place["R_Shoulder"], axis=-1)
+        unit = TRUNK_TO_SHOULDERS * median_of(across)
+    clues = [_face(place, front, unit), BENT_KNEE * _knees(place, hips)]
     known = [clue for clue in clues if np.isfinite(clue)]
     forwards = sum(known) if known else np.nan
     mirrored = forwards < (BACKWARDS if len(known) == 2 else BACKWARDS_ALONE)

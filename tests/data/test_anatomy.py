@@ -20,6 +20,7 @@ from mbnb.files import InputError
 from mbnb.formats import coco17
 from mbnb.skeleton import load_skeleton
 
+SWAPS = "left and right are exchanged"
 SWAPPED = list(H36M.mirror)
 # What somebody did to the axes, and what `turn` must do to get the same back.
 WRONG = {
@@ -29,7 +30,7 @@ WRONG = {
     "z is up, y to the camera": (lambda p: p[..., [0, 2, 1]] * [-1, -1, -1], '--axes "-x -z -y"'),
     "x is up": (lambda p: p[..., [1, 0, 2]] * [-1, 1, 1], '--axes "y -x z"'),
     "z is reversed": (lambda p: p * [1, 1, -1], '--axes "x y -z"'),
-    "left and right are exchanged": (lambda p: p[:, SWAPPED], "--swap-sides"),
+    SWAPS: (lambda p: p[:, SWAPPED], "--swap-sides"),
 }
 
 
@@ -215,3 +216,18 @@ def test_turning_asks_for_what_there_is(tmp_path):
         assert done.exit_code == 2 and words in done.output and not out.exists()
     done = command_line("turn", root, root)
     assert done.exit_code == 2 and "expected an empty or a new folder" in done.output
+
+
+@pytest.mark.parametrize("kind, word", [("y is up instead", "heads"), (SWAPS, "exchanged")])
+def test_heads_and_shoulders_are_enough_to_see_it(kind, word, tmp_path):
+    def change(pose):
+        pose[:, 9, 2] -= 0.05  # a nose as long as people's
+        pose = np.array(WRONG[kind][0](pose), np.float32)
+        pose[:, :8] = np.nan  # below the edge of the picture
+        return pose
+
+    root = data_folder(tmp_path / "data", people(change))
+    (problem,) = errors_of(verify(root))["problem"]
+    assert word in problem
+    assert command_line(*command_of(problem)).exit_code == 0
+    assert not len(errors_of(verify(tmp_path / "data_turned")))
