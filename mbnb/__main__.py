@@ -263,7 +263,8 @@ def predict(
     if config.people and not out:
         raise InputError("--out: needed with the setting people, since two tables are written")
     data = dataset.load(config)
-    click.echo("\n".join([*data.doubts, data.verdict]), err=True)
+    doubts = [f"warning: {doubt}" for doubt in data.doubts]
+    click.echo("\n".join([*doubts, data.verdict]), err=True)
     alone, adapted = score.predict(checkpoint, data, split, config)
     unsure = int((alone["sure"] == "no").sum())
     click.echo(
