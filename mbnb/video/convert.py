@@ -57,14 +57,13 @@ def find_videos(
     """
     folders = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
     if folders:
+        loose = [path.name for path in sorted(folder.iterdir()) if is_video(path)]
+        _say(f"{folder}: not in {', '.join(folders)}, left out", loose)
         label_files = {split: _labels_beside(folder, split) for split in folders}
     else:
         split = "train" if label_file else "test"
         folders, label_files = {split: folder}, {split: label_file}
     sources, splits, faults = [], {}, []
-    if folders:
-        loose = [path.name for path in sorted(folder.iterdir()) if is_video(path)]
-        _say(f"{folder}: not in {', '.join(folders)}, left out", loose)
     for split, part in folders.items():
         file = label_files[split]
         labels, problems = read_labels(file, classes) if file else ({}, [])
@@ -151,7 +150,7 @@ def convert(
 
     split: one for all clips, or one for each clip name. A joint outside the picture is NaN in its
     clip. Returns a row for each video, also written to `out/quality.csv`: `quality`, frames
-    decoded, seconds declared, `remarks`, and the reason why a clip was refused ('' where it was
+    decoded, `remarks`, and the reason why a clip was refused ('' where it was
     written). A video that fails does not stop the others. `out` is replaced whole; raw landmarks
     are kept in `<out>_landmarks` and not extracted again. In a script, call it under
     `if __name__ == "__main__":`, for its processes import the script. Raises InputError with every
@@ -217,7 +216,7 @@ def _read_clip(path: Path) -> tuple[dict[str, Any], np.ndarray, str]:
     with np.load(path) as file:
         facts = dict(file)
     landmarks = Landmarks(*(facts[name] for name in Landmarks._fields))
-    measured = {key: facts[key].item() for key in ("declared", "decoded", "source_fps", "fps")}
+    measured = {key: facts[key].item() for key in ("decoded", "source_fps", "fps")}
     measured |= {"frames": len(landmarks.world)} | quality(landmarks)
     pose, hidden = fill_gaps(to_joints(landmarks.world)), unseen(landmarks, facts["size"])
     measured["remarks"] = remarks(facts, hidden)

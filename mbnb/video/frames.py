@@ -162,8 +162,8 @@ class Video:
         # Some containers count what they declare from their own zero, others from the first frame.
         if max(end, end - first) < LEAST_OF_DECLARED * self.declared:
             raise InputError(
-                f"{self.path}: cut short: the stream declares {self.declared:.2f} s, "
-                f"{end - first:.2f} s are there"
+                f"{self.path}: cut short: the stream says that it ends at {self.declared:.2f} s, "
+                f"its frames end at {end:.2f} s"
             )
 
 

@@ -66,7 +66,7 @@ def _blurred(picture: np.ndarray, circles: np.ndarray) -> np.ndarray:
     mask = Image.new("L", whole.size)
     for x, y, radius in circles:
         ImageDraw.Draw(mask).ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-    block = max(1, round(circles[:, 2].max() / 3))
+    block = max(1, round(circles[:, 2].max() / 2))
     coarse = whole.reduce(block).resize(whole.size)
     return np.asarray(Image.composite(coarse, whole, mask))
 

@@ -102,9 +102,9 @@ def overlay_sheet(
     """
     if len(videos) > FEW:
         frames = 3 if len(videos) <= 4 * FEW else 1
-    together = max(1, 6 // frames)  # videos in a row
+    together = max(1, min(6 // frames, len(videos)))  # videos in a row
     rows, columns = -(-len(videos) // together), together * frames
-    size = (PAGE, rows * 1.7 * PAGE / max(columns, 4))
+    size = (PAGE, rows * 1.5 * PAGE / max(columns, 4))
     figure, grid = subplots(rows, columns, figsize=size, squeeze=False)
     for axis in grid.flat:
         axis.set_axis_off()
@@ -112,7 +112,9 @@ def overlay_sheet(
     for axes, (title, path, landmarks) in zip(tiles, videos, strict=False):
         _overlay(axes, path, landmarks, faces)
         name = shorten(title, 72 * PAGE / together, FONT)
-        axes[0].set_title(f"{name}\n{axes[0].get_title()}" if frames > 1 else name, loc="left")
+        if frames > 1:
+            name = f"{name}\n{axes[0].get_title('left')}"
+        axes[0].set_title(name, loc="left", parse_math=False)
     return figure
 
 
