@@ -302,3 +302,21 @@ def test_a_file_that_is_not_there_and_an_empty_one(tmp_path):
         read_yaml(tmp_path / "none.yaml")
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     assert read_yaml(tmp_path / "empty.yaml") == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "run"),
+    [
+        ({}, "workbook"),
+        ({"data_root": "/somewhere/my_data"}, "my_data"),
+        ({"videos": "/somewhere/films/"}, "films"),
+        ({"data_root": "/somewhere/my_data", "videos": "/somewhere/films"}, "my_data"),
+        ({"data_root": "outputs/films/converted"}, "films"),
+        ({"data_root": "/runs/films/converted", "outputs": "/runs"}, "films"),
+        ({"data_root": "outputs/workbook/converted"}, "my_workbook"),
+        ({"videos": "/"}, "my_"),
+        ({"videos": "/somewhere/films", "run": "mine"}, "mine"),
+    ],
+)
+def test_own_data_never_land_in_the_demonstration(given, run):
+    assert Config.of(given).run == run

@@ -19,6 +19,7 @@ from mbnb.data.labels import read_labels
 from mbnb.data.write import write_dataset
 from mbnb.files import InputError, fault_line, replacing
 from mbnb.settings import say_once
+from mbnb.text import listed
 from mbnb.video.folder import is_video, spelled, videos_in
 from mbnb.video.frames import FPS
 from mbnb.video.landmarks import (
@@ -112,9 +113,8 @@ def _person(pattern: str, name: str) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """Names one after the other, the first of them where they are many."""
-    more = f", … ({len(names)} in all)" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    """Names one after the other, the first of them where they are many, all as Unicode."""
+    return listed(names, NAMED).encode(errors="replace").decode()
 
 
 def _say(about: str, names: Sequence[str]) -> None:
@@ -171,7 +171,9 @@ def convert(
     reasons = _extract_all(sources, out, fps, processes, pose_model)
     rows, poses = [], {}
     for source in sources:
-        row = {"clip": source.name, "video": Path(source.path).name, "split": split_of[source.name]}
+        # A name that is no Unicode, as old archives unpack, fits into no table.
+        video = Path(source.path).name.encode(errors="replace").decode()
+        row = {"clip": source.name, "video": video, "split": split_of[source.name]}
         reason = reasons.get(source.name, "")
         if not reason:
             measured, pose, reason = _read_clip(landmark_file(out, source.name))
@@ -220,7 +222,7 @@ def _read_clip(path: Path) -> tuple[dict[str, Any], np.ndarray, str]:
     measured |= {"frames": len(landmarks.world)} | quality(landmarks)
     pose, hidden = fill_gaps(to_joints(landmarks.world)), unseen(landmarks, facts["size"])
     measured["remarks"] = remarks(facts, hidden)
-    return measured, np.where(hidden[..., None], np.nan, pose), refusal(facts, measured)
+    return measured, np.where(hidden[..., None], np.nan, pose), refusal(facts, measured, hidden)
 
 
 def _extract_all(

@@ -84,9 +84,7 @@ class Video:
         """The picture (H, W, 3) as it is to be seen, in the size of the video's first one."""
         # Camcorders store pixels that are not square.
         picture = frame.to_ndarray(format="rgb24", width=round(frame.width * self.aspect))
-        # Phones store a turned picture and an angle (counter-clockwise), which decoders report
-        # but do not apply.
-        picture = np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+        picture = np.ascontiguousarray(_as_displayed(picture, frame.side_data))
         size = picture.shape[1], picture.shape[0]
         self.size = self.size if any(self.size) else size
         # Calls in a browser change their resolution with the connection.
@@ -208,6 +206,23 @@ def moving(container: Any) -> list[Any]:
     still = import_extra("av").stream.Disposition
     pictures = still.attached_pic | still.timed_thumbnails | still.still_image
     return [stream for stream in container.streams.video if not stream.disposition & pictures]
+
+
+def _as_displayed(picture: np.ndarray, side_data: Any) -> np.ndarray:
+    """A picture (H, W, 3) turned and mirrored as the display matrix among its side data says.
+
+    Phones store pictures as their sensors lie, and decoders report the matrix but do not apply it.
+    """
+    matrix = side_data.get(import_extra("av.sidedata.sidedata").Type.DISPLAYMATRIX)
+    if matrix is None:
+        return picture
+    # A point (x, y) is shown at (xx * x + yx * y, xy * x + yy * y).
+    xx, xy, _, yx, yy = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    across, down = xx, yy
+    if abs(xy) > abs(xx):
+        picture = picture.swapaxes(0, 1)  # (H, W, 3) -> (W, H, 3)
+        across, down = yx, xy
+    return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _declared(container: Any, stream: Any) -> float:

@@ -26,6 +26,7 @@ LONGEST_GAP = round(LONGEST_PAUSE * FPS)  # frames without a person that are int
 SEEN = 0.5  # visibility of a landmark that is in the picture
 NOSE_AND_SHOULDERS = [0, 11, 12]
 SAMPLES = 5  # at least so many frames of a longer clip are searched for a second person
+SMALL = 640  # pixels of their longer side
 VIDEO_FACTS = ("source_fps", "size", "decoded", "declared", "alone", "streams")
 VERSION = 2  # of what `extract` writes
 # A frame -> the landmarks of the person in it, in metres and in shares of the picture, or nothing.
@@ -168,19 +169,20 @@ def extract_pose(frames: Iterable[np.ndarray], pose_model: Path | None = None) -
 
 
 def find_others(
-    pictures: dict[int, np.ndarray], image: np.ndarray, pose_model: Path | None = None
+    pictures: dict[int, np.ndarray], places: np.ndarray, pose_model: Path | None = None
 ) -> np.ndarray:
     """(N,) bool, in which of N pictures somebody is beside the person who was found there.
 
-    pictures: by frame, (H, W, 3) uint8 RGB. image: (T, 33, 2) pixels, as in `Landmarks`. The found
-    person is painted over, and the model looks again.
+    pictures: by frame, (H, W, 3) uint8 RGB. places: (T, 33, 2), where the person's landmarks are in
+    shares of the picture. The found person is painted over, and the model looks again.
     """
     found = np.zeros(len(pictures), bool)
     with _detector(pose_model, tracks=False) as detect:
         for i, (t, picture) in enumerate(pictures.items()):
-            if np.isnan(image[t]).any():
+            if np.isnan(places[t]).any():
                 continue
-            (left, high), (right, low) = image[t].min(0), image[t].max(0)
+            points = places[t] * (picture.shape[1], picture.shape[0])  # (33, 2) pixels
+            (left, high), (right, low) = points.min(0), points.max(0)
             x, y = 0.15 * (right - left), 0.15 * (low - high)
             edges = np.array([high - y, low + y, left - x, right + x]).clip(0).astype(int)
             rest = picture.copy()
@@ -188,8 +190,8 @@ def find_others(
             with _quiet():
                 person = detect(rest)
             if person:
-                points = [person[1][point] for point in NOSE_AND_SHOULDERS]
-                found[i] = all(p.visibility > SEEN and 0 < p.x < 1 and 0 < p.y < 1 for p in points)
+                firm = [person[1][point] for point in NOSE_AND_SHOULDERS]
+                found[i] = all(p.visibility > SEEN and 0 < p.x < 1 and 0 < p.y < 1 for p in firm)
     return found
 
 
@@ -254,7 +256,7 @@ def load_landmarks(path: Path) -> Landmarks:
 class Witness:
     """Frames that pass by: a few are kept, and it is noted how long nothing moved.
 
-    kept: by frame, at least SAMPLES pictures spread evenly, where there are so many frames. still:
+    kept: by frame, at least SAMPLES small pictures spread evenly, where there are so many. still:
     (first, end) of the most frames on end between which no part of the picture changed.
     """
 
@@ -267,7 +269,9 @@ class Witness:
         every, first, before = 1, 0, None
         for t, picture in enumerate(pictures):
             if t % every == 0:
-                self.kept[t] = picture
+                small = Image.fromarray(picture)
+                small.thumbnail((SMALL, SMALL))
+                self.kept[t] = np.asarray(small)
                 if len(self.kept) >= 2 * SAMPLES:
                     every *= 2
                     self.kept = {t: kept for t, kept in self.kept.items() if t % every == 0}
@@ -313,7 +317,7 @@ def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | No
             part,
             **points._asdict(),
             **origin,
-            others=find_others(witness.kept, points.image, pose_model),
+            others=find_others(witness.kept, points.image / video.size, pose_model),
             still=witness.still,
             pauses=np.reshape(video.pauses, (-1, 2)),
             **{name: getattr(video, name) for name in VIDEO_FACTS},

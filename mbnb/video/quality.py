@@ -13,6 +13,12 @@ from mbnb.video.landmarks import LONGEST_GAP, Landmarks, gaps, to_joints
 LONGEST_MOVEMENT = 5.0  # seconds; the clips of MA-52 that its authors publish last 1.5 to 2.5
 LONGEST_STILL = 1.0  # seconds without any movement that are nothing to speak of
 
+# Without three of them nobody knows where the body is.
+TRUNK_AND_HEAD = (
+    *("Pelvis", "L_Hip", "R_Hip", "Neck"),
+    *("L_Shoulder", "R_Shoulder", "Head", "Head_top"),
+)
+
 
 def quality(landmarks: Landmarks) -> dict[str, float]:
     """How good the landmarks of one clip are, before any gap is filled.
@@ -39,10 +45,11 @@ def quality(landmarks: Landmarks) -> dict[str, float]:
         }
 
 
-def refusal(facts: dict[str, Any], measured: dict[str, float]) -> str:
+def refusal(facts: dict[str, Any], measured: dict[str, float], hidden: np.ndarray) -> str:
     """Why a clip cannot be used, '' where it can.
 
-    facts: what `extract` stored of the video, by name. measured: its `quality`.
+    facts: what `extract` stored of the video, by name. measured: its `quality`. hidden: (T, 17)
+    bool, joints outside the picture.
     """
     pauses = facts["pauses"].tolist()
     if pauses:
@@ -64,13 +71,15 @@ def refusal(facts: dict[str, Any], measured: dict[str, float]) -> str:
     if measured["longest_gap"] > LONGEST_GAP:
         gap = measured["longest_gap"]
         return f"no person in {gap} frames on end, at most {LONGEST_GAP} are interpolated"
+    if hidden[:, load_skeleton().index(*TRUNK_AND_HEAD)].all(0).sum() > len(TRUNK_AND_HEAD) - 3:
+        return "neither trunk nor head and shoulders are in the picture"
     return ""
 
 
 def remarks(facts: dict[str, Any], hidden: np.ndarray) -> str:
     """What is to be known of a clip before it is believed, '' where there is nothing.
 
-    facts: as for `refusal`. hidden: (T, 17) bool, joints outside the picture.
+    facts, hidden: as for `refusal`.
     """
     said, fps, frames = [], facts["fps"].item(), len(hidden)
     others = facts["others"]

@@ -20,6 +20,7 @@ def write(
     codec="",
     format=None,
     aspect=1,
+    matrix=None,
     **options,
 ) -> Path:
     """A video of (H, W, 3) uint8 pictures, with time stamps in milliseconds where given."""
@@ -28,6 +29,8 @@ def write(
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "yuv420p"
         stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        if matrix:
+            stream.set_display_matrix(matrix)
         if rotation:
             stream.set_display_rotation(rotation)
         if stamps is not None:

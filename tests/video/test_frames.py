@@ -39,6 +39,26 @@ def test_frames_come_upright_contiguous_and_all(tmp_path, pictures):
         assert np.abs(picture.astype(int) - original).mean() < 5
 
 
+@pytest.mark.parametrize(
+    ("matrix", "turned"),
+    [
+        ((-1, 0, 0, 1), lambda picture: picture[:, ::-1]),
+        ((1, 0, 0, -1), lambda picture: picture[::-1]),
+        ((-1, 0, 0, -1), lambda picture: picture[::-1, ::-1]),
+        ((0, 1, -1, 0), lambda picture: np.rot90(picture, -1)),
+        ((0, 1, 1, 0), lambda picture: picture.swapaxes(0, 1)),
+    ],
+)
+def test_pictures_are_turned_and_mirrored_as_their_display_matrix_says(
+    tmp_path, pictures, matrix, turned
+):
+    xx, xy, yx, yy = (one << 16 for one in matrix)
+    whole = (xx, xy, 0, yx, yy, 0, 0, 0, 1 << 30)
+    video = read_video(write(tmp_path / "a.mp4", pictures[:1], matrix=whole))
+    ((_, shown_picture),) = video
+    assert np.abs(shown_picture.astype(int) - turned(pictures[0])).mean() < 5
+
+
 def test_a_variable_rate_becomes_constant_by_the_nearest_time_stamp(tmp_path):
     stamps = np.cumsum(np.random.default_rng(1).integers(12, 75, 50))
     # The grey value is the frame's number.
