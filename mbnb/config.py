@@ -136,7 +136,8 @@ class RunSettings:
 
     run: str = setting(
         "workbook",
-        "Name of this training and of its folder below `outputs`.",
+        "Name of this training and of its folder below `outputs`; without it, your own data or "
+        "videos go to a run that is called after their folder.",
         affects="nothing",
     )
     outputs: str = setting(
@@ -208,6 +209,13 @@ class DataSettings:
         "3.13 and later; empty: the model that MediaPipe brings on 3.11 and 3.12.",
         affects="nothing",
         path=True,
+    )
+    faces: str = setting(
+        "keep",
+        "Pictures of videos, in notebooks 02 and 05 and in the report: keep faces, blur them, or "
+        "leave_out the pictures.",
+        choices=("keep", "blur", "leave_out"),
+        affects="nothing",
     )
 
 
@@ -506,6 +514,8 @@ class Config(  # the groups from the last to the first, since dataclasses join f
         given = _still_there(saved or {})
         for source in sources:
             given |= {k: value for k, value in source.items() if value is not None or k in FOREIGN}
+        if "run" not in given and (own := given.get("data_root") or given.get("videos")):
+            given["run"] = _own_run(str(own), str(given.get("outputs", "outputs")))
         foreign = {name: given.pop(name) for name in FOREIGN if name in given}
         values, faults = settings.read(cls, given, GONE)
         faults += _foreign_faults(foreign, values)
@@ -606,6 +616,17 @@ training, so it needs another `run` or starts afresh (`resume: false`), unless t
 the value may change. *Answers*: the same trained model answers otherwise. *Nothing*: neither; which
 model a `checkpoint` holds is told by its fingerprint.
 """
+
+
+def _own_run(folder: str, outputs: str) -> str:
+    """The run for a folder of one's own data or videos; never that of the demonstration.
+
+    What a run has made, such as its converted videos, goes on in that run.
+    """
+    path, runs = (ROOT / folder).resolve(), (ROOT / outputs).resolve()
+    name = path.relative_to(runs).parts[0] if runs in path.parents else path.name
+    demonstration = SETTINGS["run"].default
+    return f"my_{name}" if name in ("", demonstration) else name
 
 
 def _still_there(saved: dict[str, Any]) -> dict[str, Any]:

@@ -399,3 +399,21 @@ def test_yaml_is_read_as_people_and_programs_write_it(content, expected, tmp_pat
     (tmp_path / "a.yaml").write_bytes(content)
     config = Config.of(read_yaml(tmp_path / "a.yaml"))
     assert {name: getattr(config, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "run"),
+    [
+        ({}, "workbook"),
+        ({"data_root": "/somewhere/my_data"}, "my_data"),
+        ({"videos": "/somewhere/films/"}, "films"),
+        ({"data_root": "/somewhere/my_data", "videos": "/somewhere/films"}, "my_data"),
+        ({"data_root": "outputs/films/converted"}, "films"),
+        ({"data_root": "/runs/films/converted", "outputs": "/runs"}, "films"),
+        ({"data_root": "outputs/workbook/converted"}, "my_workbook"),
+        ({"videos": "/"}, "my_"),
+        ({"videos": "/somewhere/films", "run": "mine"}, "mine"),
+    ],
+)
+def test_own_data_never_land_in_the_demonstration(given, run):
+    assert Config.of(given).run == run

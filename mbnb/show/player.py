@@ -64,7 +64,7 @@ def player(
     weights, moments: for each clip how much its joints (J,) and its frames (T,) count, from 0 to 1,
     shown as colours.
     pictures: for each clip the video's frames, evenly spaced over it, as addresses
-    (`landmarks.thumbnails`).
+    (`mbnb.video.thumbnails`).
 
     Raises InputError for clips that do not fit the skeleton, for a number of titles, weights,
     moments or pictures other than that of clips, and for names that the skeleton lacks.

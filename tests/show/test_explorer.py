@@ -135,6 +135,12 @@ def test_the_video_of_a_clip_stands_beside_it_when_asked(guessed, tmp_path):
     assert kind == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(content))).height == 240
 
+    # Nobody has said where the head is in these videos.
+    blurred = explore(dataclasses.replace(with_videos, faces="blur"), data, evaluation)
+    blurred.send = replies.append
+    blurred._handle_custom_msg({"kind": "video", "clip": 2}, [])
+    assert "left out by the setting faces, 'blur'" in replies[-1]["problem"]
+
 
 def test_two_runs_on_the_same_clips_in_another_order(guessed):
     config, data, evaluation = guessed

@@ -4,8 +4,12 @@ import dataclasses
 import json
 import re
 
+from matplotlib.figure import Figure
+
 from mbnb.evaluate import evaluate
+from mbnb.show.figures import save_figure
 from mbnb.show.report import write_report
+from mbnb.video.pictures import ABOUT_FACES
 
 
 def scores_in(path):
@@ -39,3 +43,25 @@ def test_scores_with_peoples_other_clips_have_a_row_of_their_own(trained):
         else:
             assert rows[0][0] == metrics["model"]
             assert len(rows) == 2
+
+
+def test_banners_say_what_is_shown_and_not_what_else_there_is(trained):
+    config, data, _ = trained
+    config = dataclasses.replace(config, checkpoint=str(config.folder.latest), run="banner")
+    evaluate(config, data)
+    environment = {
+        "data": {"simulated": True, "name": "people", "clips": {}, "notes": []},
+        "packages": {},
+    }
+    config.folder.environment.write_text(json.dumps(environment))
+    metrics = json.loads(config.folder.metrics.read_text())
+    for simulated in (False, True):
+        metrics["simulated"] = simulated
+        config.folder.metrics.write_text(json.dumps(metrics))
+        page = write_report(config).read_text()
+        assert ("<strong>Simulated people.</strong>" in page) == simulated
+        assert "Videos of people" not in page
+    figure = Figure(figsize=(1, 1))
+    save_figure(figure, config, "converted", f"Skeletons. {ABOUT_FACES['blur']}")
+    page = write_report(config).read_text()
+    assert "<strong>Videos of people.</strong> Skeletons. Faces are blurred.</p>" in page

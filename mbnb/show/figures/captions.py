@@ -48,7 +48,7 @@ CAPTIONS = {
     "motion_by_joint": "Mean speed of each joint over clips. Boxes hold the middle half of the "
     "clips.",
     "clips": "A clip a row, from its first to its last frame; the grey ghost is the first frame.",
-    "converted": "Skeletons found in a video.",
+    "converted": "Skeletons found in videos, over their frames.",
 }
 # The score in a figure's caption, where that is not top-1.
 SCORED = {
