@@ -102,17 +102,19 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
             f"{data.root}: no labelled {wished} split, so nothing can be scored; "
             f"python -m mbnb predict writes probabilities"
         )
-    predictor, about = _predictor(config, data, split)
-    clips = look(predictor, data.splits[split])
-    regions = predictor.regions(clips.features) if isinstance(predictor, Network) else None
-    evaluation = Evaluation(split, data.splits[split], data.classes, clips.probabilities, regions)
-    if config.people:
-        stage = fitted_stage(config, data, predictor, about)
-        evaluation = dataclasses.replace(
-            evaluation, adapted=stage.answer(predictor, clips), steps=tuple(stage.steps)
-        )
-    write_evaluation(config, data, evaluation, about)
-    return evaluation
+    with config.folder.claimed():
+        predictor, about = _predictor(config, data, split)
+        asked = data.splits[split]
+        clips = look(predictor, asked)
+        regions = predictor.regions(clips.features) if isinstance(predictor, Network) else None
+        evaluation = Evaluation(split, asked, data.classes, clips.probabilities, regions)
+        if config.people:
+            stage = fitted_stage(config, data, predictor, about)
+            evaluation = dataclasses.replace(
+                evaluation, adapted=stage.answer(predictor, clips), steps=tuple(stage.steps)
+            )
+        write_evaluation(config, data, evaluation, about)
+        return evaluation
 
 
 def _predictor(config: Config, data: DataSet, split: str) -> tuple[Predictor, dict[str, Any]]:
@@ -197,15 +199,16 @@ def write_evaluation(
     saved = config
     if config.method == "dstformer" and folder.config.exists():
         saved = Config.of(saved=read_yaml(folder.config))
-    # Later notebooks go by it.
-    dataclasses.replace(saved, **_answering(config)).save(folder.config)
-    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
     write_csv(evaluation.table(), folder.predictions)
     write_csv(evaluation.per_class, folder.per_class)
     if evaluation.adapted is None:
         folder.people_predictions.unlink(missing_ok=True)
     else:
         write_csv(evaluation.table(adapted=True), folder.people_predictions)
+    # Last, since they tell that the tables are there, and later notebooks go by them.
+    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
+    here = {name: getattr(config, name) for name in ("outputs", "run")}
+    dataclasses.replace(saved, **here, **_answering(config)).save(folder.config)
     if "too_few" in metrics:
         print(f"{metrics['too_few']}; which are right stands in {folder.predictions.name}")
     elif evaluation.adapted is not None:
@@ -295,7 +298,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     folder = config.folder
     if not (folder.predictions.exists() and folder.metrics.exists()):
         return evaluate(config, data)
-    metrics = json.loads(folder.metrics.read_text())
+    metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
     if others := _differences(config, data, metrics):
         print(
             f"the predictions in {folder.path.name} belong to {' and '.join(others)}: "
