@@ -17,7 +17,7 @@ from mbnb import settings
 from mbnb.baselines import METHODS
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
-from mbnb.config import Config, read_yaml
+from mbnb.config import Config, found_in, read_yaml
 from mbnb.data.dataset import DataSet, people_overlap
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.evaluate.tables import find_clips, numbers, prediction_table, read_by_clip, write_csv
@@ -198,7 +198,7 @@ def write_evaluation(
     metrics = _metrics(config, data, evaluation) | about
     saved = config
     if config.method == "dstformer" and folder.config.exists():
-        saved = Config.of(saved=read_yaml(folder.config))
+        saved = Config.of(saved=found_in(folder, read_yaml(folder.config)))
     write_csv(evaluation.table(), folder.predictions)
     write_csv(evaluation.per_class, folder.per_class)
     if evaluation.adapted is None:
@@ -207,8 +207,7 @@ def write_evaluation(
         write_csv(evaluation.table(adapted=True), folder.people_predictions)
     # Last, since they tell that the tables are there, and later notebooks go by them.
     write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
-    here = {name: getattr(config, name) for name in ("outputs", "run")}
-    dataclasses.replace(saved, **here, **_answering(config)).save(folder.config)
+    dataclasses.replace(saved, **_answering(config)).save(folder.config)
     if "too_few" in metrics:
         print(f"{metrics['too_few']}; which are right stands in {folder.predictions.name}")
     elif evaluation.adapted is not None:
