@@ -3,11 +3,13 @@
 Thin over the functions that the notebooks use: it reads what was typed and prints what comes out.
 """
 
+import codecs
 import contextlib
 import dataclasses
 import functools
 import sys
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +23,63 @@ from mbnb.config import (
     SETTINGS,
     Config,
     find_settings,
+    found_in,
     read_yaml,
     settings_page,
 )
-from mbnb.files import InputError, fault_line
+from mbnb.files import InputError, disk_error, fault_line
+from mbnb.runs import RunFolder
 
 LAYOUT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+# How consoles show what they have no letters for, where leaving off accents is not enough.
+PLAIN = str.maketrans("█░▁▂▃▄▅▆▇–—−×·‘’“”„", '#.1234567---x.\'\'"""') | {
+    ord(letter): text for letter, text in (("ß", "ss"), ("æ", "ae"), ("ø", "o"), ("ł", "l"))
+}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What is written in place of characters that a console or a file cannot take."""
+    lost = error.object[error.start : error.end].translate(PLAIN)
+    # A bare system takes bytes of file names for what they are not.
+    known = lost.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    letters = unicodedata.normalize("NFKD", known)
+    shown = (c if c.isascii() else "" if unicodedata.combining(c) else "?" for c in letters)
+    return "".join(shown), error.end
+
+
+def _ascii(name: str) -> codecs.CodecInfo | None:
+    """ASCII by a name that click takes for a decision; else it writes UTF-8 in its place."""
+    if name != "plain_ascii":
+        return None
+    ascii = codecs.lookup("ascii")
+    return codecs.CodecInfo(*ascii, ascii.incrementalencoder, ascii.incrementaldecoder, name)
+
+
+codecs.register_error("plain", _plain)
+codecs.register(_ascii)
 
 
 class _Commands(click.Group):
     """Turns a user's mistake into one clear message and exit code 2, without a traceback."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Any console takes what is printed: those of Windows and of bare systems lack letters."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+                stream.reconfigure(encoding="plain_ascii" if is_ascii else None, errors="plain")
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except InputError as error:
-            click.echo(f"error: {error}", err=True)
+        except (InputError, OSError) as error:
+            said = error if isinstance(error, InputError) else disk_error(error)
+            if not said:
+                raise
+            click.echo(f"error: {said}", err=True)
             sys.exit(2)
 
 
@@ -119,7 +162,8 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any]) -> None:
             "(name `videos` or the notebook to run it)"
         )
     try:
-        click.echo(f"report: {run_notebooks(chosen, given)}")
+        with Config.of(given).folder.claimed():
+            click.echo(f"report: {run_notebooks(chosen, given)}")
     except PapermillExecutionError as error:
         click.echo(f"error: {explain(error, Config.of(given).folder.path / 'notebooks')}", err=True)
         sys.exit(1)
@@ -273,6 +317,7 @@ def predict(
         err=True,
     )
     if not out:
+        _as_file()
         alone.to_csv(sys.stdout, index=False, float_format="%.6g")
         return
     tables = {out: alone, out.with_name(f"{out.stem}_people{out.suffix}"): adapted}
@@ -440,7 +485,15 @@ def monitor(name: str, watch: float | None, given: dict[str, Any]) -> None:
 def _list_settings(word: str | None, page: bool) -> None:
     """List all settings with their defaults, or those that have to do with WORD."""
     chosen = find_settings(word) if word else list(SETTINGS.values())
+    if page:
+        _as_file()
     click.echo(settings_page() if page else settings.as_text(chosen), nl=not page)
+
+
+def _as_file() -> None:
+    """Standard output as UTF-8, as all files are, where it is one."""
+    if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _classes(given: dict[str, Any]) -> ClassTable:
@@ -454,17 +507,19 @@ def _classes(given: dict[str, Any]) -> ClassTable:
 def _with_checkpoint(checkpoint: Path, given: dict[str, Any]) -> Config:
     """The settings that the checkpoint carries, then the user's.
 
-    Results go to the checkpoint's own run, or to one of its name.
+    Results go to the run that the checkpoint lies in, wherever it was trained. One that lies by
+    itself has them in a folder of its name, beside it; one that is not mbnb's below `outputs`.
     """
     from mbnb.model.checkpoints import read_checkpoint
 
     carried = read_checkpoint(checkpoint).get("config")
-    return Config.of(
-        {} if isinstance(carried, dict) else {"run": checkpoint.stem},
-        given,
-        {"checkpoint": str(checkpoint.resolve())},
-        saved=carried if isinstance(carried, dict) else None,
-    )
+    path = {"checkpoint": str(checkpoint.resolve())}
+    if not isinstance(carried, dict):
+        return Config.of({"run": checkpoint.stem}, given, path)
+    place = checkpoint.absolute()
+    in_run = place.parent.name == "checkpoints" and place.parents[1].name
+    folder = RunFolder(place.parents[1] if in_run else place.with_suffix(""))
+    return Config.of(given, path, saved=found_in(folder, carried))
 
 
 if __name__ == "__main__":

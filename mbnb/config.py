@@ -7,8 +7,9 @@ the recipe (how clips are prepared and trained on), a file, single parameters.
 
 import ast
 import dataclasses
+import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import yaml
@@ -749,5 +750,33 @@ def notebook_parameters() -> dict[str, Any]:
 def saved_config(given: dict[str, Any]) -> Config:
     """The settings that the run was trained with, where it was, and `given` over them."""
     config = Config.of(given)
-    path = config.folder.config
-    return Config.of(given, saved=read_yaml(path)) if path.exists() else config
+    folder = config.folder
+    if not folder.config.exists():
+        return config
+    return Config.of(given, saved=found_in(folder, read_yaml(folder.config)))
+
+
+def found_in(folder: RunFolder, saved: dict[str, Any]) -> dict[str, Any]:
+    """Settings that were saved with a run, for where it lies now, moved or copied maybe.
+
+    Files of the run, or beside it, are taken from there, too. The paths may be another machine's.
+    """
+    outputs, run = _plain(saved.get("outputs", RunSettings.outputs)), saved.get("run")
+    found = {"outputs": str(folder.path.parent), "run": folder.path.name}
+    for one in SETTINGS.values():
+        path = _plain(saved.get(one.name) or "")
+        if not one.path or one.name == "outputs" or outputs.name not in path.parts:
+            continue
+        below = list(path.parts[len(path.parts) - path.parts[::-1].index(outputs.name) :])
+        if own := below[:1] == [run]:
+            below[0] = folder.path.name
+        here = folder.path.parent.joinpath(*below)
+        if here.exists() and (own or not (ROOT / saved[one.name]).exists()):
+            found[one.name] = str(here)
+    return saved | found
+
+
+def _plain(path: object) -> PurePath:
+    """A path as it was written, on Windows or elsewhere."""
+    text = str(path)
+    return PureWindowsPath(text) if re.match(r"[A-Za-z]:|.*\\", text) else PurePosixPath(text)

@@ -1,8 +1,9 @@
-"""Files written whole or not at all, CSV tables with line numbers, one error for bad input."""
+"""Files written whole or not at all, CSV tables, one error for bad input and one for disks."""
 
 import codecs
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import os
@@ -55,24 +56,97 @@ class InputError(ValueError):
     """
 
 
+class DiskError(OSError):
+    """A disk does not take a file. The message says which, why, what is kept and what to do."""
+
+
+DISK_FAULTS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk (quota) is used up",
+    errno.EFBIG: "the file is larger than is allowed there",
+    errno.EROFS: "the disk or folder is read-only",
+    errno.EACCES: "you may not write there, or another program holds the file open",
+    errno.EPERM: "you may not write there",
+    errno.ENAMETOOLONG: "the name or the path is too long for the disk",
+    errno.EEXIST: "a file, or a link to a disk that is not there, is in its place",
+    errno.ENOTDIR: "a file is where a folder should be",
+    errno.EIO: "the disk does not answer",
+    errno.ESTALE: "the disk does not answer",
+}
+FULL = (errno.ENOSPC, errno.EDQUOT)
+PROBE = 1 << 20  # bytes that are tried where a library does not say why it could not write
+
+
+def disk_error(error: Exception, path: str | os.PathLike | None = None) -> DiskError | None:
+    """What is said where `error` came of a disk that did not take `path`; None of other errors.
+
+    An OSError may name the file itself. Libraries raise others, too, without a reason, so a few
+    bytes are written beside `path` to see.
+    """
+    if isinstance(error, DiskError):
+        return error
+    number, named = getattr(error, "errno", None), Path(path or ".").absolute()
+    if (other := getattr(error, "filename", None)) and isinstance(other, str | bytes):
+        other = Path(os.fsdecode(other)).absolute()
+        # Files beside `path` have names that are made up until they are whole.
+        named = named if path and named.parent in other.parents else other
+    place = next(parent for parent in (named, *named.parents) if os.path.isdir(parent))
+    if number is None:
+        try:
+            with tempfile.TemporaryFile(dir=place) as file:
+                file.write(bytes(PROBE))
+        except OSError as found:
+            number = found.errno
+    if number not in DISK_FAULTS:
+        return None
+    if number == errno.EACCES and os.path.exists(named) and not os.access(named, os.R_OK):
+        return DiskError(f"{named} cannot be read: you may not open it")
+    free = f" ({_left(place)} free)" if number in FULL else ""
+    real = f" ({place} is {place.resolve()})" if place.resolve() != place else ""
+    todo = "Make room there" if number in FULL else "Change that"
+    return DiskError(
+        f"{named} cannot be written: {DISK_FAULTS[number]}{free}{real}. {todo}, or name another "
+        f"folder (the setting outputs; the variable TMPDIR for temporary files), and repeat the "
+        f"command. What was written before is whole"
+    )
+
+
+def _left(place: Path) -> str:
+    """How much fits on the disk of a folder; some are full of files when they have room yet."""
+    about = os.statvfs(place) if hasattr(os, "statvfs") else None
+    if about and about.f_files and not about.f_favail:
+        return "0 files"
+    return f"{shutil.disk_usage(place).free >> 20} MB"
+
+
+@contextlib.contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """Say of whatever cannot be written in the block what `disk_error` says of `path`."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch raises the latter
+        if said := disk_error(error, path):
+            raise said from error
+        raise
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `path` once the block has ended well.
 
     The block creates a file or a folder there; after an exception it is removed. An existing
-    folder is replaced whole.
+    folder is replaced whole. Raises DiskError where the disk does not take it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    part = holder / path.name
-    try:
+    with contextlib.ExitStack() as at_the_end, on_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        holder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
+        at_the_end.callback(shutil.rmtree, holder, ignore_errors=True)
+        part = holder / path.name
         yield part
         if part.is_dir() and path.is_dir():
             os.rename(path, holder / "replaced")
         os.replace(part, path)
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from mbnb import settings
 from mbnb.baselines import METHODS
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
-from mbnb.config import Config, read_yaml
+from mbnb.config import Config, found_in, read_yaml
 from mbnb.data.dataset import DataSet, people_overlap
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.evaluate.remarks import remarks
@@ -103,17 +103,19 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
             f"{data.root}: no labelled {wished} split, so nothing can be scored; "
             f"python -m mbnb predict writes probabilities"
         )
-    predictor, about = _predictor(config, data, split)
-    clips = look(predictor, data.splits[split])
-    regions = predictor.regions(clips.features) if isinstance(predictor, Network) else None
-    evaluation = Evaluation(split, data.splits[split], data.classes, clips.probabilities, regions)
-    if config.people:
-        stage = fitted_stage(config, data, predictor, about)
-        evaluation = dataclasses.replace(
-            evaluation, adapted=stage.answer(predictor, clips), steps=tuple(stage.steps)
-        )
-    write_evaluation(config, data, evaluation, about)
-    return evaluation
+    with config.folder.claimed():
+        predictor, about = _predictor(config, data, split)
+        asked = data.splits[split]
+        clips = look(predictor, asked)
+        regions = predictor.regions(clips.features) if isinstance(predictor, Network) else None
+        evaluation = Evaluation(split, asked, data.classes, clips.probabilities, regions)
+        if config.people:
+            stage = fitted_stage(config, data, predictor, about)
+            evaluation = dataclasses.replace(
+                evaluation, adapted=stage.answer(predictor, clips), steps=tuple(stage.steps)
+            )
+        write_evaluation(config, data, evaluation, about)
+        return evaluation
 
 
 def _predictor(config: Config, data: DataSet, split: str) -> tuple[Predictor, dict[str, Any]]:
@@ -197,10 +199,7 @@ def write_evaluation(
     metrics = _metrics(config, data, evaluation) | about
     saved = config
     if config.method == "dstformer" and folder.config.exists():
-        saved = Config.of(saved=read_yaml(folder.config))
-    # Later notebooks go by it.
-    dataclasses.replace(saved, **_answering(config)).save(folder.config)
-    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
+        saved = Config.of(saved=found_in(folder, read_yaml(folder.config)))
     learned = data.splits.get("train")
     usual = np.inf if learned is None else learned.usual_length / config.fps
     beside = remarks(evaluation.clips, data.skeleton, config.fps, usual)
@@ -210,6 +209,9 @@ def write_evaluation(
         folder.people_predictions.unlink(missing_ok=True)
     else:
         write_csv(evaluation.table(adapted=True, remarks=beside), folder.people_predictions)
+    # Last, since they tell that the tables are there, and later notebooks go by them.
+    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
+    dataclasses.replace(saved, **_answering(config)).save(folder.config)
     if "too_few" in metrics:
         print(f"{metrics['too_few']}; which are right stands in {folder.predictions.name}")
     elif evaluation.adapted is not None:
@@ -299,7 +301,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     folder = config.folder
     if not (folder.predictions.exists() and folder.metrics.exists()):
         return evaluate(config, data)
-    metrics = json.loads(folder.metrics.read_text())
+    metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
     if others := _differences(config, data, metrics):
         print(
             f"the predictions in {folder.path.name} belong to {' and '.join(others)}: "

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from traitlets.config import Config as TraitletsConfig
 
 from mbnb.config import Config, saved_config
-from mbnb.files import ROOT, InputError
+from mbnb.files import ROOT, InputError, on_disk
 from mbnb.show.report import write_report
 from mbnb.video.landmarks import require_mediapipe
 
@@ -71,13 +71,14 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
             smoothing=0,
         ) as bar,
         tempfile.TemporaryDirectory(prefix="mbnb") as sockets,
+        _away_from_home(),
     ):
         # Cells and outputs pass through sockets that are files of this user, where the system has
         # such; each run has its own.
         private = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
         for i, path in enumerate(notebooks):
             bar.set_description_str(f"{path.stem} ({i + 1} of {len(notebooks)})")
-            with _clock(bar, seconds[path]):
+            with _clock(bar, seconds[path]), on_disk(config.folder.notebooks):
                 _execute(path, config.folder.notebooks / path.name, given, private)
     return write_report(saved_config(given))
 
@@ -111,7 +112,23 @@ def _execute(path: Path, out: Path, parameters: dict[str, Any], private: dict[st
         progress_bar=False,
         config=TraitletsConfig({"KernelManager": private}),
     )
-    NotebookNotary().sign(executed)  # made here just now, so JupyterLab may show its players
+    with contextlib.suppress(OSError):  # a home that takes nothing cannot keep the signature
+        NotebookNotary().sign(executed)  # made here just now, so JupyterLab may show its players
+
+
+@contextlib.contextmanager
+def _away_from_home() -> Iterator[None]:
+    """Have kernels keep their files elsewhere: a home may be full, read-only or none at all."""
+    names = ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    before = {name: os.environ.get(name) for name in names}
+    with tempfile.TemporaryDirectory(prefix="mbnb") as folder:
+        os.environ.update(dict.fromkeys(names, folder))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                del os.environ[name]
+                os.environ.update({} if value is None else {name: value})
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from mbnb.classes import ClassTable
 from mbnb.clips import SPLITS, UNLABELLED, pack
 from mbnb.data.labels import read_labels
 from mbnb.data.write import write_dataset
-from mbnb.files import InputError, fault_line, replacing
+from mbnb.files import DiskError, InputError, fault_line, replacing
 from mbnb.settings import say_once
 from mbnb.text import listed
 from mbnb.video.folder import is_video, spelled, videos_in
@@ -252,6 +252,9 @@ def _extract_all(
         # A process that dies takes all waiting videos with it: each gets one more chance, alone.
         for source in [s for s, error in errors.items() if isinstance(error, BrokenProcessPool)]:
             errors |= run([source], 1, bar)
+    for error in errors.values():
+        if isinstance(error, DiskError):  # which is not the videos' fault
+            raise error
     return {
         source.name: str(error) or type(error).__name__
         for source, error in errors.items()

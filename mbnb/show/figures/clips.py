@@ -12,6 +12,7 @@ from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.show.figures.layout import shorten, subplots
 from mbnb.show.figures.style import FONT, PAGE
+from mbnb.show.fonts import Sheet
 from mbnb.show.player import COLORS, draw_pose
 from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.video.landmarks import load_landmarks, to_joints, unseen
@@ -86,7 +87,7 @@ def draw_rows(
 
 
 def _sheet(rows: list[tuple[str, np.ndarray]], skeleton: Skeleton, frames: int) -> Figure:
-    figure = Figure(figsize=(PAGE, 1.15 * max(len(rows), 1)), layout="constrained")
+    figure = Sheet(figsize=(PAGE, 1.15 * max(len(rows), 1)), layout="constrained")
     draw_rows(figure, rows, skeleton, frames)
     return figure
 

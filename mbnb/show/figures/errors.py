@@ -39,6 +39,7 @@ from mbnb.show.figures.style import (
     TABLE,
     WIDE,
 )
+from mbnb.show.fonts import Sheet
 
 
 def confusion_matrix(evaluation: Evaluation, title: str = "") -> Figure:
@@ -130,7 +131,7 @@ def overview(evaluation: Evaluation, data: DataSet, frames: int = 9) -> Figure:
     regions = (evaluation.errors_by_region["clips"] > 0).sum()
     pairs = evaluation.worst_pairs(1)
     height = 2.9 + max(0, 0.2 * (regions - 8))
-    figure = Figure(figsize=(PAGE, height + 2.1 * (len(pairs) > 0)), layout="constrained")
+    figure = Sheet(figsize=(PAGE, height + 2.1 * (len(pairs) > 0)), layout="constrained")
     below = figure
     if len(pairs):  # nothing stands above where nothing is confused
         above, below = figure.subfigures(2, 1, height_ratios=(2, 2.9))
@@ -228,7 +229,7 @@ def confidence(evaluation: Evaluation) -> Figure:
     """
     labels, probabilities = evaluation.clips.labels, evaluation.probabilities
     bins, risk = reliability(labels, probabilities), risk_coverage(labels, probabilities)
-    figure = Figure(figsize=(WIDE, 2.6), layout="constrained")
+    figure = Sheet(figsize=(WIDE, 2.6), layout="constrained")
     axes = figure.subplot_mosaic([["trust", "risk"], ["clips", "risk"]], height_ratios=(3, 1))
     axes["trust"].plot([0, 1], [0, 1], color=EDGE, linewidth=0.6, linestyle="--")
     axes["trust"].plot(bins["confidence"], bins["accuracy"], **LINES[0])
