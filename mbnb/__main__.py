@@ -3,12 +3,15 @@
 Thin over the functions that the notebooks use: it reads what was typed and prints what comes out.
 """
 
+import codecs
 import contextlib
+import dataclasses
 import functools
 import re
 import shlex
 import sys
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +25,42 @@ from mbnb.config import (
     SETTINGS,
     Config,
     find_settings,
+    found_in,
     read_yaml,
     settings_page,
 )
-from mbnb.files import InputError, fault_line
+from mbnb.files import InputError, disk_error, fault_line
 from mbnb.runs import RunFolder
 
 LAYOUT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+# How consoles show what they have no letters for, where leaving off accents is not enough.
+PLAIN = str.maketrans("█░▁▂▃▄▅▆▇–—−×·‘’“”„", '#.1234567---x.\'\'"""') | {
+    ord(letter): text for letter, text in (("ß", "ss"), ("æ", "ae"), ("ø", "o"), ("ł", "l"))
+}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What is written in place of characters that a console or a file cannot take."""
+    lost = error.object[error.start : error.end].translate(PLAIN)
+    # A bare system takes bytes of file names for what they are not.
+    known = lost.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    letters = unicodedata.normalize("NFKD", known)
+    shown = (c if c.isascii() else "" if unicodedata.combining(c) else "?" for c in letters)
+    return "".join(shown), error.end
+
+
+def _ascii(name: str) -> codecs.CodecInfo | None:
+    """ASCII by a name that click takes for a decision; else it writes UTF-8 in its place."""
+    if name != "plain_ascii":
+        return None
+    ascii = codecs.lookup("ascii")
+    return codecs.CodecInfo(*ascii, ascii.incrementalencoder, ascii.incrementaldecoder, name)
+
+
+codecs.register_error("plain", _plain)
+codecs.register(_ascii)
 
 
 class _Command(click.Command):
@@ -51,11 +83,22 @@ class _Commands(click.Group):
             raise InputError(f"{args[0]}: no command; `python -m mbnb run {args[0]}` runs it")
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Any console takes what is printed: those of Windows and of bare systems lack letters."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+                stream.reconfigure(encoding="plain_ascii" if is_ascii else None, errors="plain")
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except InputError as error:
-            click.echo(f"error: {error}", err=True)
+        except (InputError, OSError) as error:
+            said = error if isinstance(error, InputError) else disk_error(error)
+            if not said:
+                raise
+            click.echo(f"error: {said}", err=True)
             sys.exit(2)
 
 
@@ -194,7 +237,8 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any]) -> None:
     from mbnb.run.notebooks import explain, run_notebooks
 
     try:
-        click.echo(f"report: {run_notebooks(chosen, given)}")
+        with Config.of(given).folder.claimed():
+            click.echo(f"report: {run_notebooks(chosen, given)}")
     except PapermillExecutionError as error:
         click.echo(f"error: {explain(error, Config.of(given).folder.path / 'notebooks')}", err=True)
         sys.exit(1)
@@ -220,7 +264,8 @@ def verify(folder: Path, given: dict[str, Any]) -> None:
         things = f"{errors} things" if errors > 1 else "1 thing"
         click.echo(f"not yet: {things} would break a training; {len(table) - errors} warnings")
     else:
-        click.echo(dataset.load(config).describe())
+        # Its doubts stand above already.
+        click.echo(dataclasses.replace(dataset.load(config), doubts=()).describe())
     sys.exit(1 if errors else 0)
 
 
@@ -239,6 +284,36 @@ def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
     write_dataset(folder, splits, read_classes("document"), packed, simulated=True)
     counts = ", ".join(f"{split} {len(clips)} clips" for split, clips in splits.items())
     click.echo(f"{folder}: simulated people; {counts}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--axes",
+    default="x y z",
+    show_default=True,
+    help="Which axes of FOLDER, with their signs, are x to the right, y down and z away.",
+)
+@click.option("--swap-sides", is_flag=True, help="Exchange the names of left and right joints.")
+@click.option("--scale", default=1.0, show_default=True, help="Metres in a unit of FOLDER.")
+@click.option("--joints", help="The format in whose order the joints are, such as coco17.")
+@click.option("--split", "only", multiple=True, help="Turn this split alone.")
+@click.option("--where", help="Turn only clips with this fault, such as mirrored.")
+@with_settings
+def turn(folder: Path, out: Path, given: dict[str, Any], **how: Any) -> None:
+    """Write a copy of FOLDER to OUT with its axes, sides or units put right.
+
+    `verify` prints the command for a data set whose people stand on their heads, are mirrored or
+    measured in millimetres.
+    """
+    from mbnb.data.turn import turn_dataset
+
+    counts = turn_dataset(folder, out, Config.of(given), **how)
+    turned = ", ".join(
+        f"{some} of {all_} clips in {split}" for split, (some, all_) in counts.items()
+    )
+    click.echo(f"{out}: turned {turned}; now: python -m mbnb verify {out}")
 
 
 @main.command()
@@ -305,7 +380,8 @@ def predict(
     """
     from mbnb.data import dataset
     from mbnb.evaluate import score
-    from mbnb.evaluate.tables import write_csv
+    from mbnb.evaluate.origin import origin
+    from mbnb.evaluate.tables import SURE, write_csv
 
     if folder.is_file() and checkpoint.is_dir():
         raise InputError(f"the checkpoint comes first: predict {folder} {checkpoint}")
@@ -316,9 +392,17 @@ def predict(
     if config.people and not out:
         raise InputError("--out: needed with the setting people, since two tables are written")
     data = dataset.load(config)
-    click.echo(data.verdict, err=True)
+    doubts = [f"warning: {doubt}" for doubt in data.doubts]
+    click.echo("\n".join([*doubts, data.verdict]), err=True)
     alone, adapted = score.predict(checkpoint, data, split, config)
+    unsure = int((alone["sure"] == "no").sum())
+    click.echo(
+        f"{origin(checkpoint)}\n{unsure} of {len(alone)} answers are unsure, with a confidence "
+        f"below {max(SURE, config.reject):.0%}",
+        err=True,
+    )
     if not out:
+        _as_file()
         alone.to_csv(sys.stdout, index=False, float_format="%.6g")
         return
     tables = {out: alone, out.with_name(f"{out.stem}_people{out.suffix}"): adapted}
@@ -492,7 +576,15 @@ def monitor(name: str, watch: float | None, given: dict[str, Any]) -> None:
 def _list_settings(word: str | None, page: bool) -> None:
     """List all settings with their defaults, or those that have to do with WORD."""
     chosen = find_settings(word) if word else list(SETTINGS.values())
+    if page:
+        _as_file()
     click.echo(settings_page() if page else settings.as_text(chosen), nl=not page)
+
+
+def _as_file() -> None:
+    """Standard output as UTF-8, as all files are, where it is one."""
+    if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _classes(given: dict[str, Any]) -> ClassTable:
@@ -550,17 +642,19 @@ def _expect_split(folder: Path, split: str) -> None:
 def _with_checkpoint(checkpoint: Path, given: dict[str, Any]) -> Config:
     """The settings that the checkpoint carries, then the user's.
 
-    Results go to the checkpoint's own run, or to one of its name.
+    Results go to the run that the checkpoint lies in, wherever it was trained. One that lies by
+    itself has them in a folder of its name, beside it; one that is not mbnb's below `outputs`.
     """
     from mbnb.model.checkpoints import read_checkpoint
 
     carried = read_checkpoint(checkpoint).get("config")
-    return Config.of(
-        {} if isinstance(carried, dict) else {"run": checkpoint.stem},
-        given,
-        {"checkpoint": str(checkpoint.resolve())},
-        saved=carried if isinstance(carried, dict) else None,
-    )
+    path = {"checkpoint": str(checkpoint.resolve())}
+    if not isinstance(carried, dict):
+        return Config.of({"run": checkpoint.stem}, given, path)
+    place = checkpoint.absolute()
+    in_run = place.parent.name == "checkpoints" and place.parents[1].name
+    folder = RunFolder(place.parents[1] if in_run else place.with_suffix(""))
+    return Config.of(given, path, saved=found_in(folder, carried))
 
 
 if __name__ == "__main__":

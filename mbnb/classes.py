@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mbnb.files import ROOT, TABLES, InputError, read_table, replacing
+from mbnb.text import whole_number
 
 BUILT_IN = {"document": TABLES / "document52.csv", "ma52": TABLES / "ma52.csv"}
 COLUMNS = ("class_id", "code", "name", "region")
@@ -72,6 +73,14 @@ class ClassTable:
             return None
         return self.codes.index(code) if code in self.codes else -1
 
+    def ids_called(self, text: str) -> tuple[int, ...]:
+        """The class ids that a text names by a code, a name, a title or a region; often none."""
+        for kind in (self.codes, self.names, self.titles, self.regions):
+            ids = [i for i, name in enumerate(kind) if name.casefold() == text.casefold()]
+            if ids:
+                return tuple(ids)
+        return ()
+
 
 def read_classes(source: str | Path) -> ClassTable:
     """A built-in class table ('document' or 'ma52') or one from a CSV file.
@@ -93,12 +102,14 @@ def read_classes(source: str | Path) -> ClassTable:
     _check_rows(path, numbered, faults)
     if faults:
         raise InputError("\n".join(faults))
-    rows = sorted((row for _, row in numbered), key=lambda row: int(row["class_id"]))
+    rows = sorted((row for _, row in numbered), key=lambda row: whole_number(row["class_id"]))
     return ClassTable(
         codes=tuple(row["code"] for row in rows),
         names=tuple(row["name"] for row in rows),
         regions=tuple(row["region"] for row in rows),
-        mirror=tuple(int(row["mirror"]) for row in rows) if _has_mirror(numbered) else None,
+        mirror=tuple(whole_number(row["mirror"]) for row in rows)
+        if _has_mirror(numbered)
+        else None,
     )
 
 
@@ -110,30 +121,33 @@ def _check_rows(path: Path, numbered: list[tuple[int, dict[str, str]]], faults: 
     """Add to `faults` what is wrong with the rows of a class table, apart from missing values."""
     below = f"expected a class_id below {len(numbered)}"
     has_mirror = _has_mirror(numbered)
-    rows: dict[int, dict[str, str]] = {}
+    from_0 = "" if any(whole_number(row["class_id"]) == 0 for _, row in numbered) else "; from 0 on"
+    mirrors: dict[int, int | None] = {}
     line_of_code: dict[str, int] = {}
     for line, row in numbered:
-        where, number, code = f"{path}, line {line}", row["class_id"], row["code"]
-        if not number.isdecimal():
-            if number:
-                faults.append(f"{where}: expected a whole number as class_id, found {number!r}")
+        where, number, code = f"{path}, line {line}", whole_number(row["class_id"]), row["code"]
+        if number is None or number < 0:
+            if row["class_id"]:
+                faults.append(
+                    f"{where}: expected a whole number as class_id, found {row['class_id']!r}"
+                )
             continue
-        if int(number) in rows:
+        if number in mirrors:
             faults.append(f"{where}: class_id {number} stands there a second time")
-        if int(number) >= len(numbered):
-            faults.append(f"{where}: {below}, the number of classes, found {number}")
+        if number >= len(numbered):
+            faults.append(f"{where}: {below}, the number of classes, found {number}{from_0}")
         if code and code in line_of_code:
             faults.append(f"{where}: code {code} stands already on line {line_of_code[code]}")
-        if has_mirror and not (row["mirror"].isdecimal() and int(row["mirror"]) < len(numbered)):
+        mirrors[number] = whole_number(row["mirror"]) if has_mirror else None
+        if has_mirror and mirrors[number] not in range(len(numbered)):
             faults.append(f"{where}: {below} as mirror, found {row['mirror']!r}")
-        rows[int(number)] = row
         line_of_code.setdefault(code, line)
     if has_mirror and not faults:
         faults += [
-            f"{path}, line {line}: class {row['class_id']} has the mirror {row['mirror']}, "
+            f"{path}, line {line}: class {number} has the mirror {mirrors[number]}, "
             "which has another"
-            for line, row in numbered
-            if int(rows[int(row["mirror"])]["mirror"]) != int(row["class_id"])
+            for line, number in zip((line for line, _ in numbered), mirrors)
+            if mirrors[mirrors[number]] != number
         ]
 
 

@@ -15,12 +15,14 @@ UNLABELLED = -1
 class Clips:
     """N clips of one split.
 
-    frames: (≥ sum T, J, 3) float32, metres, x right, y down, z away from the camera; NaN where a
-        joint was not seen. May lie on disk (memory-mapped) and be shared with other `Clips`.
+    frames: (≥ sum T, J, 3) float32, metres, x right, y down, z away from the camera. May lie on
+        disk (memory-mapped) and be shared with other `Clips`.
     starts, lengths: (N,) int64; clip i is frames[starts[i]:starts[i] + lengths[i]].
     names: N clip names.
     labels: (N,) int64 class ids, all -1 in an unlabelled split.
     subjects: N names of people.
+    seen: (≥ sum T, J) bool, which joints of `frames` were seen; the others are filled in (see
+        `data.missing`). None where all of them were.
     """
 
     frames: np.ndarray
@@ -29,6 +31,7 @@ class Clips:
     names: tuple[str, ...]
     labels: np.ndarray
     subjects: tuple[str, ...]
+    seen: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -43,6 +46,18 @@ class Clips:
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
 
+    def seen_in(self, i: int) -> np.ndarray | None:
+        """(T, J) bool, which joints of clip i were seen; None where all of them were."""
+        if self.seen is None:
+            return None
+        rows = self.seen[self.starts[i] : self.starts[i] + self.lengths[i]]
+        return None if rows.all() else rows
+
+    def drawn(self, i: int) -> np.ndarray:
+        """Clip i for the eye, (T, J, 3): NaN where a joint was not seen."""
+        seen = self.seen_in(i)
+        return self[i] if seen is None else np.where(seen[..., None], self[i], np.float32(np.nan))
+
     @cached_property
     def digest(self) -> bytes:
         """Equal for equal frames of clips in equal order, wherever they lie."""
@@ -53,6 +68,11 @@ class Clips:
         """Whether there are clips and all of them have a class."""
         return len(self) > 0 and bool((self.labels != UNLABELLED).all())
 
+    @property
+    def usual_length(self) -> float:
+        """Frames that nearly no clip is longer than."""
+        return float(np.percentile(self.lengths, 99)) if len(self) else float("inf")
+
     def take(self, indices: np.ndarray) -> "Clips":
         """The clips at `indices`, in that order; their frames stay where they are."""
         return Clips(
@@ -62,6 +82,7 @@ class Clips:
             tuple(self.names[i] for i in indices),
             self.labels[indices],
             tuple(self.subjects[i] for i in indices),
+            self.seen,
         )
 
     def gather(self, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
@@ -69,12 +90,19 @@ class Clips:
 
         Nothing is copied where they lie so already.
         """
+        return self.frames[self._rows(indices)]
+
+    def gather_seen(self) -> np.ndarray | None:
+        """(sum T, J) bool beside `gather()`; None where all joints were seen."""
+        seen = None if self.seen is None else self.seen[self._rows(slice(None))]
+        return None if seen is None or seen.all() else seen
+
+    def _rows(self, indices: np.ndarray | slice) -> np.ndarray | slice:
+        """Where the frames of the clips at `indices` lie, one clip after the other."""
         starts, lengths = self.starts[indices], self.lengths[indices]
         if len(starts) and (starts[1:] == starts[:-1] + lengths[:-1]).all():
-            return self.frames[starts[0] : starts[-1] + lengths[-1]]
-        return self.frames[
-            np.repeat(starts - first_rows(lengths), lengths) + np.arange(lengths.sum())
-        ]
+            return slice(starts[0], starts[-1] + lengths[-1])
+        return np.repeat(starts - first_rows(lengths), lengths) + np.arange(lengths.sum())
 
 
 def join(parts: Sequence[Clips]) -> Clips:
@@ -82,6 +110,10 @@ def join(parts: Sequence[Clips]) -> Clips:
     if not parts:
         return pack([], [], [], [])
     starts = np.cumsum([0, *(part.lengths.sum() for part in parts)])[:-1]
+    seen = [part.gather_seen() for part in parts]
+    if any(rows is not None for rows in seen):
+        shapes = [(part.lengths.sum(), part.frames.shape[1]) for part in parts]
+        seen = [np.ones(shape, bool) if s is None else s for s, shape in zip(seen, shapes)]
     return Clips(
         np.concatenate([part.gather() for part in parts]),
         np.concatenate([first_rows(part.lengths) + start for part, start in zip(parts, starts)]),
@@ -89,6 +121,7 @@ def join(parts: Sequence[Clips]) -> Clips:
         tuple(name for part in parts for name in part.names),
         np.concatenate([part.labels for part in parts]),
         tuple(subject for part in parts for subject in part.subjects),
+        None if seen[0] is None else np.concatenate(seen),
     )
 
 
@@ -106,9 +139,22 @@ def first_rows(lengths):
 
 
 def pack(
-    poses: list[np.ndarray], names: list[str], labels, subjects: list[str], joints: int = 17
+    poses: list[np.ndarray],
+    names: list[str],
+    labels,
+    subjects: list[str],
+    joints: int = 17,
+    seen: list[np.ndarray | None] | None = None,
 ) -> Clips:
-    """Clips from a list of (T, J, 3) arrays; `joints` is J where the list is empty."""
+    """Clips from a list of (T, J, 3) arrays; `joints` is J where the list is empty.
+
+    seen: for each clip which of its joints were seen, (T, J) bool, or None for all.
+    """
+    if seen is not None and any(rows is not None for rows in seen):
+        rows = [np.ones(p.shape[:2], bool) if s is None else s for p, s in zip(poses, seen)]
+        seen = np.concatenate(rows)
+    else:
+        seen = None
     frames = (
         np.concatenate(poses).astype(np.float32, copy=False)
         if poses
@@ -122,4 +168,5 @@ def pack(
         tuple(names),
         np.asarray(labels, np.int64).reshape(-1),
         tuple(subjects),
+        seen,
     )

@@ -6,15 +6,16 @@ the recipe (how clips are prepared and trained on), a file, single parameters.
 """
 
 import dataclasses
+import re
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from types import FrameType
 from typing import Any
 
 import yaml
 
-from mbnb import settings
+from mbnb import settings, yaml_files
 from mbnb.files import ROOT, InputError, write_text
 from mbnb.parameters import parameters_of
 from mbnb.runs import RunFolder
@@ -68,16 +69,40 @@ RECIPES: dict[str, dict[str, Any]] = {
 # Keys of the original's own files that mbnb has no setting for: the values that it stands for
 # anyway, none where that is all of them, and why the key has no effect here.
 FOREIGN: dict[str, tuple[tuple, str]] = {
-    "finetune": ((False,), "the setting init_from names weights to start from"),
+    "finetune": ((False, True), "the setting init_from names weights to start from"),
     "partial_train": ((None,), "all weights are trained but those that the setting freeze names"),
     "model_version": (("class",), "the model tells classes"),
     "num_joints": ((17,), "the setting skeleton says which joints there are"),
-    "dataset": ((), "the files in data_root say what the data are"),
-    "data_split": ((), "the files in data_root say which clips are train, val and test"),
-    "normalize": ((True,), "the recipe parity always does it"),
-    "scale_range_test": (([2, 2],), "in the recipe parity it is always that"),
+    "dataset": ((), "the files in data_root say it"),
+    "data_split": ((), "the files in data_root say it"),
+    "normalize": ((True,), "parity always does it"),
+    "scale_range_test": (([2, 2],), "in parity it is always that"),
     "preprocess_3d": ((True,), "clips are always prepared"),
     "skip_2d_lifting": ((True,), "clips are 3D already"),
+}
+# Keys that only the original's files for other tasks have.
+OTHER_TASKS: dict[str, tuple[str, ...]] = {
+    "recovering meshes": (
+        "train_pw3d",
+        "warmup_h36m",
+        "warmup_coco",
+        "dt_file_h36m",
+        "dt_file_coco",
+        "dt_file_pw3d",
+        "lambda_pose",
+        "lambda_shape",
+    ),
+    "one-shot recognition": ("n_views",),
+    "pretraining": ("pretrain_3d_curriculum",),
+    "pose3d, lifting 2D poses to 3D": (
+        "train_2d",
+        "gt_2d",
+        "rootrel",
+        "no_conf",
+        "subset_list",
+        "dt_file",
+        "lambda_3d_velocity",
+    ),
 }
 # Settings of earlier versions that are gone, and what replaced them.
 NOTHING = "nothing replaces it"
@@ -112,7 +137,8 @@ class RunSettings:
 
     run: str = setting(
         "workbook",
-        "Name of this training and of its folder below `outputs`.",
+        "Name of this training and of its folder below `outputs`; without it, your own data or "
+        "videos go to a run that is called after their folder.",
         affects="nothing",
     )
     outputs: str = setting(
@@ -184,6 +210,13 @@ class DataSettings:
         "3.13 and later; empty: the model that MediaPipe brings on 3.11 and 3.12.",
         affects="nothing",
         path=True,
+    )
+    faces: str = setting(
+        "keep",
+        "Pictures of videos, in notebooks 02 and 05 and in the report: keep faces, blur them, or "
+        "leave_out the pictures.",
+        choices=("keep", "blur", "leave_out"),
+        affects="nothing",
     )
 
 
@@ -482,9 +515,11 @@ class Config(  # the groups from the last to the first, since dataclasses join f
         given = _still_there(saved or {})
         for source in sources:
             given |= {k: value for k, value in source.items() if value is not None or k in FOREIGN}
+        if "run" not in given and (own := given.get("data_root") or given.get("videos")):
+            given["run"] = _own_run(str(own), str(given.get("outputs", "outputs")))
         foreign = {name: given.pop(name) for name in FOREIGN if name in given}
         values, faults = settings.read(cls, given, GONE)
-        faults += _foreign_faults(foreign)
+        faults += _foreign_faults(foreign, values)
         only = [name for name in given if name in SETTINGS and SETTINGS[name].recipe]
         if foreign or only:
             values.setdefault("recipe", "parity")
@@ -584,6 +619,17 @@ model a `checkpoint` holds is told by its fingerprint.
 """
 
 
+def _own_run(folder: str, outputs: str) -> str:
+    """The run for a folder of one's own data or videos; never that of the demonstration.
+
+    What a run has made, such as its converted videos, goes on in that run.
+    """
+    path, runs = (ROOT / folder).resolve(), (ROOT / outputs).resolve()
+    name = path.relative_to(runs).parts[0] if runs in path.parents else path.name
+    demonstration = SETTINGS["run"].default
+    return f"my_{name}" if name in ("", demonstration) else name
+
+
 def _still_there(saved: dict[str, Any]) -> dict[str, Any]:
     """Settings of a file that mbnb wrote, without those that are gone, which are named."""
     if gone := [name for name in saved if name in GONE]:
@@ -591,16 +637,25 @@ def _still_there(saved: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in saved.items() if name not in GONE and value is not None}
 
 
-def _foreign_faults(foreign: dict[str, Any]) -> list[str]:
+def _foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str]:
     """Say why keys of the original have no effect; faults are values that have no counterpart."""
-    faults = []
+    faults, idle = [], {}
     for name, value in foreign.items():
         same, why = FOREIGN[name]
-        if same and value not in same:
+        alike = str(value).lower() in [str(one).lower() for one in same]  # "False" is False
+        if same and value not in same and not alike:
             expected = " or ".join(map(repr, same))
             faults.append(f"setting {name!r}: expected {expected}, found {value!r}; {why}")
         else:
-            settings.say_once(f"{name}: has no effect here; {why}")
+            idle.setdefault(why, []).append(name)
+    if idle:
+        told = "; ".join(f"{' and '.join(names)} ({why})" for why, names in idle.items())
+        settings.say_once(f"of the original's settings these have no effect here: {told}")
+    if foreign.get("finetune") and not values.get("init_from"):
+        settings.say_once(
+            "finetune: true, but no init_from: a training will start from nothing unless "
+            "init_from names weights"
+        )
     return faults
 
 
@@ -648,24 +703,16 @@ def find_settings(word: str) -> list[settings.Setting]:
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The settings in a YAML file; names are checked by `Config.of`.
 
-    Raises InputError naming file and line.
+    Raises InputError naming file and line, and for a file of a task that mbnb does not do.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", error)
-        raise InputError(f"{path}{line}: not YAML ({problem})") from None
-    if not isinstance(values or {}, dict):
-        raise InputError(
-            f"{path}: expected `setting: value` lines, found a {type(values).__name__}"
-        )
-    return values or {}
+    values = yaml_files.read_yaml(path, [one.name for one in SETTINGS.values() if one.kind is str])
+    for task, keys in OTHER_TASKS.items():
+        if found := [key for key in keys if key in values]:
+            raise InputError(
+                f"{path}: this file is for {task} ({found[0]}), which mbnb does not do yet; it "
+                f"recognises actions, as with MB_train_custom.yaml"
+            )
+    return values
 
 
 def notebook_config(saved: bool = False) -> Config:
@@ -694,5 +741,33 @@ def _parameters(caller: FrameType) -> dict[str, Any]:
 def saved_config(given: dict[str, Any]) -> Config:
     """The settings that the run was trained with, where it was, and `given` over them."""
     config = Config.of(given)
-    path = config.folder.config
-    return Config.of(given, saved=read_yaml(path)) if path.exists() else config
+    folder = config.folder
+    if not folder.config.exists():
+        return config
+    return Config.of(given, saved=found_in(folder, read_yaml(folder.config)))
+
+
+def found_in(folder: RunFolder, saved: dict[str, Any]) -> dict[str, Any]:
+    """Settings that were saved with a run, for where it lies now, moved or copied maybe.
+
+    Files of the run, or beside it, are taken from there, too. The paths may be another machine's.
+    """
+    outputs, run = _plain(saved.get("outputs", RunSettings.outputs)), saved.get("run")
+    found = {"outputs": str(folder.path.parent), "run": folder.path.name}
+    for one in SETTINGS.values():
+        path = _plain(saved.get(one.name) or "")
+        if not one.path or one.name == "outputs" or outputs.name not in path.parts:
+            continue
+        below = list(path.parts[len(path.parts) - path.parts[::-1].index(outputs.name) :])
+        if own := below[:1] == [run]:
+            below[0] = folder.path.name
+        here = folder.path.parent.joinpath(*below)
+        if here.exists() and (own or not (ROOT / saved[one.name]).exists()):
+            found[one.name] = str(here)
+    return saved | found
+
+
+def _plain(path: object) -> PurePath:
+    """A path as it was written, on Windows or elsewhere."""
+    text = str(path)
+    return PureWindowsPath(text) if re.match(r"[A-Za-z]:|.*\\", text) else PurePosixPath(text)

@@ -15,10 +15,12 @@ from pathlib import Path
 # fresh memory.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
+import joblib
 import psutil
 import torch
 import torch.nn.functional as F
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from torch import Tensor
 
 from mbnb.config import Config
@@ -28,6 +30,12 @@ from mbnb.files import InputError
 # more slowly. Threads that are started later take this over.
 torch.set_flush_denormal(True)
 
+# A container or a job may have fewer processors than the machine. Only joblib knows of quotas, too.
+if torch.get_num_threads() > joblib.cpu_count():
+    torch.set_num_threads(joblib.cpu_count())
+
+# What torchrun, and nothing else, gives to each process that it starts.
+BY_TORCHRUN = ("TORCHELASTIC_RUN_ID", "LOCAL_WORLD_SIZE", "WORLD_SIZE", "LOCAL_RANK", "RANK")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names for settings of its allocator
 
 
@@ -37,12 +45,14 @@ def pick_device(config: Config) -> torch.device:
     Raises InputError for a GPU that is not there.
     """
     if config.device == "cuda" and not torch.cuda.is_available():
+        shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hidden = "" if shown is None else f" (the variable CUDA_VISIBLE_DEVICES is {shown!r})"
         raise InputError(
-            "setting 'device': cuda, but torch finds no CUDA GPU here; use auto or cpu"
+            f"setting 'device': cuda, but torch finds no CUDA GPU here{hidden}; use auto or cpu"
         )
     if config.device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("cuda", int(os.environ["LOCAL_RANK"]) if launched() else 0)
 
 
 def mixed_precision(config: Config, device: torch.device) -> bool:
@@ -93,21 +103,33 @@ def hand_back_memory() -> None:
 
 
 def launched() -> bool:
-    """Whether torchrun started this process."""
-    return "LOCAL_WORLD_SIZE" in os.environ
+    """Whether torchrun started this process.
+
+    Clusters, notebook servers and job scripts set some of these variables as well, and they mean
+    nothing for mbnb, which starts its processes itself.
+    """
+    return all(name in os.environ for name in BY_TORCHRUN)
+
+
+def leads() -> bool:
+    """Whether this process is alone, or the first of those that torchrun started."""
+    return not launched() or os.environ["RANK"] == "0"
 
 
 def connect(config: Config) -> Fabric:
     """This process's place among those that train together; alone, unless torchrun started it."""
     device = pick_device(config)
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    world = int(os.environ.get("WORLD_SIZE", 1)) if launched() else 1
+    here, world = (
+        int(os.environ[name]) if launched() else 1 for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE")
+    )
     fabric = Fabric(
         accelerator=device.type,
         devices=here if launched() or device.type == "cpu" else [device.index],
         num_nodes=world // here,
         strategy="ddp" if world > 1 else "auto",
         precision="bf16-mixed" if mixed_precision(config, device) else "32-true",
+        # Left to itself it looks for SLURM, LSF and MPI, and follows or refuses what it finds.
+        plugins=[TorchElasticEnvironment() if launched() else LightningEnvironment()],
     )
     fabric.launch()
     return fabric

@@ -1,7 +1,24 @@
-"""A run's folder: the name of each file in it, and of each column that several rooms know."""
+"""A run's folder: the name of each file in it, of columns that several rooms know, and its lock."""
 
-from collections.abc import Iterable
+import _thread
+import contextlib
+import os
+import shlex
+import sys
+import textwrap
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import psutil
+from filelock import LeaseCompromise, LeaseSettingsMismatch, SoftFileLease, Timeout
+
+from mbnb.files import InputError, on_disk
+
+# Seconds: how often who writes into a run gives a sign of life, and after how long without one
+# another process takes its place. A process of the same machine is known to be gone at once.
+SIGN, SILENCE = 2.0, 60.0
+CLAIMS = "MBNB_CLAIMS"  # tokens of locks, which a process hands down to those that it starts
 
 
 class RunFolder:
@@ -12,6 +29,7 @@ class RunFolder:
         # Before training
         self.config = path / "config.yaml"  # every setting
         self.environment = path / "environment.json"  # versions, device, fingerprint of the data
+        self.lock = path / ".lock"  # who writes into the folder at the moment
         # Training
         self.checkpoints = path / "checkpoints"
         self.latest = self.checkpoints / "latest.pt"
@@ -40,6 +58,84 @@ class RunFolder:
         self.videos = path / "videos"
         self.converted = path / "converted"
         self.recipes = path / "recipes"  # the runs that 06 compares
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep processes other than this one, and those that it starts, from writing the run.
+
+        Raises InputError that names the one that does, and DiskError where nothing can be written.
+        """
+        inherited, is_new = os.environ.get(CLAIMS, ""), not self.path.exists()
+        with on_disk(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = SoftFileLease(
+                self.lock,
+                lease_duration=SILENCE,
+                heartbeat_interval=SIGN,
+                on_compromise=_stop_when_replaced,
+                thread_local=False,
+            )
+            if (owner := lock.owner) and owner.token in inherited.split():
+                lock = None  # whoever started this process holds it, or this process itself
+            else:
+                _acquire(lock, self.path)
+        if lock is None:
+            yield
+            return
+        os.environ[CLAIMS] = f"{inherited} {lock.token}"
+        try:
+            yield
+        finally:
+            os.environ[CLAIMS] = inherited
+            lock.release()
+            with contextlib.suppress(OSError):
+                if is_new:
+                    self.path.rmdir()  # where nothing came of it
+
+
+def _acquire(lock: SoftFileLease, run: Path) -> None:
+    """Take the lock, if need be after waiting whether who holds it is still alive."""
+    began, sign = time.monotonic(), None
+    while True:
+        try:
+            return lock.acquire(timeout=0)
+        except (Timeout, LeaseSettingsMismatch):
+            waited, holder = time.monotonic() - began, _holder(lock)
+        with contextlib.suppress(FileNotFoundError):  # it was let go just now
+            seen = os.stat(lock.lock_file).st_mtime_ns
+            if sign not in (None, seen):
+                raise InputError(
+                    f"{run} is being written to by {holder}. Wait until it is done, end it, or "
+                    f"take another name with the setting run"
+                )
+            sign = seen
+        if waited > SILENCE + 3 * SIGN:
+            lock.force_break()  # it does not even say who holds it
+        elif 2 * SIGN < waited < 2 * SIGN + 0.5:
+            print(f"{run}: waiting for a sign of life of {holder}", file=sys.stderr)
+        time.sleep(0.5)
+
+
+def _holder(lock: SoftFileLease) -> str:
+    """Who holds a lock, as far as this machine can know."""
+    if (owner := lock.owner) is None:
+        return "an unknown process"
+    who = f"process {owner.pid} on {owner.hostname.partition('?')[0]}"
+    try:
+        process = psutil.Process(owner.pid)
+        since = time.strftime("%d %b %H:%M", time.localtime(process.create_time()))
+        command = shlex.join(process.cmdline())
+        command = "a notebook" if "ipykernel" in command else textwrap.shorten(command, 100)
+        return f"{who}, since {since} ({command})"
+    except psutil.Error:
+        return who
+
+
+def _stop_when_replaced(loss: LeaseCompromise) -> None:
+    """End what this process does where another one holds the run now: two would mix."""
+    if loss.reason == "owner-changed":
+        print(f"{loss.lock_file}: another process has taken the run over", file=sys.stderr)
+        _thread.interrupt_main()
 
 
 def probability_columns(codes: Iterable[str]) -> list[str]:

@@ -203,15 +203,15 @@ def test_the_originals_own_file_is_accepted_and_says_what_has_no_effect(document
     config = Config.of(given)
     assert config == Config.of(read_yaml(documented))
     assert config.parity
-    said = capsys.readouterr().err.splitlines()
-    assert {line.partition(":")[0] for line in said} >= set(FOREIGN)
-    assert all("has no effect here; " in line for line in said)
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "preprocess_3d" in one]
+    assert line.startswith("of the original's settings these have no effect here: ")
+    assert all(f"{name} " in line for name in FOREIGN)
     assert Config.of(given) == config and capsys.readouterr().err == "", "it is said once"
 
 
 def test_what_the_original_does_otherwise_is_refused_with_what_to_do():
-    assert faults_of({"finetune": True, "num_joints": 25, "partial_train": ["head"]}) == [
-        "setting 'finetune': expected False, found True; "
+    assert faults_of({"finetune": 3, "num_joints": 25, "partial_train": ["head"]}) == [
+        "setting 'finetune': expected False or True, found 3; "
         "the setting init_from names weights to start from",
         "setting 'partial_train': expected None, found ['head']; "
         "all weights are trained but those that the setting freeze names",
@@ -287,8 +287,15 @@ def test_saved_settings_read_back_equal(given, tmp_path):
         (b"epochs: 3\nrun: !!python/object/apply:os.getcwd []\n", r"bad\.yaml, line 2: not YAML"),
         (b"- epochs\n", r"bad\.yaml: expected `setting: value` lines, found a list"),
         (b"just words", r"bad\.yaml: expected `setting: value` lines, found a str"),
-        (b"run: \xff\xfe", r"bad\.yaml: not UTF-8 text"),
+        (b"run: \x81", r"bad\.yaml: cannot be read as settings"),
         (b"run: \x01", r"bad\.yaml: not YAML"),
+        (
+            b"epochs: 3\nseed: 1\nepochs: 5\n",
+            r"bad\.yaml, line 3: 'epochs' stands there a second time, with another value than in "
+            r"line 1; keep one",
+        ),
+        (b"variants:\n  a: {seed: 1}\n  a: {seed: 2}\n", r"bad\.yaml, line 3: 'a' stands"),
+        (b"a: 1\nrun: !!python/object/apply:os.mkdir [x]\n", r"line 2: not YAML \(it asks for"),
     ],
 )
 def test_broken_files_are_named_with_the_line(content, message, tmp_path):
@@ -302,3 +309,111 @@ def test_a_file_that_is_not_there_and_an_empty_one(tmp_path):
         read_yaml(tmp_path / "none.yaml")
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     assert read_yaml(tmp_path / "empty.yaml") == {}
+
+
+ORIGINALS = dict(  # what stands in all of the original's files for actions
+    partial_train=None, maxlen=243, num_joints=17, att_fuse=True, clip_len=243, random_move=True
+)
+NTU = ORIGINALS | dict(
+    finetune=True,
+    epochs=300,
+    batch_size=32,
+    lr_backbone=1e-4,
+    lr_head=1e-3,
+    weight_decay=0.01,
+    lr_decay=0.99,
+    model_version="class",
+    dim_feat=512,
+    mlp_ratio=2,
+    depth=5,
+    dim_rep=512,
+    num_heads=8,
+    hidden_dim=2048,
+    dropout_ratio=0.5,
+    scale_range_train=[1, 3],
+    scale_range_test=[2, 2],
+    dataset="ntu60_hrnet",
+    data_split="xsub",
+    action_classes=60,
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"data_split": "xview"}, {"finetune": False, "lr_head": 1e-4}, {"init_from": "full.bin"}],
+)
+def test_the_originals_files_for_other_actions_are_accepted_as_they_are(changes, tmp_path, capsys):
+    settings.say_once.cache_clear()
+    given = NTU | changes
+    (tmp_path / "MB_NTU60.yaml").write_text(yaml.safe_dump(given))
+    config = Config.of(read_yaml(tmp_path / "MB_NTU60.yaml"))
+    for name, value in given.items():
+        assert name in FOREIGN or getattr(config, name) == value, name
+    assert config.parity
+    said = capsys.readouterr().err
+    assert "dataset and data_split (the files in data_root say it)" in said
+    assert ("will start from nothing" in said) == (changes in ({}, {"data_split": "xview"}))
+
+
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [
+        ("one-shot recognition", {"model_version": "embed", "n_views": 2, "temp": 0.1}),
+        ("pose3d", {"train_2d": False, "gt_2d": False, "synthetic": False, "noise": False}),
+        ("pretraining", {"train_2d": True, "pretrain_3d_curriculum": 30, "noise": True}),
+        ("recovering meshes", {"train_pw3d": True, "loss_type": "L1", "flip": True}),
+    ],
+)
+def test_the_originals_files_for_other_tasks_are_told_in_one_line(task, keys, tmp_path):
+    (tmp_path / "MB.yaml").write_text(yaml.safe_dump(ORIGINALS | keys))
+    with pytest.raises(InputError) as caught:
+        read_yaml(tmp_path / "MB.yaml")
+    (line,) = str(caught.value).splitlines()
+    assert f"MB.yaml: this file is for {task}" in line and "mbnb does not do yet" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"lr_head: 5e-5\nlr_backbone: 1E-4\n", {"lr_head": 5e-5, "lr_backbone": 1e-4}),
+        (b"epochs:\t5\nstreams:\n\t- joint\n\t- bone\n", {"streams": ["joint", "bone"]}),
+        (b"\xef\xbb\xbfepochs: 5\r\nseed: 2\r\n", {"epochs": 5, "seed": 2}),
+        ("epochs: 5\nrun: \u00fcbung\n".encode("utf-16"), {"epochs": 5, "run": "\u00fcbung"}),
+        ("epochs:\u00a05\nrun: a\u00a0b\n".encode(), {"epochs": 5, "run": "a\u00a0b"}),
+        (b"lr_head: &rate 5e-5\nlr_backbone: *rate\n", {"lr_head": 5e-5, "lr_backbone": 5e-5}),
+        (b"partial_train: None\nnum_joints: '17'\ninit_from: None\n", {"init_from": ""}),
+        (b"run: 007\n", {"run": "007"}),
+        (b"run: 2024-05-01\n", {"run": "2024-05-01"}),
+        (b"run: 12_30\n", {"run": "12_30"}),
+        (b"epochs: 5\nepochs: 5\n", {"epochs": 5}),
+        (b"scale_range_train: !!python/tuple [1, 3]\n", {"scale_range_train": [1, 3]}),
+        (
+            b"!!python/object/new:easydict.EasyDict\ndictitems:\n  epochs: 5\n  run: a\n"
+            b"state:\n  epochs: 5\n  run: a\n",
+            {"epochs": 5, "run": "a"},
+        ),
+        (b"!!python/object:argparse.Namespace\nepochs: 5\n", {"epochs": 5}),
+    ],
+)
+def test_yaml_is_read_as_people_and_programs_write_it(content, expected, tmp_path):
+    (tmp_path / "a.yaml").write_bytes(content)
+    config = Config.of(read_yaml(tmp_path / "a.yaml"))
+    assert {name: getattr(config, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "run"),
+    [
+        ({}, "workbook"),
+        ({"data_root": "/somewhere/my_data"}, "my_data"),
+        ({"videos": "/somewhere/films/"}, "films"),
+        ({"data_root": "/somewhere/my_data", "videos": "/somewhere/films"}, "my_data"),
+        ({"data_root": "outputs/films/converted"}, "films"),
+        ({"data_root": "/runs/films/converted", "outputs": "/runs"}, "films"),
+        ({"data_root": "outputs/workbook/converted"}, "my_workbook"),
+        ({"videos": "/"}, "my_"),
+        ({"videos": "/somewhere/films", "run": "mine"}, "mine"),
+    ],
+)
+def test_own_data_never_land_in_the_demonstration(given, run):
+    assert Config.of(given).run == run

@@ -21,8 +21,9 @@ FOLDERS = (ROOT, *(ROOT / name for name in ("data", "outputs", "mbnb", "benchmar
 PAGES = [path for folder in FOLDERS for path in sorted(folder.glob("*.md"))] + NOTEBOOKS
 # The order in which data flows; a room imports only from itself and from those before it.
 FLOW = (
-    "files",
     "text",
+    "files",
+    "yaml_files",
     "runs",
     "settings",
     "parameters",

@@ -1,6 +1,9 @@
 """Skeletons and classes as tables: ours are right, a faulty one is refused with all faults."""
 
+import csv
+import io
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -146,6 +149,88 @@ def test_rows_may_stand_in_any_order_and_names_may_hold_commas(tmp_path):
     assert read_classes(path) == ClassTable(
         ("Z", "Y", "X"), ("none", "right, up", "left, up"), ("a", "b", "b"), (0, 2, 1)
     )
+
+
+SCHOOL = ClassTable(
+    ("01", "02", "NA"), ("Kopf schütteln", "True", "left, up"), ("0", "1", "NA"), (0, 1, 2)
+)
+ROWS = [
+    ["class_id", "code", "name", "region", "mirror"],
+    *(
+        [f"{i}", code, name, region, f"{i}"]
+        for i, (code, name, region) in enumerate(zip(SCHOOL.codes, SCHOOL.names, SCHOOL.regions))
+    ),
+]
+
+
+def table_text(rows=ROWS, separator=",", end="\n", quoting=csv.QUOTE_MINIMAL):
+    """These rows as a CSV file of that kind."""
+    file = io.StringIO()
+    csv.writer(file, delimiter=separator, lineterminator=end, quoting=quoting).writerows(rows)
+    return file.getvalue()
+
+
+SPREADSHEETS = {
+    "semicolons": table_text(separator=";").encode(),
+    "tabs": table_text(separator="\t", end="\r\n").encode(),
+    "Unicode text of Excel": table_text(separator="\t", end="\r\n").encode("utf-16"),
+    "UTF-16 without its mark": table_text(separator=";").encode("utf-16-le"),
+    "code page 1252": table_text(separator=";").encode("cp1252"),
+    "old Macs": table_text(end="\r").encode(),
+    "quotes": table_text(separator=";", quoting=csv.QUOTE_ALL).encode(),
+    "sep": ("sep=;\r\n" + table_text(separator=";")).encode("utf-8-sig"),
+    "empty columns and rows": table_text([[""] * 3, *(["", *row, ""] for row in ROWS), [""] * 9]),
+    "headers": table_text([[" Class ID ", "CODE", "Name", "region ", "Mirror"], *ROWS[1:]]),
+    "decimal commas": table_text([ROWS[0], *([row[0] + ",0", *row[1:]] for row in ROWS[1:])], ";"),
+    "floats": table_text([ROWS[0], *([row[0] + ".0", *row[1:]] for row in ROWS[1:])]),
+    "rows in quotes": table_text([[line] for line in table_text().splitlines()]).encode(),
+    "formulas": table_text([ROWS[0], *([row[0], f'="{row[1]}"', *row[2:]] for row in ROWS[1:])]),
+    "blanks behind commas": table_text().replace(",", ", ").replace("left,  up", "left, up"),
+    "two marks": ("\ufeff" + table_text()).encode("utf-8-sig"),
+}
+
+
+@pytest.mark.parametrize("kind", SPREADSHEETS)
+def test_a_table_is_read_as_any_spreadsheet_writes_it(kind, tmp_path):
+    content = SPREADSHEETS[kind]
+    (tmp_path / "classes.csv").write_bytes(
+        content if isinstance(content, bytes) else content.encode()
+    )
+    assert read_classes(tmp_path / "classes.csv") == SCHOOL
+
+
+def zipped(name):
+    """A zip archive that holds a file of that name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, "")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (zipped("xl/workbook.xml"), "is an Excel workbook, not text; save it as"),
+        (zipped("content.xml"), "is a LibreOffice spreadsheet"),
+        (zipped("Index/Document.iwa"), "is a Numbers spreadsheet"),
+        (zipped("classes.csv"), "is a zip archive, not text; unpack it"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "is an Excel workbook"),
+        (b"\n<!DOCTYPE html><html>", "is a web page, not text; download the file itself"),
+        (b"{\\rtf1\\ansi", "is formatted text (RTF)"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "`git lfs pull` fetches the file"),
+        (bytes(range(256)), "neither UTF-8 nor UTF-16 nor code page 1252"),
+        (
+            table_text(ROWS[1:]).encode(),
+            "line 1: expected the columns class_id, code, name, region",
+        ),
+        (table_text().replace('"', "").encode(), "line 4: expected 5 cells, found 6: a cell that"),
+        (table_text([[*row, row[1]] for row in ROWS]).encode(), "column code stands there more"),
+        (table_text().replace("\n0", "\n3").encode(), "the number of classes, found 3; from 0 on"),
+    ],
+)
+def test_what_cannot_be_read_is_said_for_what_it_is(content, words, tmp_path):
+    (tmp_path / "classes.csv").write_bytes(content)
+    assert words in faults_of(read_classes, tmp_path / "classes.csv")[0]
 
 
 def test_every_fault_of_a_class_table_is_listed_with_its_line(tmp_path):

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
@@ -19,6 +19,7 @@ from mbnb.skeleton import Skeleton
 
 MOMENTS = 12  # frames at which the positions of the outer joints are features
 COMPONENTS = 120
+BEYOND = 5.0  # no feature of a recorded or a simulated clip is farther off
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Linear:
         """From labelled clips, on principal components of their features; fps plays no part."""
         x = all_features(clips, skeleton)
         model = make_pipeline(
+            Bounds(),
             StandardScaler(),
             PCA(min(COMPONENTS, len(x) // 2), random_state=seed),
             LogisticRegression(C=0.03, max_iter=1000),
@@ -53,6 +55,27 @@ class Linear:
     def answer(self, clips: Clips) -> np.ndarray:
         """Probabilities (N, C)."""
         return self.classify(self.features(clips))
+
+
+class Bounds(TransformerMixin, BaseEstimator):
+    """Holds features within what more than a few clips show, before they are standardised.
+
+    A clip that went wrong may be a million times off, and the deviation of a feature with it. A
+    bound is BEYOND times as far from the median as all but a hundredth of the clips are, or all
+    but two.
+    """
+
+    def fit(self, x: np.ndarray, y: object = None) -> Self:
+        """From the features (N, D) of clips."""
+        self.middle = np.median(x, 0)
+        off = np.abs(x - self.middle)
+        rest = max(len(x) - max(2, len(x) // 100), len(x) // 2 + 1)
+        self.reach = BEYOND * np.partition(off, rest - 1, axis=0)[rest - 1]
+        return self
+
+    def transform(self, x: np.ndarray) -> np.ndarray:
+        """(N, D) -> (N, D)."""
+        return np.clip(x, self.middle - self.reach, self.middle + self.reach)
 
 
 def all_features(clips: Clips, skeleton: Skeleton) -> np.ndarray:

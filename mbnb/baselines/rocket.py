@@ -25,7 +25,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from mbnb.baselines.linear import fit_model, probabilities_of
+from mbnb.baselines.linear import Bounds, fit_model, probabilities_of
 from mbnb.clips import Clips, first_rows
 from mbnb.config import STREAMS
 from mbnb.prepare.geometry import gather_windows, smooth, standardise
@@ -126,6 +126,7 @@ def _fit_discriminant(x: np.ndarray, labels: np.ndarray) -> ClassifierMixin:
     components = KernelPCA(min(COMPONENTS, len(x)), remove_zero_eig=True)
     return fit_model(
         make_pipeline(
+            Bounds(),
             StandardScaler(),
             components,
             discriminant if recurring else "passthrough",

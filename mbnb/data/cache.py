@@ -46,6 +46,8 @@ def write_cache(folder: Path, splits: dict[str, Clips], **remarks) -> None:
         part.mkdir()
         for split, clips in splits.items():
             np.save(part / f"{split}.npy", clips.gather())
+            if (seen := clips.gather_seen()) is not None:
+                np.save(part / f"{split}_seen.npy", seen)
             np.savez(
                 part / f"{split}.npz",
                 lengths=clips.lengths,
@@ -75,6 +77,7 @@ def read_cache(folder: Path) -> tuple[dict[str, Clips], dict] | None:
             index = {key: file[key] for key in file.files}
         # Copy on write: torch warns of arrays that it may not write to, and nothing here writes.
         frames = np.load(folder / f"{split}.npy", mmap_mode="c", allow_pickle=False)
+        seen = folder / f"{split}_seen.npy"
         splits[split] = Clips(
             frames,
             first_rows(index["lengths"]),
@@ -82,5 +85,6 @@ def read_cache(folder: Path) -> tuple[dict[str, Clips], dict] | None:
             tuple(index["names"].tolist()),
             index["labels"],
             tuple(index["subjects"].tolist()),
+            np.load(seen, mmap_mode="r", allow_pickle=False) if seen.is_file() else None,
         )
     return splits, remarks

@@ -11,10 +11,11 @@ import pandas as pd
 
 from mbnb.classes import ClassTable
 from mbnb.clips import UNLABELLED, Clips
-from mbnb.files import fault_line
+from mbnb.files import LEGACY, encoding_of, fault_line
 from mbnb.skeleton import Skeleton
+from mbnb.text import is_mangled, likeness, listed, pair_up
 
-TRUNK = (0.25, 0.9)  # metres from pelvis to neck between a small child and a giant
+FEW = 4  # more rows of one kind become one row
 BONE_SPREAD = 0.15  # a bone whose length varies by more of itself in a clip is oddly tracked
 
 
@@ -22,19 +23,26 @@ BONE_SPREAD = 0.15  # a bone whose length varies by more of itself in a clip is 
 class Findings:
     """What a reading has to say about a data set.
 
-    An error would break a training, a warning would not. `notes` are decisions to be said aloud.
+    An error would break a training, a warning would not. `notes` are decisions to be said aloud;
+    so are `doubts`, the warnings without which a score may be misread.
     """
 
-    rows: list[tuple[str, str, int | None, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    _rows: list[tuple[str, str, int | None, str]] = field(default_factory=list)
 
     def error(self, where: object, problem: str, line: int | None = None) -> None:
         """Add what would break a training."""
-        self.rows.append(("error", str(where), line, problem))
+        self._rows.append(("error", str(where), line, problem))
 
     def warning(self, where: object, problem: str, line: int | None = None) -> None:
         """Add what is suspicious and harmless for a training."""
-        self.rows.append(("warning", str(where), line, problem))
+        self._rows.append(("warning", str(where), line, problem))
+
+    def aloud(self, where: object, problem: str) -> None:
+        """Add a warning that whoever trains, evaluates or predicts should hear, too."""
+        self.warning(where, problem)
+        self.doubts.append(fault_line(where, None, problem))
 
     def errors_of_table(self, path: Path, faults: str) -> None:
         """Add each fault of the table in `path`, one a line, as an error."""
@@ -42,6 +50,35 @@ class Findings:
             place = re.fullmatch(rf"{re.escape(str(path))}(?:, line (\d+))?: (.*)", fault)
             line = int(place[1]) if place and place[1] else None
             self.error(path, place[2] if place else fault, line)
+
+    @property
+    def rows(self) -> list[tuple[str, str, int | None, str]]:
+        """(severity, file, line, problem); many of one kind are one, with their number."""
+        kinds: dict[tuple, list[int]] = {}
+        for i, (severity, file, line, problem) in enumerate(self._rows):
+            # What differs between equal problems: names in quotes, numbers and paths.
+            kind = re.sub(r"'[^']*'|\"[^\"]*\"|\S*[\d/\\]\S*", "…", problem).split()[:5]
+            kinds.setdefault((severity, *kind, file if line else None), []).append(i)
+        many = [group for group in kinds.values() if len(group) > FEW]
+        one_of_many = {group[0]: self._rest(group) for group in many}
+        others = {i for group in many for i in group[1:]}
+        return [
+            (*row[:3], row[3] + one_of_many.get(i, ""))
+            for i, row in enumerate(self._rows)
+            if i not in others
+        ]
+
+    def _rest(self, group: list[int]) -> str:
+        """How many rows are like the first one, and where a few of them are."""
+        (_, first, first_line, _), *others = (self._rows[i] for i in group)
+        if first_line:
+            places = f", then on lines {listed([line for _, _, line, _ in others])}"
+        elif {file for _, file, _, _ in others} == {first}:
+            places = ""
+        else:
+            base = os.path.commonpath([first, *(file for _, file, _, _ in others)])
+            places = f", then {listed([os.path.relpath(file, base) for _, file, _, _ in others])}"
+        return f" (the first of {len(group)} of this kind{places})"
 
     @property
     def errors(self) -> list[str]:
@@ -60,22 +97,53 @@ class Findings:
 
 
 def has_file(root: Path, path: Path, findings: Findings) -> bool:
-    """Whether there is such a file in `root`.
+    """Whether there is such a file or folder in `root`.
 
     One that a link fetches from elsewhere is an error and counts as absent.
     """
-    if not path.is_file():
+    target = os.path.realpath(path)
+    if not path.exists():
+        if path.is_symlink():
+            findings.error(path, f"is a link to {target!r}, where nothing is")
         return False
-    inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    inside = Path(target).is_relative_to(os.path.realpath(root))
     if not inside:
-        findings.error(path, "leads out of the data folder and is not followed")
+        findings.error(
+            path,
+            "leads out of the data folder and is not followed: put here what lies in "
+            f"{target!r}, or link the whole data folder",
+        )
     return inside
+
+
+def has_text(root: Path, path: Path, findings: Findings) -> bool:
+    """`has_file` of a file that people write: its name and its encoding are looked at, too."""
+    if has_file(root, path, findings) and path.is_file():
+        raw = path.read_bytes()
+        if encoding_of(raw) == LEGACY and b"\0" not in raw:
+            letters = re.findall(rb"[\w\x80-\xff]*[\x80-\xff]+[\w\x80-\xff]*", raw)
+            findings.warning(
+                path,
+                "is not in UTF-8, so code page 1252 was supposed: where "
+                f"{letters[0].decode(LEGACY, 'replace')!r} is not what you wrote, save it as UTF-8",
+            )
+        return True
+    like = [
+        entry.name
+        for entry in (root.iterdir() if root.is_dir() else ())
+        if entry.name.casefold().startswith(path.stem.rstrip("s")) and entry != path
+    ]
+    if like and not path.exists():
+        findings.warning(
+            path, f"there is no such file, but {listed(like)}: if that is it, rename it"
+        )
+    return False
 
 
 def check_pose(
     pose: np.ndarray, where: object, skeleton: Skeleton, findings: Findings
 ) -> np.ndarray | None:
-    """The clip as (T, J, 3) float32, or None after an error."""
+    """The clip as (T, J, 3) float32, NaN where a joint was not seen, or None after an error."""
     if pose.ndim != 3 or pose.shape[1:] != (len(skeleton), 3):
         findings.error(where, f"expected the shape (T, {len(skeleton)}, 3), found {pose.shape}")
     elif pose.dtype.kind not in "fiu":
@@ -86,13 +154,13 @@ def check_pose(
         # What float32 cannot hold becomes infinite and is reported below.
         with np.errstate(over="ignore"):
             pose = pose.astype(np.float32, copy=False)
-        broken = ~np.isfinite(pose)
+        broken = np.isinf(pose)
         if not broken.any():
             return pose
         frame, joint = np.argwhere(broken)[0, :2]
         findings.error(
             where,
-            f"NaN or infinite values, {broken.sum()} in all, "
+            f"infinite values, {broken.sum()} in all, "
             f"first in frame {frame} at {skeleton.joints[joint]}",
         )
     return None
@@ -127,21 +195,68 @@ def check_codes(
 
 
 def check_subjects(
-    path: Path, subjects: dict[str, str], splits: dict[str, Clips], findings: Findings
-) -> None:
-    """Clips without a person, and people of clips that are not there."""
-    for split, clips in splits.items():
-        alone = [name for name in clips.names if name not in subjects]
-        if alone:
+    path: Path,
+    subjects: dict[str, str],
+    splits: dict[str, Clips],
+    seen: set[str],
+    all_seen: bool,
+    findings: Findings,
+) -> bool:
+    """Clips without a person, and people of clips that are not there.
+
+    seen: the names of clips that there are, at fault or not; all_seen: of all of them. Returns
+    whether the people of all labelled clips are known.
+    """
+    alone = {
+        split: [n for n in clips.names if n not in subjects] for split, clips in splits.items()
+    }
+    nobodys = [name for names in alone.values() for name in names]
+    strangers = sorted(set(subjects) - seen)
+    pairs = pair_up(strangers, nobodys)
+    if pairs or (nobodys and 2 * len(strangers) > len(subjects)):
+        found, name = next(iter(pairs.items()), (strangers[0], nobodys[0]))
+        findings.error(
+            path,
+            f"{len(strangers)} of its {len(subjects)} clips are not in the data, {found!r} for "
+            f"instance, where the data have {name!r}; spreadsheets take such names for numbers or "
+            "dates: write them as text",
+        )
+        return False
+    for split, names in alone.items():
+        if names:
             findings.warning(
                 path,
-                f"no subject for {len(alone)} of {len(clips)} clips in {split}, "
-                f"{alone[0]} the first: each counts as a person of its own",
+                f"no subject for {len(names)} of {len(splits[split])} clips in {split}, "
+                f"{names[0]} the first: each counts as a person of its own",
             )
-    strangers = sorted(set(subjects) - {name for clips in splits.values() for name in clips.names})
-    if strangers:
+    if strangers and all_seen:
         findings.warning(
             path, f"{len(strangers)} clips of it are not in any split, {strangers[0]} the first"
+        )
+    _check_people(path, set(subjects.values()), findings)
+    unknown = sum(len(alone[split]) for split, clips in splits.items() if clips.labelled)
+    if unknown:
+        findings.notes.append(
+            f"{unknown} labelled clips have no person in {path.name}: each counts as a person of "
+            "its own, so intervals are too narrow where people recur"
+        )
+    return not unknown
+
+
+def _check_people(path: Path, people: set[str], findings: Findings) -> None:
+    """People who may be one, and names that are no longer what somebody typed."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(people):
+        alike.setdefault(likeness(name), []).append(name)
+    twins = [" and ".join(names) for names in alike.values() if len(names) > 1]
+    if twins:
+        findings.warning(path, f"spelled in two ways, two people or one: {listed(twins)}")
+    mangled = [name for name in sorted(people) if is_mangled(name)]
+    if mangled:
+        findings.warning(
+            path,
+            f"people called {listed(mangled)}: has a spreadsheet made numbers or dates of names, "
+            "and one person of several?",
         )
 
 
@@ -149,16 +264,15 @@ def check_across_splits(
     root: Path,
     splits: dict[str, Clips],
     classes: ClassTable,
-    known_people: bool,
     findings: Findings,
 ) -> None:
     """People, names and classes of val and test against those of train."""
     train = splits.get("train")
-    if train is None:
+    if not (train and train.labelled):
         return
     for split in [split for split in ("val", "test") if split in splits]:
         people = set(train.subjects) & set(splits[split].subjects)
-        if people and known_people:
+        if people:
             findings.warning(
                 root,
                 f"{len(people)} people are both in train and in {split}: "
@@ -181,20 +295,9 @@ def check_across_splits(
 def check_bones(
     root: Path, splits: dict[str, Clips], skeleton: Skeleton, findings: Findings
 ) -> None:
-    """Lengths of the trunk against metres, and lengths of bones against themselves."""
-    pelvis, neck = skeleton.index("Pelvis", "Neck")
+    """Lengths of bones against themselves."""
     parents, children = np.array(skeleton.bones).T
     for split, clips in splits.items():
-        if not len(clips):
-            continue
-        trunks = [np.linalg.norm(pose[:, neck] - pose[:, pelvis], axis=-1) for pose in clips]
-        trunk = np.median([np.median(lengths) for lengths in trunks])
-        if not TRUNK[0] <= trunk <= TRUNK[1]:
-            findings.warning(
-                root / split,
-                f"pelvis to neck measures {trunk:.3g} in the median: "
-                f"expected metres, {TRUNK[0]} to {TRUNK[1]}",
-            )
         odd = Counter()
         for pose in clips:
             lengths = np.linalg.norm(pose[:, children] - pose[:, parents], axis=-1)  # (T, bones)

@@ -5,12 +5,15 @@ one of it would break a training.
 """
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from mbnb import clips as clips_module
+from mbnb import files as files_module
+from mbnb import text as text_module
 from mbnb.classes import ClassTable, read_classes
 from mbnb.clips import SPLITS, Clips
 from mbnb.config import Config
@@ -21,6 +24,7 @@ from mbnb.data.labels import read_class_table, read_subjects
 from mbnb.data.layout import DataFolder
 from mbnb.data.reading import Reader
 from mbnb.data.simulated import simulated_folder
+from mbnb.data.standing import check_standing
 from mbnb.files import ROOT, TABLES, InputError, fingerprint
 from mbnb.skeleton import Skeleton, load_skeleton
 
@@ -32,7 +36,7 @@ class DataSet:
     notes: decisions to be said aloud (which class table, who was held out).
     known_people: False where every clip counts as a person of its own.
     simulated: tells simulated people from recorded ones.
-    warnings: how many `verify` lists.
+    warnings: how many `verify` lists. doubts: those of them without which a score may be misread.
     """
 
     root: Path
@@ -43,6 +47,7 @@ class DataSet:
     known_people: bool
     simulated: bool
     warnings: int = 0
+    doubts: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """The same for the same clips, labels, people and classes, wherever they lie."""
@@ -67,7 +72,8 @@ class DataSet:
             f"{self.root.name}: {kind}; clips: {counts}; {len(self.classes)} classes "
             f"in {len(self.classes.region_names)} regions"
         )
-        return "\n- ".join([first, *self.notes, self.verdict])
+        doubts = [f"warning: {doubt}" for doubt in self.doubts]
+        return "\n- ".join([first, *self.notes, *doubts, self.verdict])
 
     @property
     def verdict(self) -> str:
@@ -103,6 +109,18 @@ def verify(root: str | Path, config: Config | None = None) -> pd.DataFrame:
     findings = Findings()
     _read(Path(root).resolve(), config or Config(), findings)
     return findings.table()
+
+
+def read(root: Path, config: Config) -> DataSet:
+    """The data set in `root` as it lies there, however its bodies stand.
+
+    Raises InputError that lists every other problem which would break a training.
+    """
+    findings = Findings()
+    data = _read(Path(root).resolve(), config, findings, standing=False)
+    if findings.errors:
+        raise InputError("\n".join(findings.errors))
+    return data
 
 
 def load(config: Config) -> DataSet:
@@ -158,7 +176,7 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
     # What is in the cache depends on the text of the reader, and on all tables.
     sources = [
         *sorted(Path(__file__).parent.glob("*.py")),
-        Path(clips_module.__file__),
+        *(Path(module.__file__) for module in (clips_module, files_module, text_module)),
         *sorted(TABLES.glob("*.csv")),
         ROOT / config.class_table,
     ]
@@ -178,6 +196,7 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
             tuple(remarks["notes"]),
             remarks["known_people"],
             simulated=folder.simulated.is_file(),
+            doubts=tuple(remarks["doubts"]),
         )
         return data, remarks["warnings"]
     findings = Findings()
@@ -185,15 +204,22 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
     if findings.errors:
         raise InputError("\n".join(findings.errors))
     warnings = len(findings.rows)
-    remarks = dict(notes=data.notes, known_people=data.known_people, warnings=warnings)
-    write_cache(cache, data.splits, **remarks)
+    kept = {key: getattr(data, key) for key in ("notes", "known_people", "doubts")}
+    write_cache(cache, data.splits, **kept, warnings=warnings)
     return data, warnings
 
 
-def _read(root: Path, config: Config, findings: Findings, with_poses: bool = True) -> DataSet:
+def _read(
+    root: Path,
+    config: Config,
+    findings: Findings,
+    standing: bool = True,
+    with_poses: bool = True,
+) -> DataSet:
     """The data set in `root` as far as it can be read, everything checked.
 
-    Without poses it has no clips, and nothing that depends on them is checked.
+    How bodies stand is only with `standing`. Without poses it has no clips, and nothing that
+    depends on them is checked.
     """
     folder, skeleton = DataFolder(root), load_skeleton(config.skeleton)
     if mistaken := folder.mistaken_for():
@@ -210,10 +236,19 @@ def _read(root: Path, config: Config, findings: Findings, with_poses: bool = Tru
     if not splits.keys() & {"train", "test"} and root.is_dir() and not mistaken:
         findings.error(root, "expected train/ or train.npz with train_labels.txt, found no split")
     with_poses = with_poses and not mistaken
-    if with_poses and known_people:
-        check_subjects(folder.subjects, subjects, splits, findings)
+    if known_people and with_poses:
+        all_seen = not any(
+            os.path.lexists(path)
+            for split in set(SPLITS) - set(splits)
+            for path in (folder.split(split), folder.packed(split), folder.labels(split))
+        )
+        known_people = check_subjects(
+            folder.subjects, subjects, splits, reader.seen, all_seen, findings
+        )
     if with_poses:
-        check_across_splits(root, splits, classes, known_people, findings)
+        check_across_splits(root, splits, classes, findings)
+        if standing:
+            check_standing(root, splits, skeleton, findings)
         check_bones(root, splits, skeleton, findings)
     return DataSet(
         root,
@@ -223,4 +258,5 @@ def _read(root: Path, config: Config, findings: Findings, with_poses: bool = Tru
         tuple(findings.notes),
         known_people,
         simulated=folder.simulated.is_file(),
+        doubts=tuple(findings.doubts),
     )

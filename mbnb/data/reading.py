@@ -10,10 +10,15 @@ from tqdm.auto import tqdm
 
 from mbnb.classes import ClassTable
 from mbnb.clips import UNLABELLED, Clips, digest_of, pack
-from mbnb.data.checks import Findings, check_codes, check_pose, has_file
-from mbnb.data.labels import read_labels
+from mbnb.data.checks import Findings, check_codes, check_pose, has_file, has_text
+from mbnb.data.labels import UNREADABLE, read_labels
 from mbnb.data.layout import DataFolder
+from mbnb.data.missing import Body, check_seen, complete
 from mbnb.skeleton import Skeleton
+from mbnb.text import clip_name, listed
+
+# What file managers leave behind; what begins with a dot is passed over, too.
+LEFT_BEHIND = set("thumbs.db desktop.ini icon\r __macosx @eadir $recycle.bin lost+found".split(" "))
 
 
 @dataclass
@@ -21,7 +26,8 @@ class Reader:
     """Reads split after split of one data set.
 
     subjects: clip name -> person. first_with: digest of a clip's frames -> the first clip that has
-    them, in whichever split. with_poses: False reads lists alone, and every split has no clips.
+    them, in whichever split. seen: names of all clips that lie there, at fault or not. with_poses:
+    False reads lists alone, and every split has no clips.
     """
 
     folder: DataFolder
@@ -30,18 +36,24 @@ class Reader:
     subjects: dict[str, str]
     findings: Findings
     first_with: dict[bytes, Path] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
     with_poses: bool = True
 
     def read(self, split: str) -> Clips | None:
         """The split's clips that could be read, or None where there is no such split."""
         folder, packed = self.folder.split(split), self.folder.packed(split)
         label_file = self.folder.labels(split)
+        if os.path.lexists(folder) and not has_file(self.folder.root, folder, self.findings):
+            return None  # one link, one error
         has_packed = has_file(self.folder.root, packed, self.findings)
-        has_labels = has_file(self.folder.root, label_file, self.findings)
+        has_labels = has_text(self.folder.root, label_file, self.findings)
         if not (folder.is_dir() or has_packed):
             if has_labels:
+                others = [path.name for path in self.folder.root.iterdir() if path.is_dir()]
                 self.findings.error(
-                    label_file, f"labels without clips: expected {split}/ or {split}.npz beside it"
+                    label_file,
+                    f"labels without clips: expected {split}/ or {split}.npz beside it, found "
+                    f"{listed(sorted(others)) or 'no folder'}",
                 )
             return None
         if folder.is_dir() and has_packed:
@@ -50,27 +62,30 @@ class Reader:
         if has_packed and poses is None:
             return None
         if poses is None:
-            entries = os.scandir(folder)
-            present = {entry.name for entry in entries if not entry.name.startswith(".")}
+            present = clip_folders(folder, self.findings)
         else:
-            present = set(poses)
-        labels = self._labels(split, has_labels, present, packed if has_packed else folder)
-        return self._clips(split, labels if self.with_poses else {}, poses)
+            present = dict.fromkeys(poses, packed)
+        self.seen |= set(present)
+        labels = self._labels(split, has_labels, present)
+        return self._clips(split, labels if self.with_poses else {}, present, poses)
 
-    def _labels(
-        self, split: str, has_labels: bool, present: set[str], place: Path
-    ) -> dict[str, int]:
+    def _labels(self, split: str, has_labels: bool, present: dict[str, Path]) -> dict[str, int]:
         """Name -> class id of the clips to be read, -1 in an unlabelled split.
 
-        present: the names of the clips that lie in `place`.
+        present: where each clip lies.
         """
         label_file, findings, faults = self.folder.labels(split), self.findings, []
         if has_labels:
             labels, faults = read_labels(label_file, self.classes, present)
             for line, fault in faults:
                 findings.error(label_file, fault, line)
-            for name in sorted(present - set(labels)):
-                findings.warning(place / name, f"not labelled in {label_file.name}: left out")
+            others = sorted(set(present) - set(labels))
+            if others and (labels or not faults):
+                findings.warning(
+                    label_file,
+                    f"{len(others)} clips of {split} are not labelled in it and left out: "
+                    f"{listed(others)}",
+                )
         else:
             labels = dict.fromkeys(sorted(present), UNLABELLED)
             if split != "test":
@@ -87,39 +102,78 @@ class Reader:
         return labels
 
     def _clips(
-        self, split: str, labels: dict[str, int], packed: dict[str, np.ndarray] | None
+        self,
+        split: str,
+        labels: dict[str, int],
+        present: dict[str, Path],
+        packed: dict[str, np.ndarray] | None,
     ) -> Clips:
         """The labelled clips, those without a fault; `packed` has all poses of the split's npz."""
-        names: list[str] = []
-        poses: list[np.ndarray] = []
+        bodies: dict[str, Body] = {}
+        useless: dict[str, list[str]] = {}
         for name in tqdm(
             labels, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False
         ):
             if packed is None:
-                where = self.folder.pose(split, name)
+                where = present[name] / self.folder.pose(split, name).name
                 pose = read_pose(self.folder.root, where, self.findings)
             else:
-                where, pose = self.folder.packed(split) / name, packed[name]
+                where, pose = present[name] / name, packed[name]
             if pose is not None:
                 pose = check_pose(pose, where, self.skeleton, self.findings)
             if pose is None:
                 continue
-            twin = self.first_with.setdefault(digest_of(pose), where)
+            body = complete(pose, self.skeleton)
+            if isinstance(body, str):
+                useless.setdefault(body, []).append(name)
+                continue
+            twin = self.first_with.setdefault(digest_of(body.pose), where)
             if twin != where:
                 place = twin.relative_to(self.folder.root)
                 self.findings.warning(where, f"the same frames as {place}")
-            names.append(name)
-            poses.append(pose)
-        labels = {name: labels[name] for name in names}
-        check_codes(self.folder.labels(split), labels, self.classes, self.findings)
-        people = [self.subjects.get(name, f"{split}/{name}") for name in names]
-        return pack(poses, names, list(labels.values()), people, joints=len(self.skeleton))
+            bodies[name] = body
+        check_seen(self.folder.root / split, bodies, useless, self.skeleton, self.findings)
+        labels = {name: labels[name] for name in bodies}
+        if self.classes is not UNREADABLE:
+            check_codes(self.folder.labels(split), labels, self.classes, self.findings)
+        people = [self.subjects.get(name, f"{split}/{name}") for name in bodies]
+        poses, seen = ([getattr(b, key) for b in bodies.values()] for key in ("pose", "seen"))
+        return pack(poses, list(bodies), list(labels.values()), people, len(self.skeleton), seen)
+
+
+def clip_folders(folder: Path, findings: Findings) -> dict[str, Path]:
+    """Clip name -> its folder in that of a split; what systems leave behind is passed over.
+
+    Other files are a warning, and two folders for one clip are an error.
+    """
+    clips: dict[str, Path] = {}
+    files = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        name = clip_name(entry.name)
+        if entry.name.startswith(".") or entry.name.casefold() in LEFT_BEHIND:
+            continue
+        if entry.is_file():
+            files.append(entry.name)
+        elif name in clips:
+            findings.error(entry.path, f"is the clip {name!r} a second time")
+        else:
+            clips[name] = Path(entry.path)
+    if files:
+        findings.warning(
+            folder,
+            f"expected a folder for each clip with its pose_3d.npy, found {len(files)} files "
+            f"beside them, which are left out: {listed(files)}",
+        )
+    return clips
 
 
 def read_pose(root: Path, path: Path, findings: Findings) -> np.ndarray | None:
     """The array in a `pose_3d.npy`, whatever its shape; None after an error."""
     if not path.is_file():
-        findings.error(path, "no such file")
+        entries = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+        others = [other.name for other in entries if other != path and other.name[0] != "."]
+        found = f"; there are {listed(others)}" if others else ""
+        findings.error(path, f"no such file{found}")
         return None
     if not has_file(root, path, findings):
         return None
@@ -149,7 +203,7 @@ def read_packed(path: Path, findings: Findings) -> dict[str, np.ndarray] | None:
             f"{names.shape} of {names.dtype}",
         )
         return None
-    offsets, names = offsets.astype(np.int64), names.tolist()
+    offsets, names = offsets.astype(np.int64), [clip_name(name) for name in names.tolist()]
     if (
         len(offsets) != len(names) + 1
         or offsets[0] != 0

@@ -21,8 +21,9 @@ def write_dataset(
     """Write a data set, whole or not at all; an existing `root` is replaced.
 
     A folder for each clip, or with `packed` one `<split>.npz` for each split; classes.csv,
-    subjects.csv and a label file for each labelled split either way. `simulated` marks people as
-    not recorded. Raises InputError where a split is labelled in part.
+    subjects.csv and a label file for each labelled split either way. NaN stands for joints that
+    were not seen. `simulated` marks people as not recorded. Raises InputError where a split is
+    labelled in part.
     """
     for split, clips in splits.items():
         if not clips.labelled and (clips.labels != UNLABELLED).any():
@@ -49,19 +50,20 @@ def write_dataset(
 
 
 def _write_packed(folder: DataFolder, split: str, clips: Clips) -> None:
+    frames, seen = clips.gather(), clips.gather_seen()
     np.savez(
         folder.packed(split),
-        frames=clips.gather(),
+        frames=frames if seen is None else np.where(seen[..., None], frames, np.float32(np.nan)),
         offsets=np.append(first_rows(clips.lengths), clips.lengths.sum()),
         clip_names=np.array(clips.names, str),
     )
 
 
 def _write_poses(folder: DataFolder, split: str, clips: Clips) -> None:
-    for name, pose in zip(clips.names, clips):
+    for i, name in enumerate(clips.names):
         path = folder.pose(split, name)
         path.parent.mkdir(parents=True)
-        np.save(path, pose)
+        np.save(path, clips.drawn(i))
 
 
 def _write_subjects(path: Path, splits: dict[str, Clips]) -> None:

@@ -17,7 +17,7 @@ from mbnb.evaluate.tables import find_clips, read_scores
 from mbnb.files import InputError, write_text
 from mbnb.people import look
 from mbnb.runs import RunFolder
-from mbnb.scores.intervals import compare, score_intervals
+from mbnb.scores.intervals import compare, score_intervals, too_few
 from mbnb.scores.metrics import SCORES, score
 
 BASELINES = {"largest": "always the largest class", "linear": "linear model"}
@@ -66,7 +66,7 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
             stage = fit_stage(evaluation.steps, baseline, data)
             answers[name + beside] = stage.answer(baseline, looked)
     scores = {n: score(clips.labels, p, data.classes) for n, p in answers.items()}
-    metrics["baselines"] = scores
+    metrics["baselines"] = {} if "too_few" in metrics else scores
     write_text(config.folder.metrics, json.dumps(metrics, indent=2) + "\n")
     answers[metrics["model"]] = evaluation.probabilities
     if evaluation.adapted is not None:
@@ -81,13 +81,17 @@ def _scores_as_text(
 ) -> dict[str, str]:
     """Every score with its interval, as in '62.8% (53.7% – 71.9%)'."""
     clips, classes = evaluation.clips, evaluation.classes
+    if too_few(len(clips), len(set(clips.subjects))):
+        return dict.fromkeys(SCORES, "too few to score")
     scores = score(clips.labels, probabilities, classes)
     bounds = score_intervals(
         clips.labels, probabilities, clips.subjects, classes, config.bootstraps, config.seed
     )
-    return {
-        key: f"{scores[key]:.1%} ({bounds[key][0]:.1%} – {bounds[key][1]:.1%})" for key in SCORES
+    intervals = {
+        key: "one person only" if np.isnan(low) else f"{low:.1%} – {high:.1%}"
+        for key, (low, high) in bounds.items()
     }
+    return {key: f"{scores[key]:.1%} ({intervals[key]})" for key in SCORES}
 
 
 def compare_variants(

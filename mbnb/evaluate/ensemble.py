@@ -10,7 +10,7 @@ import pandas as pd
 
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
-from mbnb.config import Config, read_yaml
+from mbnb.config import Config, found_in, read_yaml
 from mbnb.data.dataset import DataSet, load
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.evaluate.score import fit_stage, write_evaluation
@@ -44,13 +44,14 @@ def fuse(
     regions = None if regions is None else regions.loc[total.index].to_numpy()
     folder = config.folder
     table = prediction_table(total.index, classes, total.to_numpy(), regions, config.reject)
-    write_csv(table, folder.predictions)
     members = [
         {"source": str(path), "fingerprint": fingerprint(path.read_bytes()), "weight": weight}
         for path, weight in zip(sources, weights)
     ]
-    write_text(folder.members, json.dumps(members, indent=2) + "\n")
-    config.save(folder.config)
+    with folder.claimed():
+        write_csv(table, folder.predictions)
+        write_text(folder.members, json.dumps(members, indent=2) + "\n")
+        config.save(folder.config)
     return folder.predictions
 
 
@@ -68,7 +69,7 @@ def combine(
     """
     weights = _checked(weights, sources)
     folders, runs = _read_runs(config, sources)
-    first = Config.of(saved=read_yaml(folders[0].config))
+    first = Config.of(saved=found_in(folders[0], read_yaml(folders[0].config)))
     data = load(dataclasses.replace(first, val_fraction=0.0, fold=0, pool=False))
     paths = [
         folder.predictions if metrics else Path(source)
@@ -89,13 +90,14 @@ def combine(
     if config.people:
         evaluation = _with_people(config, data, clips, evaluation)
     saved = dataclasses.replace(config, data_root=str(data.root), pool=first.pool)
-    saved.save(config.folder.config)
     about = {
         "model": " + ".join(map(str, sources)),
         "members": {str(source): weight for source, weight in zip(sources, weights)},
         "people_also_in_train": max(m["people_also_in_train"] for m in runs if m),
     }
-    write_evaluation(config, data, evaluation, about)
+    with config.folder.claimed():
+        saved.save(config.folder.config)
+        write_evaluation(config, data, evaluation, about)
     return evaluation
 
 
@@ -106,7 +108,7 @@ def _read_runs(
     outputs = config.folder.path.parent
     folders = [RunFolder(outputs / str(source)) for source in sources]
     runs = [
-        json.loads(folder.metrics.read_text()) if folder.metrics.exists() else None
+        json.loads(folder.metrics.read_text(encoding="utf-8")) if folder.metrics.exists() else None
         for folder in folders
     ]
     missing = [

@@ -1,5 +1,6 @@
 """What a predictor gets right and wrong: predictions, and errors by class and body region."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -154,18 +155,24 @@ class Evaluation:
             }
         )
 
-    def table(self, adapted: bool = False) -> pd.DataFrame:
-        """A row a clip: clip, subject, true, predicted, confidence, correct, in_top5, p_<code>.
+    def table(self, adapted: bool = False, remarks: Sequence[str] | None = None) -> pd.DataFrame:
+        """A row a clip as in `prediction_table`, and what is true: true, correct, in_top5.
 
-        Of what the people stage made of them with `adapted`.
+        Of what the people stage made of them with `adapted`; with a column for `remarks`.
         """
         labels = self.clips.labels
         probabilities = self.adapted if adapted else self.probabilities
         regions = None if adapted else self.regions
         table = prediction_table(
-            self.clips.names, self.classes, probabilities, regions, subjects=self.clips.subjects
+            self.clips.names,
+            self.classes,
+            probabilities,
+            regions,
+            subjects=self.clips.subjects,
+            remarks=remarks,
         )
+        after = table.columns.get_loc("sure") + 1
+        table.insert(after, "in_top5", hits(labels, probabilities, 5))
+        table.insert(after, "correct", probabilities.argmax(1) == labels)
         table.insert(2, "true", [self.classes.codes[i] for i in labels])
-        table.insert(5, "correct", probabilities.argmax(1) == labels)
-        table.insert(6, "in_top5", hits(labels, probabilities, 5))
         return table

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mbnb.config import read_yaml
 from mbnb.runs import RunFolder
+from mbnb.scores.intervals import too_few
 from mbnb.scores.metrics import SCORES
 
 COLUMNS = [
@@ -33,7 +34,7 @@ def leaderboard(outputs: Path) -> pd.DataFrame:
 
     Scores are clip by clip: every score, the interval `low` to `high` of top-1, F1_mean and the
     calibration error; `top1_with_people` is what the people stage made of it. The split tells
-    where it is of pooled people, and where it chose the epoch.
+    where it is of pooled people, where it chose the epoch, and where it is too few to score.
     """
     rows = [_row(RunFolder(path.parent)) for path in sorted(outputs.glob("*/metrics.json"))]
     return pd.DataFrame(rows, columns=COLUMNS).sort_values(
@@ -60,22 +61,26 @@ def read_metrics(folder: RunFolder) -> dict[str, Any]:
 def _row(folder: RunFolder) -> dict[str, Any]:
     metrics = read_metrics(folder)
     settings = read_yaml(folder.config) if folder.config.exists() else {}
-    low, high = metrics["intervals"].get("top1") or (np.nan, np.nan)
     split = metrics["split"]
     split += " of pooled people" * settings.get("pool", False)
     split += ", chose the epoch" * metrics.get("chosen_on_scored", False)
+    known = metrics
+    if too_few(metrics["n_test"], metrics["people"]):
+        split += ", too few to score"
+        known = {}
+    low, high = known.get("intervals", {}).get("top1") or (np.nan, np.nan)
     return {
         "run": folder.path.name,
         "data": Path(settings.get("data_root") or "simulated").name,
         "split": split,
         "clips": metrics["n_test"],
         "people": metrics["people"],
-        **{key: metrics[key] for key in SCORES},
+        **{key: known.get(key, np.nan) for key in SCORES},
         "low": low,
         "high": high,
-        "top1_with_people": (metrics.get("with_people") or {}).get("top1", np.nan),
-        "F1_mean": metrics.get("official", {}).get("F1_mean", np.nan),
-        "calibration_error": metrics.get("calibration_error", np.nan),
+        "top1_with_people": (known.get("with_people") or {}).get("top1", np.nan),
+        "F1_mean": known.get("official", {}).get("F1_mean", np.nan),
+        "calibration_error": known.get("calibration_error", np.nan),
         "epochs": len(pd.read_csv(folder.history)) if folder.history.exists() else 0,
         "people_also_in_train": metrics["people_also_in_train"],
     }

@@ -17,10 +17,11 @@ from mbnb import settings
 from mbnb.baselines import METHODS
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
-from mbnb.config import Config, read_yaml
+from mbnb.config import Config, found_in, read_yaml
 from mbnb.data.dataset import DataSet, people_overlap
 from mbnb.evaluate.evaluation import Evaluation
-from mbnb.evaluate.tables import find_clips, prediction_table, write_csv
+from mbnb.evaluate.remarks import remarks
+from mbnb.evaluate.tables import find_clips, numbers, prediction_table, read_by_clip, write_csv
 from mbnb.files import ROOT, InputError, fingerprint, write_text
 from mbnb.model.checkpoints import Trained, load_trained
 from mbnb.model.predict import Network
@@ -28,8 +29,8 @@ from mbnb.people import Stage, look
 from mbnb.people.stage import Predictor
 from mbnb.runs import RunFolder, probability_columns, region_columns
 from mbnb.scores.calibration import calibration_error, log_loss
-from mbnb.scores.intervals import official_interval, score_intervals
-from mbnb.scores.metrics import official_scores, score
+from mbnb.scores.intervals import official_interval, score_intervals, too_few
+from mbnb.scores.metrics import SCORES, official_scores, score
 from mbnb.train import train
 
 CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path
@@ -102,17 +103,19 @@ def evaluate(config: Config, data: DataSet) -> Evaluation:
             f"{data.root}: no labelled {wished} split, so nothing can be scored; "
             f"python -m mbnb predict writes probabilities"
         )
-    predictor, about = _predictor(config, data, split)
-    clips = look(predictor, data.splits[split])
-    regions = predictor.regions(clips.features) if isinstance(predictor, Network) else None
-    evaluation = Evaluation(split, data.splits[split], data.classes, clips.probabilities, regions)
-    if config.people:
-        stage = fitted_stage(config, data, predictor, about)
-        evaluation = dataclasses.replace(
-            evaluation, adapted=stage.answer(predictor, clips), steps=tuple(stage.steps)
-        )
-    write_evaluation(config, data, evaluation, about)
-    return evaluation
+    with config.folder.claimed():
+        predictor, about = _predictor(config, data, split)
+        asked = data.splits[split]
+        clips = look(predictor, asked)
+        regions = predictor.regions(clips.features) if isinstance(predictor, Network) else None
+        evaluation = Evaluation(split, asked, data.classes, clips.probabilities, regions)
+        if config.people:
+            stage = fitted_stage(config, data, predictor, about)
+            evaluation = dataclasses.replace(
+                evaluation, adapted=stage.answer(predictor, clips), steps=tuple(stage.steps)
+            )
+        write_evaluation(config, data, evaluation, about)
+        return evaluation
 
 
 def _predictor(config: Config, data: DataSet, split: str) -> tuple[Predictor, dict[str, Any]]:
@@ -196,16 +199,22 @@ def write_evaluation(
     metrics = _metrics(config, data, evaluation) | about
     saved = config
     if config.method == "dstformer" and folder.config.exists():
-        saved = Config.of(saved=read_yaml(folder.config))
-    # Later notebooks go by it.
-    dataclasses.replace(saved, **_answering(config)).save(folder.config)
-    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
-    write_csv(evaluation.table(), folder.predictions)
+        saved = Config.of(saved=found_in(folder, read_yaml(folder.config)))
+    learned = data.splits.get("train")
+    usual = np.inf if learned is None else learned.usual_length / config.fps
+    beside = remarks(evaluation.clips, data.skeleton, config.fps, usual)
+    write_csv(evaluation.table(remarks=beside), folder.predictions)
     write_csv(evaluation.per_class, folder.per_class)
     if evaluation.adapted is None:
         folder.people_predictions.unlink(missing_ok=True)
     else:
-        write_csv(evaluation.table(adapted=True), folder.people_predictions)
+        write_csv(evaluation.table(adapted=True, remarks=beside), folder.people_predictions)
+    # Last, since they tell that the tables are there, and later notebooks go by them.
+    write_text(folder.metrics, json.dumps(metrics, indent=2) + "\n")
+    dataclasses.replace(saved, **_answering(config)).save(folder.config)
+    if "too_few" in metrics:
+        print(f"{metrics['too_few']}; which are right stands in {folder.predictions.name}")
+    elif evaluation.adapted is not None:
         with_people = metrics["with_people"]["top1"]
         print(
             f"clip by clip: top-1 {metrics['top1']:.1%}; with each person's other clips "
@@ -226,9 +235,10 @@ def _metrics(config: Config, data: DataSet, evaluation: Evaluation) -> dict[str,
         with_people = {"steps": list(evaluation.steps)}
         with_people |= _scores(config, clips, evaluation.adapted, classes)
     resampling = config.bootstraps, config.seed
-    return _scores(config, clips, probabilities, classes) | {
+    people = len(set(clips.subjects))
+    metrics = _scores(config, clips, probabilities, classes) | {
         "n_test": len(clips),
-        "people": len(set(clips.subjects)),
+        "people": people,
         "split": evaluation.split,
         "known_people": data.known_people,
         "people_also_in_train": shared,
@@ -249,6 +259,19 @@ def _metrics(config: Config, data: DataSet, evaluation: Evaluation) -> dict[str,
         "fingerprint": data.fingerprint(),
         "settings": _answering(config),
     }
+    few = too_few(len(clips), people)
+    return _withheld(metrics, few) if few else metrics
+
+
+def _withheld(metrics: dict[str, Any], few: str) -> dict[str, Any]:
+    """The metrics without any score, and before them why."""
+    none = dict.fromkeys((*SCORES, "calibration_error", "log_loss"))
+    none |= {"intervals": dict.fromkeys(SCORES)}
+    official = dict.fromkeys(("official", "F1_mean_interval", "official_without_region_head"))
+    with_people = metrics["with_people"] and metrics["with_people"] | none
+    reject = metrics["reject"] | {"right_of_answered": None}
+    withheld = none | official | {"with_people": with_people, "reject": reject}
+    return {"too_few": few} | metrics | withheld
 
 
 def _scores(
@@ -278,28 +301,28 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     folder = config.folder
     if not (folder.predictions.exists() and folder.metrics.exists()):
         return evaluate(config, data)
-    metrics = json.loads(folder.metrics.read_text())
+    metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
     if others := _differences(config, data, metrics):
         print(
             f"the predictions in {folder.path.name} belong to {' and '.join(others)}: "
             f"evaluating anew"
         )
         return evaluate(config, data)
-    table = pd.read_csv(folder.predictions, dtype={"clip": str, "subject": str})
+    table, _ = read_by_clip(folder.predictions)
     members = "members" in metrics
-    clips = find_clips(data, table["clip"]) if members else data.splits[metrics["split"]]
+    clips = find_clips(data, table.index) if members else data.splits[metrics["split"]]
     columns = probability_columns(data.classes.codes)
     heads = region_columns(data.classes.region_names)
     adapted, steps = None, ()
     if metrics.get("with_people"):
-        adapted = pd.read_csv(folder.people_predictions)[columns].to_numpy()
+        adapted = read_by_clip(folder.people_predictions)[0][columns].apply(numbers).to_numpy()
         steps = tuple(metrics["with_people"]["steps"])
     return Evaluation(
         metrics["split"],
         clips,
         data.classes,
-        table[columns].to_numpy(),
-        table[heads].to_numpy() if heads[0] in table else None,
+        table[columns].apply(numbers).to_numpy(),
+        table[heads].apply(numbers).to_numpy() if heads[0] in table else None,
         adapted,
         steps,
     )
@@ -337,7 +360,11 @@ def predict(
     check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
     network, clips = Network(trained, data.skeleton, classes, config), data.splits[split]
     known = look(network, clips)
-    about_clips = {"reject": config.reject, "subjects": clips.subjects}
+    about_clips = {
+        "reject": config.reject,
+        "subjects": clips.subjects,
+        "remarks": remarks(clips, data.skeleton, config.fps, trained.usual_length),
+    }
     regions = network.regions(known.features)
     alone = prediction_table(clips.names, classes, known.probabilities, regions, **about_clips)
     if not config.people:

@@ -10,9 +10,12 @@ from scipy.special import softmax
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
 from mbnb.data.dataset import DataSet
-from mbnb.files import InputError, replacing
+from mbnb.files import InputError, fault_line, read_rows, replacing, surplus
 from mbnb.runs import probability_columns, region_columns
+from mbnb.text import clip_name, listed, pair_up
 
+# The confidence below which an answer is called unsure: it is more likely wrong than right.
+SURE = 0.5
 # How far a sum of probabilities may be from 1; many classes rounded to two decimals are.
 ROUNDED = 0.3
 
@@ -24,18 +27,22 @@ def prediction_table(
     regions: np.ndarray | None = None,
     reject: float = 0.0,
     subjects: Sequence[str] | None = None,
+    remarks: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """A row a clip: clip, subject where known, predicted, confidence, and the probabilities.
+    """A row a clip: clip, subject where known, the answer, and the probabilities.
 
-    `predicted` is a code, nothing where the confidence is below `reject`; `p_<code>` stands for
-    every class, and `r_<region>` for every region where a head of its own tells them.
+    The answer is `predicted`, a code, and its `name`, nothing where the `confidence` is below
+    `reject`; `sure` is no where it is below `SURE`; `remark` says what speaks against it, where
+    that was looked for. `p_<code>` stands for every class, and `r_<region>` for every region where
+    a head of its own tells them.
     """
     best, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
     columns = {"clip": names} | ({} if subjects is None else {"subject": subjects})
-    columns["predicted"] = [
-        classes.codes[i] if sure >= reject else "" for i, sure in zip(best, confidence)
-    ]
+    for column, words in (("predicted", classes.codes), ("name", classes.names)):
+        columns[column] = [words[i] if c >= reject else "" for i, c in zip(best, confidence)]
     columns["confidence"] = confidence
+    columns["sure"] = np.where(confidence >= max(SURE, reject), "yes", "no")
+    columns |= {} if remarks is None else {"remark": remarks}
     parts = [pd.DataFrame(columns)]
     parts.append(pd.DataFrame(probabilities, columns=probability_columns(classes.codes)))
     if regions is not None:
@@ -65,9 +72,11 @@ def find_clips(data: DataSet, names: Sequence[str]) -> Clips:
             f"{twice[0]} the first: rename those of one"
         )
     if strangers:
+        pairs = pair_up(strangers[:1], known.names)
+        meant = f"; is it {pairs[strangers[0]]!r} after a spreadsheet?" if pairs else ""
         raise InputError(
             f"{len(strangers)} of {len(names)} clips are not among the labelled ones of "
-            f"{data.root}, {strangers[0]} the first"
+            f"{data.root}, {strangers[0]} the first{meant}"
         )
     return known.take(np.array([place[name] for name in names]))
 
@@ -75,12 +84,13 @@ def find_clips(data: DataSet, names: Sequence[str]) -> Clips:
 def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
     """The probabilities (N, C) in a CSV file, a row a clip.
 
-    Our own `predictions.csv`, or another model's with the clip's name first (clip, vid or the like)
-    and a column for each class, called by its code, with or without p_, or by its id. Probabilities
-    may be rounded; where there is a number below 0 or above 1, all are taken for logits. Raises
-    InputError that lists every fault, such as sums of probabilities far from 1.
+    Our own `predictions.csv`, or another model's with the clip's name in a column clip or vid, or
+    in the first, and a column for each class, called by its code, with or without p_, or by its id.
+    Probabilities may be rounded, or percentages; where there is another number below 0 or above 1,
+    all are taken for logits. Raises InputError that lists every fault, such as sums of
+    probabilities far from 1.
     """
-    table = _read_by_clip(path)
+    table, lines = read_by_clip(path)
     # An earlier version kept what it said of clips by themselves in columns a_.
     kinds = (
         [f"a_{code}" for code in classes.codes],
@@ -88,37 +98,53 @@ def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
         list(classes.codes),
         [str(i) for i in range(len(classes))],
     )
+    small = {name.casefold(): name for kind in kinds for name in kind}
+    if len(small) == len({name for kind in kinds for name in kind}):
+        table = table.rename(columns=lambda name: small.get(name.casefold(), name))
     columns = max(kinds, key=lambda kind: sum(name in table for name in kind))
     faults = [
         f"{path}: no column {name} for class {title}"
         for name, title in zip(columns, classes.titles)
         if name not in table
     ]
+    repeated = table.columns[table.columns.duplicated()].intersection(columns)
+    faults += [f"{path}: the column {name} stands there more than once" for name in repeated]
     repeated = table.index[table.index.duplicated()].unique()
     faults += [f"{path}: the clip {name} stands there more than once" for name in repeated]
     if faults:
         raise InputError("\n".join(faults))
-    values = table[columns].apply(pd.to_numeric, errors="coerce")
+    values = table[columns].apply(numbers)
     broken = (~np.isfinite(values)).any(axis=1)
-    faults = [
-        f"{path}, line {line + 2}: expected numbers, found something else in the row of {name}"
-        for line, (name, bad) in enumerate(broken.items())
-        if bad
-    ]
-    if faults:
-        raise InputError("\n".join(faults))
+    _refuse(path, lines, table.index, broken, "expected numbers, found something else")
     scores = values.to_numpy(float)
+    if (scores >= 0).all() and (np.abs(scores.sum(1) - 100) <= 100 * ROUNDED).all():
+        scores = scores / 100
     if (scores < 0).any() or (scores > 1).any():
         scores = softmax(scores, axis=1)
     sums = scores.sum(1)
-    faults = [
-        f"{path}, line {line + 2}: expected probabilities that sum to 1, or logits, found a sum of "
-        f"{sums[line]:.3g} in the row of {table.index[line]}"
-        for line in np.flatnonzero(np.abs(sums - 1) > ROUNDED)
-    ]
-    if faults:
-        raise InputError("\n".join(faults))
+    wrong = np.abs(sums - 1) > ROUNDED
+    found = f"found a sum of {sums[wrong][0]:.3g}" if wrong.any() else ""
+    wanted = "expected probabilities that sum to 1, or logits"
+    _refuse(path, lines, table.index, wrong, f"{wanted}, {found}")
     return pd.DataFrame(scores / sums[:, None], index=table.index, columns=list(classes.codes))
+
+
+def _refuse(
+    path: Path, lines: Sequence[int], names: Sequence[str], wrong: Sequence[bool], problem: str
+) -> None:
+    """Raise InputError where rows are `wrong`: about the first, and where a few others are."""
+    where = np.flatnonzero(wrong)
+    if len(where):
+        others = [lines[i] for i in where[1:]]
+        also = f"; likewise in line {listed(others)}" if others else ""
+        raise InputError(
+            fault_line(path, lines[where[0]], f"{problem} in the row of {names[where[0]]}{also}")
+        )
+
+
+def numbers(texts: pd.Series) -> pd.Series:
+    """Numbers that are written with points or commas; NaN for other text."""
+    return pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce")
 
 
 def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
@@ -126,16 +152,25 @@ def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
 
     None where it had none.
     """
-    table = _read_by_clip(path)
+    table, _ = read_by_clip(path)
     columns = region_columns(classes.region_names)
-    return table[columns].astype(float) if set(columns) <= set(table) else None
+    return table[columns].apply(numbers) if set(columns) <= set(table) else None
 
 
-def _read_by_clip(path: Path) -> pd.DataFrame:
-    """A CSV file as text, by the names of the clips in its first column."""
-    try:
-        table = pd.read_csv(path, dtype=str, index_col=0)  # names such as 0001 are no numbers
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a CSV file with a row a clip ({error})") from None
-    table.index = table.index.astype(str).str.removesuffix(".mp4")
-    return table
+def read_by_clip(path: Path) -> tuple[pd.DataFrame, list[int]]:
+    """A table as text by the names of its clips, and the line of each row.
+
+    The names stand in the column clip or vid, or in the first. Raises InputError for no such table.
+    """
+    separator, rows = read_rows(path)
+    if not rows:
+        raise InputError(f"{path}: expected a CSV file with a row a clip, found nothing")
+    if faults := surplus(path, separator, rows):
+        raise InputError(faults[0])
+    (_, header), *rows = rows
+    small = [name.casefold() for name in header]
+    clip = next((small.index(name) for name in ("clip", "vid") if name in small), 0)
+    cells = [(row + [""] * len(header))[: len(header)] for _, row in rows]
+    table = pd.DataFrame(cells, columns=header, dtype=str)
+    names = pd.Index([clip_name(row[clip]) for row in cells], dtype=object)
+    return table.set_axis(names), [line for line, _ in rows]

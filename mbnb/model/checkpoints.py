@@ -1,10 +1,14 @@
-"""Checkpoint files: ours, MotionBERT's, and those of the document's training scripts.
+"""Checkpoints: ours, MotionBERT's, those of the document's training scripts, however wrapped.
 
-Files are read with `weights_only`: tensors and plain values alone, no code.
+Weights are found in the file by their names, and the network's size by their shapes.
 """
 
 import dataclasses
+import math
+import os
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,22 +17,46 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mbnb import settings
 from mbnb.classes import ClassTable
-from mbnb.config import Config
+from mbnb.config import PRESETS, STREAMS, Config
 from mbnb.files import InputError, replacing
 from mbnb.model.action import ActionNet
 from mbnb.model.dstformer import DSTformer
+from mbnb.model.weight_files import read_checkpoint
 
-# Official files keep numpy numbers (`min_loss`), which are harmless but must be allowed by name.
-# numpy 1, with which they were written, had another name for the module.
-NUMPY_SCALARS = [
-    np._core.multiarray.scalar,
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
-    np.dtype,
-    *{type(np.dtype(kind)) for kind in "fdilqILQ?"},
-]
 # Weights of earlier versions that nothing uses any more: mirrored clips as classes of their own.
 GONE = ("head.mirrored.",)
+# What libraries put into names where they wrap a module.
+WRAPPERS = {
+    "module",
+    "_orig_mod",
+    "_forward_module",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+}
+# What names of a backbone's weights begin with, and those of an action head.
+BACKBONE = re.compile(
+    r"(^|.*?\.)(joints_embed|pos_embed|temp_embed|blocks_st|blocks_ts|ts_attn|pre_logits|norm)"
+    r"(\.|$)"
+)
+HEAD = re.compile(r"(^|.*?\.)head\.(fc1|bn|fc2|regions|mirrored)\.")
+# What sizes of a network are called; some of them together tell a preset.
+SIZES = {
+    "dim_feat": "width",
+    "dim_rep": "width at the end (dim_rep)",
+    "depth": "depth",
+    "mlp_ratio": "widening in the layers (mlp_ratio)",
+    "maxlen": "number of moments (maxlen)",
+    "att_fuse": "learned fusion (att_fuse)",
+    "dim_in": "number of channels of a joint",
+    "joints": "number of joints",
+    "num_heads": "number of heads",
+}
+PRESET_SIZES = ("dim_feat", "dim_rep", "depth", "mlp_ratio")
+# With another one of these it is another network; other ends may be learned anew.
+DECISIVE = {"dim_feat", "depth", "mlp_ratio", "num_heads"}
+SHARE = 0.5  # of the backbone's weights that must fit, so that a training starts from a file
 
 
 @dataclass(frozen=True)
@@ -41,52 +69,93 @@ class LoadReport:
     mismatched: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"{len(self.loaded)} weights loaded"]
-        for kind in ("missing", "unexpected", "mismatched"):
-            lines += [f"{kind}: {name}" for name in getattr(self, kind)]
-        return "\n".join(lines)
+        """One line by groups, a model's parts; of what does not fit the first ones by name."""
+        groups = dict.fromkeys(map(_group, (*self.loaded, *self.missing, *self.mismatched)))
+        counts = ", ".join(
+            f"{group} {self.count(group)} of {self.count(group) + self.left(group)} fit"
+            for group in groups
+        )
+        others = [
+            f"{what}: {', '.join(names[:3])}{', …' * (len(names) > 3)}"
+            for what, names in (
+                ("of another size", self.mismatched),
+                ("not in the file", [n for n in self.missing if self.count(_group(n))]),
+                (f"{len(self.unexpected)} of the file have no use here", self.unexpected),
+            )
+            if names
+        ]
+        return "; ".join([counts or "nothing fits", *others])
+
+    def count(self, group: str) -> int:
+        """How many weights of a part of the model were loaded."""
+        return sum(_group(name) == group for name in self.loaded)
+
+    def left(self, group: str) -> int:
+        """How many of them stayed as they were."""
+        return sum(_group(name) == group for name in (*self.missing, *self.mismatched))
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The file's dictionary, on the CPU.
-
-    Raises InputError where it is no checkpoint or holds more than plain data.
-    """
-    try:
-        with torch.serialization.safe_globals(NUMPY_SCALARS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except Exception as error:  # torch raises a different kind for every sort of damage
-        foreign = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"it asks for {foreign[1]}" if foreign else f"{type(error).__name__} while reading"
-        raise InputError(
-            f"{path}: not a checkpoint of plain tensors and values: {reason}"
-        ) from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a dictionary, found a {type(content).__name__}")
-    return content
+def _group(name: str) -> str:
+    """The part of a model that a weight belongs to; one of a bare backbone, to the backbone."""
+    if name.startswith("backbone.head."):
+        return "backbone's own head"
+    first = name.partition(".")[0]
+    return first if first in ("backbone", "head") else "backbone"
 
 
 def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[str, Tensor]:
-    """The weights in a checkpoint's dictionary, without `module.` before their names.
+    """The weights in a checkpoint's dictionary, however they are wrapped.
 
-    Raises InputError where there are none of a DSTformer.
+    Containers in containers are opened; then what stands before the names of most of a backbone's
+    weights is taken off. A model with an action head gets names `backbone.…` and `head.…`, others
+    those of a bare backbone. Raises InputError where there are no weights of a DSTformer.
     """
-    keys = ("model", "model_pos", "state_dict")
-    inside = next((content[key] for key in keys if isinstance(content.get(key), dict)), content)
-    weights = {
-        str(key).removeprefix("module."): value
-        for key, value in inside.items()
-        if isinstance(value, Tensor)
-    }
-    if not any(key.endswith("joints_embed.weight") for key in weights):
-        names = ", ".join(map(str, list(content)[:5])) or "nothing"
+    names = dict(_flat(content))
+    places = [match[1] for match in map(BACKBONE.match, names) if match]
+    places = [place for place in places if f"{place}joints_embed.weight" in names]
+    if not places:
+        found = list(map(str, names or content))
+        some = ", ".join(found[:5]) + f" and {len(found) - 5} more" * (len(found) > 5)
         raise InputError(
-            f"{source}: expected DSTformer weights under model, model_pos or state_dict, "
-            f"found {names}"
+            f"{source}: expected the weights of a DSTformer (joints_embed.weight and so on), "
+            f"found {some or 'nothing'}"
+        )
+    # Where there are running means beside the weights, the weights themselves are taken.
+    counts = sorted(Counter(places).items(), key=lambda item: (-item[1], "ema" in item[0]))
+    place = counts[0][0]
+    if alike := [other for other, count in counts[1:] if count == counts[0][1]]:
+        settings.say_once(
+            f"{source}: holds the weights of several models; taken: {place or 'the outermost'}, "
+            f"not {', '.join(other or 'the outermost' for other in alike)}"
+        )
+    heads = sorted({match[1] for match in map(HEAD.match, names) if match})
+    head = max(heads, key=lambda one: len(os.path.commonprefix([one, place])), default=None)
+    of_head = {
+        name.removeprefix(head): value
+        for name, value in names.items()
+        if head is not None and (match := HEAD.match(name)) and match[1] == head
+    }
+    weights = {
+        "backbone." * bool(of_head) + name.removeprefix(place): value
+        for name, value in names.items()
+        if name.startswith(place) and not HEAD.match(name)
+    } | of_head
+    if broken := [name for name, value in weights.items() if not value.isfinite().all()]:
+        raise InputError(
+            f"{source}: {len(broken)} of its weights are not finite numbers, {broken[0]} the "
+            f"first: the training that wrote it failed; take an earlier file of it"
         )
     return weights
+
+
+def _flat(content: dict[Any, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, Tensor]]:
+    """The tensors in dictionaries in each other, by names of all keys on the way to them."""
+    for key, value in content.items():
+        way = (*above, *(part for part in str(key).split(".") if part not in WRAPPERS))
+        if isinstance(value, dict):
+            yield from _flat(value, way)
+        elif isinstance(value, Tensor):
+            yield ".".join(way), value
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> LoadReport:
@@ -96,6 +165,8 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> LoadReport:
     """
     if isinstance(model, ActionNet) and not any(key.startswith("backbone.") for key in weights):
         weights = {f"backbone.{key}": value for key, value in weights.items()}
+    elif isinstance(model, DSTformer):
+        weights = {key.removeprefix("backbone."): value for key, value in weights.items()}
     state = model.state_dict()
     fitting = {
         key: value
@@ -114,6 +185,89 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> LoadReport:
         unexpected=tuple(key for key in weights if key not in state),
         mismatched=tuple(mismatched),
     )
+
+
+def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
+    """Settings of the network that its weights tell, and `dim_in` and `joints`.
+
+    How many heads attend cannot be told. Raises KeyError or ValueError where weights are missing.
+    """
+    shapes = {key.removeprefix("backbone."): value.shape for key, value in weights.items()}
+    dim_feat, dim_in = shapes["joints_embed.weight"]
+    blocks = (re.match(r"blocks_st\.(\d+)\.", key) for key in shapes)
+    return dict(
+        dim_feat=dim_feat,
+        dim_rep=shapes["pre_logits.fc.weight"][0],
+        depth=1 + max(int(block[1]) for block in blocks if block),
+        mlp_ratio=shapes["blocks_st.0.mlp_s.fc1.weight"][0] / dim_feat,
+        maxlen=shapes["temp_embed"][1],
+        att_fuse="ts_attn.0.weight" in shapes,
+        dim_in=dim_in,
+        joints=shapes["pos_embed"][1],
+    )
+
+
+def preset_of(sizes: dict[str, Any]) -> str | None:
+    """The preset whose network has these sizes."""
+    wanted = {name: sizes[name] for name in PRESET_SIZES}
+    return next((name for name, p in PRESETS.items() if wanted.items() <= p.items()), None)
+
+
+def start_from(path: Path, model: ActionNet, config: Config) -> str:
+    """Take over the weights in a file as far as they fit; returns in a line which did.
+
+    Another head and other ends of the backbone stay as they were. Raises InputError where the
+    file's network has another size, or most of its weights do not fit.
+    """
+    content = read_checkpoint(path)
+    weights = weights_of(content, path)
+    report = load_weights(model, weights)
+    try:
+        there, here = sizes_of(weights), sizes_of(model.state_dict())
+    except (KeyError, ValueError):  # a part of a backbone
+        there = here = {}
+    carried = _carried(content)
+    if there and "num_heads" in carried:
+        there["num_heads"], here["num_heads"] = carried["num_heads"], config.num_heads
+    differing = [name for name in there if there[name] != here[name]]
+    fits = _options(there, carried, config) if differing else ""
+    taken, left = report.count("backbone"), report.left("backbone")
+    decisive = [name for name in differing if name in DECISIVE]
+    if decisive or taken < SHARE * (taken + left):
+        why = [
+            f"the file's {SIZES[name]} is {settings.shown(there[name])}, this model's "
+            f"{settings.shown(here[name])}"
+            for name in decisive or differing
+        ]
+        told = f"backbone {taken} of {taken + left} fit: {', '.join(why)}" if why else report
+        raise InputError(
+            f"{path}: not this network's weights: {told}{f'; what fits is {fits}' * bool(fits)}"
+        )
+    return f"{path}: {report}{f'; all of its backbone fits {fits}' * bool(fits)}"
+
+
+def _options(sizes: dict[str, Any], carried: dict[str, Any], config: Config) -> str:
+    """What to give on a command line, besides `config`, for a network of these sizes.
+
+    `carried` are the settings in a file of ours, which tell what weights do not.
+    """
+    preset = preset_of(sizes)
+    wanted = {"preset": preset} if preset else {}
+    wanted |= {name: sizes[name] for name in (*PRESET_SIZES, "maxlen", "att_fuse")}
+    if carried:
+        wanted |= {name: carried[name] for name in ("num_heads", "recipe", "streams", "patch")}
+    elif sizes["dim_in"] == 3 and not config.parity:
+        wanted |= {"streams": ["joint"], "patch": 1}
+    new = Config.of({"preset": preset})  # which the settings of a preset come from, if it changes
+    options = []
+    for name, value in wanted.items():
+        chosen = new if name in PRESETS["demo"] and preset not in (None, config.preset) else config
+        if value != getattr(chosen, name):
+            text = settings.shown(value)
+            options.append(
+                f'-p {name} "[{text}]"' if isinstance(value, list) else f"-p {name} {text}"
+            )
+    return " ".join(options)
 
 
 def build_model(
@@ -154,7 +308,8 @@ def build_model(
 class Trained:
     """A trained model with what it takes to use it.
 
-    `temperature` calibrates it; it is 1 where nobody was held out to fit it on.
+    `temperature` calibrates it; it is 1 where nobody was held out to fit it on. Nearly no clip in
+    training was longer than `usual_length`, in seconds.
     """
 
     model: ActionNet
@@ -162,6 +317,7 @@ class Trained:
     classes: ClassTable | None
     epoch: int
     temperature: float = 1.0
+    usual_length: float = math.inf
 
 
 def load_trained(path: str | Path, config: Config) -> Trained:
@@ -178,69 +334,105 @@ def load_trained(path: str | Path, config: Config) -> Trained:
             f"{path}: has no action head, so it predicts nothing; train from it with init_from"
         )
     if gone := [key for key in weights if key.startswith(GONE)]:
-        print(f"{path}: weights of an earlier version that are not used: {', '.join(gone)}")
+        settings.say_once(
+            f"{path}: weights of an earlier version that are not used: {', '.join(gone)}"
+        )
         weights = {key: value for key, value in weights.items() if key not in gone}
-    carried = content.get("config")
-    segments = carried.get("segments", 1) if isinstance(carried, dict) else 1
-    config = _sized(path, _settings_of(path, content, config), weights, segments)
+    carried = _carried(content)
+    segments = carried.get("segments", 1)
+    start = _settings_of(path, carried, config)
+    config = _sized(path, start, weights, segments)
+    if not carried:
+        config = dataclasses.replace(config, num_heads=_heads(content, weights, config, start))
+        settings.say_once(
+            f"{path}: carries no settings, so these are taken: recipe {config.recipe}, num_heads "
+            f"{config.num_heads}, clip_len {config.clip_len}; its own YAML file (-f) may say others"
+        )
+    _check_lengths(path, config)
     regions = len(weights.get("head.regions.weight", ()))
     joints = weights["backbone.pos_embed"].shape[1]
     classes = weights["head.fc2.weight"].shape[0]
     model = build_model(config, classes, joints, regions, segments)
     report = load_weights(model, weights)
-    if report.missing or report.mismatched:
-        raise InputError(f"{path}: {report}")
+    # A backbone's own head gives poses, so an action model may have been saved without it.
+    if [n for n in report.missing if not n.startswith("backbone.head.")] or report.mismatched:
+        raise InputError(f"{path}: not a whole action model: {report}")
     return Trained(
         model.eval(),
         config,
         _classes_of(content),
-        epoch=int(content.get("epoch", 0)),
-        temperature=float(content.get("temperature", 1.0)),
+        epoch=int(_number(content, "epoch", 0)),
+        temperature=float(_number(content, "temperature", 1.0)),
+        usual_length=float(_number(content, "usual_length", math.inf)),
     )
 
 
-def _settings_of(path: str | Path, content: dict[str, Any], config: Config) -> Config:
+def _carried(content: dict[str, Any]) -> dict[str, Any]:
+    """The settings in a file of ours; nothing for a file of somebody else's."""
+    carried = content.get("config")
+    return carried if isinstance(carried, dict) and "recipe" in carried else {}
+
+
+def _heads(
+    content: dict[str, Any], weights: dict[str, Tensor], config: Config, start: Config
+) -> int:
+    """How many heads attend in somebody else's network, which its weights do not tell.
+
+    The file's own settings may say it; else it is the number of a preset of the same size, unless
+    the settings that were given (`start`) describe this very network.
+    """
+    for place in ("config", "args", "hyper_parameters"):
+        theirs = content.get(place)
+        if isinstance(theirs, dict) and isinstance(theirs.get("num_heads"), int):
+            return theirs["num_heads"]
+    preset = preset_of(sizes_of(weights))
+    given = all(getattr(config, name) == getattr(start, name) for name in PRESET_SIZES)
+    return PRESETS[preset]["num_heads"] if preset and not given else config.num_heads
+
+
+def _number(content: dict[str, Any], key: str, default: float) -> float:
+    value = content.get(key)
+    return value if isinstance(value, int | float | np.number) else default
+
+
+def _settings_of(path: str | Path, carried: dict[str, Any], config: Config) -> Config:
     """The settings that a file carries, or `config` for a file of somebody else's."""
-    if not isinstance(content.get("config"), dict):
-        return dataclasses.replace(config, patch=1, peaks=False)
+    if not carried:
+        return config
     try:
-        return Config.of(saved=content["config"])
+        return Config.of(saved=carried)
     except InputError as error:
         raise InputError(f"{path}: carries settings that cannot be used: {error}") from None
 
 
 def _sized(path: str | Path, config: Config, weights: dict[str, Tensor], segments: int) -> Config:
-    """`config` with the sizes that the weights have. Raises InputError where they fit nothing."""
+    """`config` with the sizes that the weights have. Raises InputError for parts of a model."""
     try:
-        blocks = (re.match(r"backbone\.blocks_st\.(\d+)\.", key) for key in weights)
-        depth = 1 + max(int(block[1]) for block in blocks if block)
-        dim_feat, dim_in = weights["backbone.joints_embed.weight"].shape
+        sizes = sizes_of(weights)
+        joints, dim_in = sizes.pop("joints"), sizes.pop("dim_in")
         hidden_dim, pooled = weights["head.fc1.weight"].shape
-        joints = weights["backbone.pos_embed"].shape[1]
-        mlp = weights["backbone.blocks_st.0.mlp_s.fc1.weight"].shape[0]
-        streams = ["joint", "joint_motion"][: dim_in // 3]
-        config = dataclasses.replace(
-            config,
-            dim_feat=dim_feat,
-            dim_rep=pooled // (joints * (segments + config.peaks)),
-            depth=depth,
-            hidden_dim=hidden_dim,
-            streams=config.streams if dim_in == config.dim_in else streams,
-            mlp_ratio=mlp / dim_feat,
-            maxlen=weights["backbone.temp_embed"].shape[1],
-            att_fuse="backbone.ts_attn.0.weight" in weights,
-        )
+        # Means over parts of a clip, and maybe its peak beside them.
+        pools = pooled // (joints * sizes["dim_rep"])
+        config = dataclasses.replace(config, peaks=pools > segments)
+        if dim_in != config.dim_in:
+            streams = ["joint", "joint_motion"][: dim_in // 3] if dim_in < 12 else list(STREAMS)
+            config = dataclasses.replace(config, streams=streams, patch=1)
+        return dataclasses.replace(config, hidden_dim=hidden_dim, **sizes)
     except (KeyError, IndexError, ValueError) as error:
         raise InputError(
             f"{path}: expected the weights of a whole action model "
             f"({type(error).__name__}: {error})"
         ) from None
-    if dim_feat % config.num_heads or config.moments > config.maxlen:
+
+
+def _check_lengths(path: str | Path, config: Config) -> None:
+    if config.dim_feat % config.num_heads or config.moments > config.maxlen:
         raise InputError(
-            f"{path}: {dim_feat} channels and {config.maxlen} frames do not go with "
-            f"num_heads {config.num_heads} and clip_len {config.clip_len}"
+            f"{path}: {config.dim_feat} channels and {config.maxlen} frames do not go with "
+            f"num_heads {config.num_heads} and clip_len {config.clip_len}; give others with "
+            f"-p num_heads (a divisor of {config.dim_feat}) and -p clip_len (at most "
+            f"{config.maxlen * config.patch})"
         )
-    return config
 
 
 def _classes_of(content: dict[str, Any]) -> ClassTable | None:

@@ -17,6 +17,8 @@ from torch import Tensor
 from mbnb.clips import first_rows
 from mbnb.skeleton import Skeleton
 
+LEAST_TRUNK = 0.2  # of the joints' mean distance from the pelvis, which is about a trunk
+
 
 def flip(pose: Tensor, mirror: Sequence[int] | Tensor) -> Tensor:
     """Exchange left and right of (..., J, C): x changes its sign, joints change their sides.
@@ -70,7 +72,8 @@ def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
 
     frames (sum T, J, 3) metres, lengths (N,) -> (sum T, J, 3). A clip gets one turn about the
     vertical, by its mean pose, one shift and one scale: proportions, depth and the way through
-    the room stay.
+    the room stay. A trunk counts as `LEAST_TRUNK` of the body at least, so that a clip without one
+    stays within reach of others.
     """
     pelvis, neck, left_hip, right_hip, left_shoulder, right_shoulder = skeleton.index(
         "Pelvis", "Neck", "L_Hip", "R_Hip", "L_Shoulder", "R_Shoulder"
@@ -78,13 +81,15 @@ def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
     clip = torch.repeat_interleave(lengths)
     hips = frames[:, left_hip] - frames[:, right_hip]
     across = hips + frames[:, left_shoulder] - frames[:, right_shoulder]
-    both = torch.cat([frames[:, pelvis], across], -1)  # (sum T, 6)
-    means = torch.segment_reduce(both, "mean", lengths=lengths)  # (N, 6)
+    size = (frames - frames[:, pelvis, None]).norm(dim=-1).mean(-1, keepdim=True)  # (sum T, 1)
+    both = torch.cat([frames[:, pelvis], across, size], -1)  # (sum T, 7)
+    means = torch.segment_reduce(both, "mean", lengths=lengths)  # (N, 7)
     turn = torch.atan2(means[:, 5], means[:, 3])
     trunk = (frames[:, neck] - frames[:, pelvis]).norm(dim=-1)
     order = trunk.argsort()
     order = order[clip[order].argsort(stable=True)]  # by clip, within it by length of the trunk
-    median = trunk[order[first_rows(lengths) + (lengths - 1) // 2]].clamp_min(1e-6)
+    median = trunk[order[first_rows(lengths) + (lengths - 1) // 2]]
+    median = torch.maximum(median, LEAST_TRUNK * means[:, 6]).clamp_min(1e-6)
     centred = (frames - means[clip, None, :3]) / median[clip, None, None]
     return rotate(centred[:, None], vertical=turn[clip])[:, 0]
 

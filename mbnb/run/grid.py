@@ -118,5 +118,5 @@ def _comparable(config: Config) -> dict[str, Any]:
     for one in SETTINGS.values():
         if one.path and values[one.name] not in ("", *one.words):
             values[one.name] = (ROOT / values[one.name]).resolve()
-    del values["recipes"]  # the file that the run is described in
-    return values
+    # The file that the run is described in, and where it lies, which may have been moved.
+    return {k: v for k, v in values.items() if k not in ("recipes", "outputs", "run")}

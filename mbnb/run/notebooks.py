@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from traitlets.config import Config as TraitletsConfig
 
 from mbnb.config import Config, saved_config
-from mbnb.files import ROOT, InputError, write_text
+from mbnb.files import ROOT, InputError, on_disk, write_text
 from mbnb.run.checks import NOTEBOOKS
 from mbnb.show.report import write_report
 from mbnb.video.landmarks import require_mediapipe
@@ -53,10 +53,11 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
             smoothing=0,
         ) as bar,
         _private_sockets() as private,
+        _away_from_home(),
     ):
         for i, path in enumerate(notebooks):
             bar.set_description_str(f"{path.stem} ({i + 1} of {len(notebooks)})")
-            with _clock(bar, seconds[path]):
+            with _clock(bar, seconds[path]), on_disk(config.folder.notebooks):
                 _execute(path, config.folder.notebooks / path.name, given, private)
     return write_report(saved_config(given))
 
@@ -76,8 +77,7 @@ def _private_sockets() -> Iterator[dict[str, str]]:
                     tried.bind(f"{folder}/kernel-10000")
             except (OSError, AttributeError):  # Python for Windows knows no such sockets
                 continue
-            file = f"{folder}/kernel.json"  # not at home, where it may be forbidden to write
-            yield {"transport": "ipc", "ip": f"{folder}/kernel", "connection_file": file}
+            yield {"transport": "ipc", "ip": f"{folder}/kernel"}
             return
     yield {}
 
@@ -116,15 +116,29 @@ def _execute(path: Path, out: Path, parameters: dict[str, Any], private: dict[st
         if "outputs" in cell:
             cell.outputs = [one for one in cell.outputs if not _is_bar(one)]
     write_text(out, nbformat.writes(executed) + "\n")
-    # It was made here just now, so JupyterLab may show its players, if it has a home to know it by.
-    with contextlib.suppress(OSError):
-        NotebookNotary().sign(executed)
+    with contextlib.suppress(OSError):  # a home that takes nothing cannot keep the signature
+        NotebookNotary().sign(executed)  # made here just now, so JupyterLab may show its players
 
 
 def _is_bar(output: dict[str, Any]) -> bool:
     """Whether a cell's output is a widget that has nothing to show without a kernel; ours have."""
     shown = output.get("data", {})
     return "application/vnd.jupyter.widget-view+json" in shown and "text/html" not in shown
+
+
+@contextlib.contextmanager
+def _away_from_home() -> Iterator[None]:
+    """Have kernels keep their files elsewhere: a home may be full, read-only or none at all."""
+    names = ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    before = {name: os.environ.get(name) for name in names}
+    with tempfile.TemporaryDirectory(prefix="mbnb") as folder:
+        os.environ.update(dict.fromkeys(names, folder))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                del os.environ[name]
+                os.environ.update({} if value is None else {name: value})
 
 
 @contextlib.contextmanager

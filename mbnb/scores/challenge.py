@@ -5,7 +5,6 @@ from year to year, so they are taken from the organisers' own sample file or lis
 everything is checked against it before anything is written.
 """
 
-import csv
 import zipfile
 from pathlib import Path
 
@@ -13,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from mbnb.classes import ClassTable
-from mbnb.files import InputError, replacing
+from mbnb.files import InputError, read_rows, replacing
 from mbnb.scores.metrics import region_probabilities
+from mbnb.text import clip_name, listed, pair_up
 
 GUESSES = 5
 COLUMNS = (
@@ -39,7 +39,7 @@ def write_submission(
     InputError that lists every fault, and then writes nothing.
     """
     columns, videos = _read_sample(sample)
-    names = pd.Series(videos).str.removesuffix(".mp4")
+    names = pd.Series(map(clip_name, videos), dtype=object)
     _check(sample, columns, names, probabilities.index)
     actions = probabilities.loc[names].to_numpy()
     parts = region_probabilities(
@@ -73,12 +73,14 @@ def _check(sample: Path, columns: list[str], names: pd.Series, predicted: pd.Ind
         f"{sample}: the clip {name} stands there more than once"
         for name in names[names.duplicated()].unique()
     ]
-    faults += [f"no prediction for {name}" for name in names if name not in predicted]
-    faults += [
-        f"a prediction for {name}, which {sample.name} does not ask for"
-        for name in predicted
-        if name not in wanted
-    ]
+    missing = [name for name in names.unique() if name not in predicted]
+    if missing:
+        pairs = pair_up(missing[:1], predicted)
+        meant = f"; is {missing[0]} {pairs[missing[0]]!r} after a spreadsheet?" if pairs else ""
+        faults.append(f"no prediction for {listed(missing)}, which {sample} asks for{meant}")
+    others = [name for name in predicted if name not in wanted]
+    if others:
+        faults.append(f"a prediction for {listed(others)}, which {sample.name} does not ask for")
     faults += [f"{sample}: the column {column} stands there more than once" for column in repeated]
     if "vid" not in columns or not set(columns) <= set(COLUMNS):
         faults.append(
@@ -91,23 +93,20 @@ def _check(sample: Path, columns: list[str], names: pd.Series, predicted: pd.Ind
 
 def _read_sample(sample: Path) -> tuple[list[str], list[str]]:
     """The columns and the clips, in order, that a sample or a list of clips asks for."""
-    try:
-        text = sample.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{sample}: cannot be read ({error})") from None
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
+    _, rows = read_rows(sample, COLUMNS)
+    if not rows:
         raise InputError(
             f"{sample}: expected a sample submission or a list of clips, found nothing"
         )
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, skipinitialspace=True)]
-    if "vid" not in rows[0] and len(rows[0]) == 1:
-        return list(COLUMNS), [line.split()[0] for line in lines]
-    place = rows[0].index("vid") if "vid" in rows[0] else 0
-    too_short = [str(number) for number, row in enumerate(rows, 1) if len(row) <= place]
+    header = [cell.casefold() for cell in rows[0][1]]
+    while not header[-1]:
+        header.pop()
+    if not set(header) & set(COLUMNS):
+        return list(COLUMNS), [row[0].split()[0] for _, row in rows]
+    place = header.index("vid") if "vid" in header else 0
+    too_short = [line for line, row in rows if len(row) <= place or not row[place]]
     if too_short:
         raise InputError(
-            f"{sample}: expected {place + 1} columns or more in every line, "
-            f"found fewer in line {', '.join(too_short)}"
+            f"{sample}: expected a clip in column vid, found none in line {listed(too_short)}"
         )
-    return rows[0], [row[place] for row in rows[1:]]
+    return header, [row[place] for _, row in rows[1:]]

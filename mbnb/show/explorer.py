@@ -30,8 +30,9 @@ from mbnb.show.figures import confusion_matrix
 from mbnb.show.page import Widget, fragment, page_script, png, script
 from mbnb.show.review import Notes, read_review, write_relabelled, write_review
 from mbnb.show.store import clip_store, importance_colours, run_facts
-from mbnb.video.convert import ENDINGS
-from mbnb.video.frames import thumbnails
+from mbnb.video.convert import landmark_file
+from mbnb.video.folder import find_video
+from mbnb.video.pictures import thumbnails
 
 
 class Explorer(Widget):
@@ -99,11 +100,14 @@ class Explorer(Widget):
 
     def _video(self, message: dict[str, Any]) -> dict[str, Any]:
         name, folder = self.evaluation.clips.names[message["clip"]], ROOT / self.config.videos
-        for path in sorted(folder.rglob("*")):
-            if path.stem == name and path.suffix.lower() in ENDINGS:
-                return {"pictures": thumbnails(path)}
-        endings = ", ".join(sorted(ENDINGS))
-        raise InputError(f"{folder}: expected a video named {name}, with one of {endings}")
+        path, faces = find_video(folder, name), self.config.faces
+        if not path:
+            raise InputError(f"{folder}: expected a video named {name}, found none")
+        landmarks = landmark_file(self.data_set.root, name)
+        pictures = thumbnails(path, landmarks=landmarks, faces=faces)
+        if not pictures:
+            raise InputError(f"{path}: pictures are left out by the setting faces, {faces!r}")
+        return {"pictures": pictures}
 
 
 def explore(

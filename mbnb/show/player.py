@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mbnb.files import InputError, replacing
+from mbnb.show.fonts import Sheet
 from mbnb.show.page import Widget, pack_poses, png
 from mbnb.skeleton import Skeleton, load_skeleton
 
@@ -64,7 +65,7 @@ def player(
     weights, moments: for each clip how much its joints (J,) and its frames (T,) count, from 0 to 1,
     shown as colours.
     pictures: for each clip the video's frames, evenly spaced over it, as addresses
-    (`landmarks.thumbnails`).
+    (`mbnb.video.thumbnails`).
 
     Raises InputError for clips that do not fit the skeleton, for a number of titles, weights,
     moments or pictures other than that of clips, and for names that the skeleton lacks.
@@ -272,7 +273,7 @@ def _row_of_axes(
             np.stack([points.min(0), points.max(0)]) if len(points) else np.zeros((2, 2))
         )
     half = 0.03 + np.ptp(extents, axis=1).max(0) / 2  # (2,)
-    figure = Figure((width, height), dpi=100, facecolor="white", layout="compressed")
+    figure = Sheet((width, height), dpi=100, facecolor="white", layout="compressed")
     axes = list(figure.subplots(1, len(clips), squeeze=False)[0])
     for ax, extent in zip(axes, extents, strict=True):
         left, bottom = extent.mean(0) - half

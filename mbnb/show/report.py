@@ -13,6 +13,7 @@ from mbnb.config import Config, read_yaml
 from mbnb.data.dataset import load
 from mbnb.evaluate.score import load_evaluation
 from mbnb.files import write_text
+from mbnb.scores.intervals import counted, too_few
 from mbnb.show.explorer import Explorer, explore
 from mbnb.show.figures import CAPTIONS, SAVED_DPI
 from mbnb.show.figures.captions import OTHER_TRAININGS
@@ -35,6 +36,9 @@ def write_report(config: Config) -> Path:
         page |= _errors(config)
     for name, path in (("metrics", folder.metrics), ("environment", folder.environment)):
         page[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if metrics := page["metrics"]:
+        page["counted"] = counted(metrics["n_test"], metrics["people"])
+        page["too_few"] = too_few(metrics["n_test"], metrics["people"])
     if folder.config.exists():
         page["settings"] = read_yaml(folder.config)
     if folder.history.exists():

@@ -30,7 +30,8 @@ def clip_store(
     It holds the evaluated clips at `which`, and behind them `train_clips`, which have no answers.
     """
     clips, classes = evaluation.clips, data.classes
-    poses = [clips[int(i)] for i in which] + list(train_clips or [])
+    poses = [clips.drawn(int(i)) for i in which]
+    poses += [train_clips.drawn(i) for i in range(len(train_clips or []))]
     every = max(1, -(-sum(map(len, poses)) // MOST_FRAMES))
     about, packed = pack_poses([clip[::every] for clip in poses])
     subjects = [clips.subjects[i] for i in which]

@@ -136,7 +136,8 @@ class ActionTask:
         ids = np.array(self.classes.region_ids)
         counts = confusion(ids[labels], ids[predictions], len(self.classes.region_names))
         self.regions[epoch] = counts.tolist()
-        state: dict[str, Any] = {"regions": self.regions}
+        usual = self.data.splits["train"].usual_length / self.config.fps
+        state: dict[str, Any] = {"regions": self.regions, "usual_length": usual}
         if used and self.val_recipe is not None:
             probabilities = self._held_out(fabric, self.config.views)
             state["temperature"] = fit_temperature(labels, probabilities)

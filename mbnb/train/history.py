@@ -3,6 +3,7 @@
 import json
 import platform
 from importlib import metadata
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -13,6 +14,7 @@ from mbnb.files import replacing, write_text
 from mbnb.runs import RunFolder
 
 REGION_COLUMNS = ["epoch", "split", "true", "predicted", "clips"]  # of region_confusion.csv
+TEXTS = ("split", "true", "predicted")
 PACKAGES = (
     "mbnb",
     "torch",
@@ -96,10 +98,13 @@ def read_history(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
     Its training may be finished, going on or broken off; without files there are tables without
     rows.
     """
-    return tuple(
-        pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
-        for path, columns in (
-            (folder.history, ["epoch"]),
-            (folder.region_confusion, REGION_COLUMNS),
-        )
-    )
+    return _read(folder.history, ["epoch"]), _read(folder.region_confusion, REGION_COLUMNS)
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    """A table as it was written: regions are text, even where they are called 1, True or NA."""
+    if not path.exists():
+        return pd.DataFrame(columns=columns)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    numbers = {name: pd.to_numeric(table[name]) for name in table if name not in TEXTS}
+    return table.assign(**numbers)

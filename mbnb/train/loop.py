@@ -28,7 +28,7 @@ from mbnb import settings
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.files import ROOT, InputError
-from mbnb.model.checkpoints import GONE, load_weights, read_checkpoint, save_checkpoint, weights_of
+from mbnb.model.checkpoints import GONE, save_checkpoint, start_from
 from mbnb.train.history import best_epoch, record_environment
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ class Training:
         self.fingerprint = data.fingerprint()
         if checkpoint:
             check_same_training(config.folder.latest, checkpoint, config, self.fingerprint)
-        start_from(config, task.model)
+        elif config.init_from:
+            told = start_from(ROOT / config.init_from, task.model, config)
+            if fabric.is_global_zero:
+                print(told)
         freeze(config, task.model)
         self.groups = task.parameter_groups()
         moving = [group for group in self.groups if group["params"]]
@@ -109,6 +112,14 @@ class Training:
             self.schedule.load_state_dict(checkpoint["schedule"])
             self.history = checkpoint["history"]
             task.resume(checkpoint)
+        train, val = data.splits["train"], data.splits.get("val")
+        self.learned = {
+            "data": data.root.name,
+            "simulated": data.simulated,
+            "clips": len(train),
+            "people": len(set(train.subjects)),
+            "held_out": len(set(val.subjects)) if val else 0,
+        }
         self.engine, self.optimizer = fabric.setup(task.model, optimizer)
 
     def epoch(self, epoch: int, bar: tqdm) -> dict[str, float]:
@@ -161,6 +172,7 @@ class Training:
             "best_epoch": best,
             "fingerprint": self.fingerprint,
             "skeleton": self.data.skeleton.name,
+            "learned": self.learned,
         } | state
         if best == len(self.history):
             save_checkpoint(folder.best, model, self.config, classes, **state)
@@ -238,13 +250,6 @@ def _show(board: "SummaryWriter", bar: tqdm, row: dict[str, float]) -> None:
     board.flush()
     shown = ("train_loss", "train_top1", "val_top1")
     bar.set_postfix({key: f"{row[key]:.3f}" for key in shown if key in row}, refresh=False)
-
-
-def start_from(config: Config, model: nn.Module) -> None:
-    """Take over the weights of `config.init_from`, as far as they fit, and say which did not."""
-    if config.init_from:
-        weights = weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)
-        print(f"{config.init_from}:", load_weights(model, weights))
 
 
 def freeze(config: Config, model: nn.Module) -> None:

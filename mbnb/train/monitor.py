@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,7 @@ def progress(folder: RunFolder) -> tuple[str, bool]:
         )
     total = int(read_yaml(folder.config).get("epochs", 0)) if folder.config.exists() else 0
     if not len(history):
-        age = _duration(time.time() - folder.environment.stat().st_mtime)
+        age = _duration(_age(folder.environment))
         return f"{name}: no epoch of {total or '?'} is finished; it began {age} ago", False
     done, best = int(history["epoch"].iloc[-1]), best_epoch(history)
     row = history.set_index("epoch").loc[best]
@@ -95,7 +96,7 @@ def _region_lines(regions: pd.DataFrame) -> list[str]:
 def _pace(folder: RunFolder, history: pd.DataFrame, total: int) -> str:
     """Whether an epoch is overdue, and how long the rest will take."""
     done = int(history["epoch"].iloc[-1])
-    age = time.time() - folder.history.stat().st_mtime
+    age = _age(folder.history)
     if total and done >= total:
         return f"finished {_duration(age)} ago"
     if "seconds" in history:
@@ -115,6 +116,11 @@ def _pace(folder: RunFolder, history: pd.DataFrame, total: int) -> str:
     left = _duration(max((total - done) * usual - age, 0))
     rest = f"; about {left} to go" if total else ""
     return f"running: last epoch {_duration(age)} ago, usually {_duration(usual)}{rest}"
+
+
+def _age(path: Path) -> float:
+    """Seconds since a file was written; 0 where another machine's clock is ahead."""
+    return max(0.0, time.time() - path.stat().st_mtime)
 
 
 def _duration(seconds: float) -> str:

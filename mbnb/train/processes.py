@@ -12,8 +12,17 @@ from tqdm.auto import tqdm
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet, load
 from mbnb.devices import pick_device
-from mbnb.files import ROOT, InputError
+from mbnb.files import ROOT, InputError, on_disk
+from mbnb.train.history import read_history
 from mbnb.train.loop import Watcher
+
+# Where this process is killed before it can end torchrun, Linux does it, by a signal.
+PR_SET_PDEATHSIG = 1
+TORCHRUN = f"""import ctypes, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, signal.SIGTERM)
+from torch.distributed.run import main
+main()"""
 
 
 def train_in_processes(
@@ -36,11 +45,12 @@ def train_in_processes(
         )
     folder = config.folder
     config.save(folder.processes)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [sys.executable, "-c", TORCHRUN, "--standalone"]
     command += [f"--nproc-per-node={config.devices}", "-m", "mbnb", "train"]
     command += ["-f", str(folder.processes)]
     with (
-        open(folder.processes_log, "w") as log,
+        on_disk(folder.processes_log),
+        open(folder.processes_log, "wb") as log,
         tqdm(
             total=config.epochs, desc=f"training in {config.devices} processes", unit="epoch"
         ) as bar,
@@ -49,22 +59,30 @@ def train_in_processes(
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=os.environ | {"TQDM_DISABLE": "1"},
+            env=_environment(),
         ) as processes,
     ):
         shown, ended = 0, False
         while not ended:
             time.sleep(0.5)
             ended = processes.poll() is not None
-            history = pd.read_csv(folder.history) if folder.history.exists() else []
+            history, _ = read_history(folder)
             if len(history) > shown and on_epoch:
                 on_epoch(history)
             bar.update(len(history) - shown)
             shown = len(history)
     if processes.returncode:
-        end = "\n".join(folder.processes_log.read_text().splitlines()[-20:])
+        end = "\n".join(
+            folder.processes_log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+        )
         raise InputError(
             f"training in {config.devices} processes failed; the end of "
             f"{folder.processes_log}:\n{end}"
         )
-    return pd.read_csv(folder.history)
+    return read_history(folder)[0]
+
+
+def _environment() -> dict[str, str]:
+    """What the processes inherit: no instructions to torchrun from whatever started this one."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PET_")}
+    return kept | {"TQDM_DISABLE": "1", "PYTHONIOENCODING": "utf-8"}

@@ -1,5 +1,6 @@
 """From settings to a training under way: how long, from where on, in how many processes."""
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -11,8 +12,8 @@ from lightning_fabric import Fabric
 
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
-from mbnb.devices import connect, launched
-from mbnb.files import InputError
+from mbnb.devices import connect, launched, leads
+from mbnb.files import DiskError, InputError, on_disk
 from mbnb.model.checkpoints import read_checkpoint
 from mbnb.train.loop import Task, Watcher, fit
 from mbnb.train.processes import train_in_processes
@@ -33,6 +34,25 @@ def start(
     `clips` are in an epoch. Returns the history, a row an epoch; `on_epoch` sees it so far. Goes on
     from `checkpoints/latest.pt` of the run where there is one, as if there had been no break.
     """
+    folder = config.folder
+    try:
+        with folder.claimed() if leads() else contextlib.nullcontext(), on_disk(folder.path):
+            return _start(make_task, config, data, clips, on_epoch)
+    except DiskError as error:
+        if not folder.latest.exists():
+            raise
+        raise DiskError(
+            f"{error}: the training goes on after the last epoch in {folder.latest}"
+        ) from error
+
+
+def _start(
+    make_task: Callable[[Config, DataSet, Fabric, int], Task],
+    config: Config,
+    data: DataSet,
+    clips: int,
+    on_epoch: Watcher | None,
+) -> pd.DataFrame:
     steps = math.ceil(clips / config.batch_size)
     resumed = config.resume and config.folder.latest.exists()
     checkpoint = read_checkpoint(config.folder.latest) if resumed else {}

@@ -5,7 +5,7 @@ import multiprocessing
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -19,19 +19,22 @@ from mbnb.classes import ClassTable
 from mbnb.clips import SPLITS, UNLABELLED, pack
 from mbnb.data.labels import read_labels
 from mbnb.data.write import write_dataset
-from mbnb.files import InputError, fault_line, replacing
+from mbnb.files import DiskError, InputError, fault_line, replacing
+from mbnb.settings import say_once
+from mbnb.text import listed
+from mbnb.video.folder import is_video, spelled, videos_in
 from mbnb.video.frames import FPS
 from mbnb.video.landmarks import (
-    LONGEST_GAP,
+    Landmarks,
     extract,
     fill_gaps,
-    load_landmarks,
-    quality,
     require_mediapipe,
     to_joints,
+    unseen,
 )
+from mbnb.video.quality import quality, refusal, remarks
 
-ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+NAMED = 10  # that many names of a long list are said
 
 
 class Source(NamedTuple):
@@ -57,6 +60,8 @@ def find_videos(
     """
     folders = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
     if folders:
+        loose = [path.name for path in sorted(folder.iterdir()) if is_video(path)]
+        _say(f"{folder}: not in {', '.join(folders)}, left out", loose)
         label_files = {split: _labels_beside(folder, split) for split in folders}
     else:
         split = "train" if label_file else "test"
@@ -66,28 +71,58 @@ def find_videos(
         file = label_files[split]
         labels, problems = read_labels(file, classes) if file else ({}, [])
         faults += [fault_line(file, line, problem) for line, problem in problems]
-        paths = sorted(path for path in part.glob("*") if path.suffix.lower() in ENDINGS)
-        if not paths:
-            faults.append(f"{part}: expected videos ({' '.join(ENDINGS)}), found none")
         if split != "test" and not file:
             faults.append(f"{part}: expected its labels in {folder / f'{split}_labels.txt'}")
-        for path in paths:
-            if file and path.stem not in labels:
-                faults.append(f"{file}: no label for {path.name}")
-            match = re.match(person, path.stem) if person else None
-            # MA-52's test videos keep their people secret.
-            if person and split != "test" and not (match and match[0]):
-                faults.append(
-                    f"{path}: expected a name that begins with a person as the setting "
-                    f"video_person describes one, {person!r}"
-                )
-            subject = match[0] if match else path.stem
-            label = labels.get(path.stem, UNLABELLED)
-            sources.append(Source(path, path.stem, label, subject))
-            splits[path.stem] = split
+        videos, rest = videos_in(part)
+        rest = [path for path in rest if path not in (file, *folders.values())]
+        _say(f"{part}: no videos, left out", [p.name + "/" * p.is_dir() for p in rest])
+        if not videos:
+            faults.append(f"{part}: expected videos, found none")
+        own = {name: spelled(path) for name, path in videos.items()}
+        _say(
+            f"{part}: clips get safe names",
+            [f"{videos[name].name} -> {name}" for name in own if name != own[name]],
+        )
+        there = set(own.values())
+        missing = [name for name in labels if name not in there]
+        _say(f"{file}: labels without a video", missing)
+        unlabelled = [videos[name].name for name in own if own[name] not in labels]
+        if file and unlabelled:
+            faults.append(f"{file}: no label for {_some(unlabelled)}")
+        subjects = {name: _person(person, own[name]) for name in own}
+        # MA-52's test videos keep their people secret.
+        nobody = [videos[name].name for name in own if not subjects[name]]
+        if person and nobody and split != "test":
+            faults.append(
+                f"{part}: expected names that begin with a person as the setting video_person "
+                f"describes one, {person!r}; found {_some(nobody)}"
+            )
+        for name, path in videos.items():
+            label = labels.get(own[name], UNLABELLED)
+            if name in splits:
+                faults.append(f"{path}: {splits[name]} has a clip {name}, too: rename one of them")
+            sources.append(Source(path, name, label, subjects[name] or name))
+            splits[name] = split
     if faults:
         raise InputError("\n".join(faults))
     return sources, splits
+
+
+def _person(pattern: str, name: str) -> str:
+    """The beginning of a name that `pattern` describes, '' where there is none."""
+    match = re.match(pattern, name) if pattern else None
+    return match[0] if match else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names one after the other, the first of them where they are many, all as Unicode."""
+    return listed(names, NAMED).encode(errors="replace").decode()
+
+
+def _say(about: str, names: Sequence[str]) -> None:
+    """Tell the user of these names, if there are any, in one line."""
+    if names:
+        say_once(f"{about}: {_some(names)}")
 
 
 def _labels_beside(folder: Path, split: str) -> Path | None:
@@ -115,22 +150,31 @@ def convert(
 ) -> pd.DataFrame:
     """Convert videos, each (path, clip name, class id, person), to a data set at `out`.
 
-    split: one for all clips, or one for each clip name. Returns a row for each video, also
-    written to `out/quality.csv`: `quality`, frames decoded and declared, and the reason why a clip
-    was refused ('' where it was written). A video that fails does not stop the others. `out` is
-    replaced whole; raw landmarks are kept in `<out>_landmarks` and not extracted again.
-    Raises InputError with every fault of the list, with all the reasons where not one video can be
-    used, or with what this Python lacks to read videos; `out` is left alone then.
+    split: one for all clips, or one for each clip name. A joint outside the picture is NaN in its
+    clip. Returns a row for each video, also written to `out/quality.csv`: `quality`, frames
+    decoded, `remarks`, and the reason why a clip was refused ('' where it was
+    written). A video that fails does not stop the others. `out` is replaced whole; raw landmarks
+    are kept in `<out>_landmarks` and not extracted again. Raises InputError with every
+    fault of the list, with all the reasons where not one video can be used, where `out` holds clips
+    of other videos, or with what this Python lacks to read videos; `out` is left alone then.
     """
     sources = [Source(*video) for video in videos]
     split_of = dict.fromkeys((s.name for s in sources), split) if isinstance(split, str) else split
     if faults := _faults(sources, split_of, classes):
         raise InputError("\n".join(faults))
+    known = (landmark_file(out, source.name).is_file() for source in sources)
+    if Path(out).exists() and not any(known):
+        raise InputError(
+            f"{out}: holds clips of other videos, which these would replace: give these a run of "
+            "their own (-p run NAME), or delete that folder"
+        )
     require_mediapipe(pose_model)
     reasons = _extract_all(sources, out, fps, processes, pose_model)
     rows, poses = [], {}
     for source in sources:
-        row = {"clip": source.name, "video": Path(source.path).name, "split": split_of[source.name]}
+        # A name that is no Unicode, as old archives unpack, fits into no table.
+        video = Path(source.path).name.encode(errors="replace").decode()
+        row = {"clip": source.name, "video": video, "split": split_of[source.name]}
         reason = reasons.get(source.name, "")
         if not reason:
             measured, pose, reason = _read_clip(landmark_file(out, source.name))
@@ -173,16 +217,13 @@ def _faults(sources: list[Source], split_of: Mapping[str, str], classes: ClassTa
 def _read_clip(path: Path) -> tuple[dict[str, Any], np.ndarray, str]:
     """What a clip's landmarks measure, its (T, 17, 3) pose, and why it is refused, '' if not."""
     with np.load(path) as file:
-        measured = {key: file[key].item() for key in ("declared", "decoded", "source_fps", "fps")}
-    landmarks = load_landmarks(path)
+        facts = dict(file)
+    landmarks = Landmarks(*(facts[name] for name in Landmarks._fields))
+    measured = {key: facts[key].item() for key in ("decoded", "source_fps", "fps")}
     measured |= {"frames": len(landmarks.world)} | quality(landmarks)
-    pose, reason = fill_gaps(to_joints(landmarks.world)), ""
-    if not measured["detected"]:
-        reason = "no person found"
-    elif np.isnan(pose).any():
-        gap = measured["longest_gap"]
-        reason = f"no person in {gap} frames on end, at most {LONGEST_GAP} are interpolated"
-    return measured, pose, reason
+    pose, hidden = fill_gaps(to_joints(landmarks.world)), unseen(landmarks, facts["size"])
+    measured["remarks"] = remarks(facts, hidden)
+    return measured, np.where(hidden[..., None], np.nan, pose), refusal(facts, measured, hidden)
 
 
 @contextlib.contextmanager
@@ -225,4 +266,11 @@ def _extract_all(
         # A process that dies takes all waiting videos with it: each gets one more chance, alone.
         for source in [s for s, error in errors.items() if isinstance(error, BrokenProcessPool)]:
             errors |= run([source], 1, bar)
-    return {source.name: str(error) for source, error in errors.items() if error is not None}
+    for error in errors.values():
+        if isinstance(error, DiskError):  # which is not the videos' fault
+            raise error
+    return {
+        source.name: str(error) or type(error).__name__
+        for source, error in errors.items()
+        if error is not None
+    }

@@ -1,13 +1,18 @@
-"""Reading videos: frames at a constant rate, upright, one at a time; PyAV decodes."""
+"""Reading videos: frames at a constant rate, upright, one at a time; PyAV decodes.
 
-import base64
+What counts are the time stamps that the frames carry. What a container says of lengths, rates and
+numbers of frames may be an estimate, a remnant of another file or a wish.
+"""
+
 import importlib
-import io
 import itertools
+import math
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,8 +20,11 @@ from PIL import Image
 from mbnb.files import InputError
 
 FPS = 30.0  # frames a second of every clip, whatever the video had
-# Containers round: only a file that lacks more than this of what it declares counts as cut short.
-FEWEST_OF_DECLARED = 0.9
+# Seconds between two frames up to which the nearer one stands for the time between. A longer time
+# is a pause of the recording, and nobody knows what happened in it.
+LONGEST_PAUSE = 1 / 3
+# Containers round: only a stream that lacks more than this of what it declares is cut short.
+LEAST_OF_DECLARED = 0.9
 
 
 def import_extra(module: str) -> ModuleType:
@@ -31,60 +39,130 @@ def import_extra(module: str) -> ModuleType:
 
 @dataclass
 class Video:
-    """The first video stream of a file, whose frames come at a constant rate.
+    """The first stream of moving pictures in a file, whose frames come at a constant rate.
 
     Iterating yields (seconds, (H, W, 3) uint8 RGB upright frame); frames are decoded while
-    iterating and never held together. declared: frames that the container promises, 0 where it
-    does not say; decoded and size (width, height) are known once it has been iterated.
+    iterating and never held together. Seconds count from the first frame and leave out pauses.
+    stream: its index in the file; streams: how many there are. aspect: width of a pixel over its
+    height. declared: the second by the time stamps at which the stream itself says that it ends, 0
+    where it does not say.
+
+    Known once it has been iterated: decoded frames; size (width, height); source_fps, the mean rate
+    by the time stamps; pauses, each as the seconds (from, to) by the time stamps since the first;
+    alone, the seconds between the rest and a first or last frame that was left out.
     """
 
     path: Path
     fps: float
     source_fps: float
-    declared: int
+    stream: int = 0
+    aspect: float = 1.0
+    declared: float = 0.0
     decoded: int = 0
     size: tuple[int, int] = (0, 0)
+    pauses: list[tuple[float, float]] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    streams: int = 1
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """Each tick of 1 / fps seconds gets the frame whose time stamp is nearest.
 
         Raises InputError for a stream without frames and for a file cut short or damaged.
         """
-        tick = 0
-        for (seconds, frame), (following, _) in itertools.pairwise(self._decode()):
+        tick, shown = 0, 0
+        self.size, self.pauses, self.alone = (0, 0), [], []
+        for (seconds, frame), (following, _) in itertools.pairwise(self._clock()):
+            picture, shown = None, shown + 1
             while tick / self.fps < (seconds + following) / 2:
-                # Phones store a turned picture and an angle (counter-clockwise), which decoders
-                # report but do not apply.
-                picture = np.ascontiguousarray(
-                    np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-                )
-                self.size = picture.shape[1], picture.shape[0]
+                picture = self._upright(frame) if picture is None else picture
                 yield tick / self.fps, picture
                 tick += 1
+            if seconds:
+                self.source_fps = (shown - 1) / seconds
 
-    def _decode(self) -> Iterator[tuple[float, object]]:
-        """Decoded frames with their seconds since the first, at last the end of the last one."""
+    def _upright(self, frame: Any) -> np.ndarray:
+        """The picture (H, W, 3) as it is to be seen, in the size of the video's first one."""
+        # Camcorders store pixels that are not square.
+        picture = frame.to_ndarray(format="rgb24", width=round(frame.width * self.aspect))
+        picture = np.ascontiguousarray(_as_displayed(picture, frame.side_data))
+        size = picture.shape[1], picture.shape[0]
+        self.size = self.size if any(self.size) else size
+        # Calls in a browser change their resolution with the connection.
+        if size != self.size:
+            picture = np.asarray(Image.fromarray(picture).resize(self.size))
+        return picture
+
+    def _clock(self) -> Iterator[tuple[float, Any]]:
+        """Frames with their seconds since the first, without pauses; at last the end of the last.
+
+        A stamp that goes back, as where two recordings were joined, is a pause, too.
+        """
+        first = before = None
+        now, step = 0.0, 1 / self.source_fps
+        for stamp, frame in self._in_order():
+            first = stamp if first is None else first
+            passed = stamp - (first if before is None else before)
+            if abs(passed) > LONGEST_PAUSE:
+                self.pauses.append((before - first, stamp - first))
+                passed = step
+            elif passed > 0:
+                step = passed
+            now += max(passed, 0)
+            before = stamp
+            yield now, frame
+        yield now + 1 / self.fps, None
+
+    def _in_order(self) -> Iterator[tuple[float, Any]]:
+        """Frames whose stamp is the middle one of their own and their two neighbours'.
+
+        So two that are exchanged are sorted, and one that is wrong alone does not count; stamps
+        that rise stay as they are. A first or last frame that a pause parts from all others is
+        left out: cameras write one while they start.
+        """
+        before = -math.inf
+        frames = itertools.chain(self._decode(), [(math.inf, None)])
+        for (stamp, frame), (following, _) in itertools.pairwise(frames):
+            outer = (following - stamp) if before == -math.inf else (stamp - before)
+            alone = math.inf in (-before, following) and LONGEST_PAUSE < outer < math.inf
+            if alone:
+                self.alone.append(outer)
+            else:
+                yield sorted((before, stamp, following))[1], frame
+            before = stamp
+
+    def _decode(self) -> Iterator[tuple[float, Any]]:
+        """Decoded frames in the decoder's order, with the time stamps that they carry, in seconds.
+
+        A frame that carries none comes one step of the nominal rate behind the one before.
+        """
         av = import_extra("av")
-        self.decoded, start, seconds = 0, 0.0, 0.0
+        self.decoded, stamp, first, end = 0, 0.0, math.inf, -math.inf
         try:
             with av.open(str(self.path)) as container:
-                for frame in container.decode(container.streams.video[0]):
-                    seconds = self.decoded / self.source_fps if frame.time is None else frame.time
-                    start = seconds if self.decoded == 0 else start
+                for frame in container.decode(container.streams[self.stream]):
+                    known = frame.time is not None and math.isfinite(frame.time)
+                    lasts = 1 / self.source_fps
+                    if known:
+                        stamp = frame.time
+                        lasts = max(lasts, float(frame.duration * frame.time_base))
+                    elif self.decoded:
+                        stamp += lasts
                     self.decoded += 1
-                    yield seconds - start, frame
+                    first, end = min(first, stamp), max(end, stamp + lasts)
+                    yield stamp, frame
         except av.error.FFmpegError as error:
             raise InputError(
                 f"{self.path}: cut short or damaged: decoding stopped after {self.decoded} frames "
-                f"of {self.declared or 'an unknown number'} ({error.strerror})"
+                f"({error.strerror})"
             ) from error
         if not self.decoded:
             raise InputError(f"{self.path}: the video stream holds no frames")
-        if self.decoded < FEWEST_OF_DECLARED * self.declared:
+        # Some containers count what they declare from their own zero, others from the first frame.
+        if max(end, end - first) < LEAST_OF_DECLARED * self.declared:
             raise InputError(
-                f"{self.path}: cut short: {self.declared} frames declared, {self.decoded} there"
+                f"{self.path}: cut short: the stream says that it ends at {self.declared:.2f} s, "
+                f"its frames end at {end:.2f} s"
             )
-        yield seconds - start + 1 / self.fps, None
 
 
 def read_video(path: Path, fps: float = FPS) -> Video:
@@ -98,18 +176,20 @@ def read_video(path: Path, fps: float = FPS) -> Video:
         raise InputError(f"{path}: no such file")
     try:
         with av.open(str(path)) as container:
-            if not container.streams.video:
+            streams = moving(container)
+            if not streams:
                 kinds = ", ".join(stream.type for stream in container.streams) or "nothing"
                 raise InputError(f"{path}: no video stream, found {kinds}")
-            stream = container.streams.video[0]
-            rate = float(stream.average_rate or stream.guessed_rate or FPS)
-            if stream.duration:
-                seconds = stream.duration * stream.time_base
-            else:
-                seconds = (container.duration or 0) / av.time_base
-            # MP4 counts frames that trimming on a phone has hidden; its duration leaves them out.
-            counted = 0 if "mp4" in container.format.name else stream.frames
-            return Video(path, fps, rate, counted or round(seconds * rate))
+            stream = streams[0]
+            return Video(
+                path,
+                fps,
+                source_fps=float(stream.guessed_rate or stream.average_rate or FPS),
+                stream=stream.index,
+                streams=len(streams),
+                aspect=float(stream.sample_aspect_ratio or 1),
+                declared=_declared(container, stream),
+            )
     except av.error.FFmpegError as error:
         with open(path, "rb") as file:
             head = file.read(8)
@@ -121,15 +201,41 @@ def read_video(path: Path, fps: float = FPS) -> Video:
         raise InputError(f"{path}: {fault} ({error.strerror})") from error
 
 
-def thumbnails(path: Path, fps: float = 10.0, height: int = 240) -> list[str]:
-    """Frames of a video, `fps` a second, as `data:` addresses of JPEG pictures for a player.
+def moving(container: Any) -> list[Any]:
+    """The streams of moving pictures in an open container: no covers of songs, no thumbnails."""
+    still = import_extra("av").stream.Disposition
+    pictures = still.attached_pic | still.timed_thumbnails | still.still_image
+    return [stream for stream in container.streams.video if not stream.disposition & pictures]
 
-    height: of the pictures, in pixels. Raises InputError as `read_video` does.
+
+def _as_displayed(picture: np.ndarray, side_data: Any) -> np.ndarray:
+    """A picture (H, W, 3) turned and mirrored as the display matrix among its side data says.
+
+    Phones store pictures as their sensors lie, and decoders report the matrix but do not apply it.
     """
-    addresses = []
-    for _, frame in read_video(path, fps):
-        picture, file = Image.fromarray(frame), io.BytesIO()
-        width = round(picture.width * height / picture.height)
-        picture.resize((width, height)).save(file, "JPEG", quality=70)
-        addresses.append(f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}")
-    return addresses
+    matrix = side_data.get(import_extra("av.sidedata.sidedata").Type.DISPLAYMATRIX)
+    if matrix is None:
+        return picture
+    # A point (x, y) is shown at (xx * x + yx * y, xy * x + yy * y).
+    xx, xy, _, yx, yy = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    across, down = xx, yy
+    if abs(xy) > abs(xx):
+        picture = picture.swapaxes(0, 1)  # (H, W, 3) -> (W, H, 3)
+        across, down = yx, xy
+    return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+
+
+def _declared(container: Any, stream: Any) -> float:
+    """The second at which the stream itself says that it ends, 0 where it does not say.
+
+    What MPEG streams declare is an estimate, and the length of a whole file may be that of its
+    sound. Matroska's streams have a tag, which may be a remnant unless the file agrees.
+    """
+    whole = (container.duration or 0) / import_extra("av").time_base
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    if tag:
+        hours, minutes, seconds = map(float, tag.groups())
+        return min(whole, 3600 * hours + 60 * minutes + seconds)
+    if container.format.name == "avi" or "mp4" in container.format.name:
+        return float((stream.duration or 0) * stream.time_base)
+    return 0.0

@@ -15,13 +15,20 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from mbnb.files import InputError, replacing
-from mbnb.formats.mediapipe33 import LEFT_WRIST, RIGHT_WRIST, to_h36m
+from mbnb.formats.mediapipe33 import SOURCES, to_h36m
 from mbnb.skeleton import load_skeleton
-from mbnb.video.frames import FPS, import_extra, read_video
+from mbnb.video.frames import FPS, LONGEST_PAUSE, import_extra, read_video
 
-LONGEST_GAP = 10  # frames without a person that are interpolated: a third of a second
+LONGEST_GAP = round(LONGEST_PAUSE * FPS)  # frames without a person that are interpolated
+SEEN = 0.5  # visibility of a landmark that is in the picture
+NOSE_AND_SHOULDERS = [0, 11, 12]
+SAMPLES = 5  # at least so many frames of a longer clip are searched for a second person
+SMALL = 640  # pixels of their longer side
+VIDEO_FACTS = ("source_fps", "size", "decoded", "declared", "alone", "streams")
+VERSION = 2  # of what `extract` writes
 # A frame -> the landmarks of the person in it, in metres and in shares of the picture, or nothing.
 Detector = Callable[[np.ndarray], tuple[Any, Any] | None]
 
@@ -71,11 +78,13 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _own_model(mediapipe: ModuleType) -> Iterator[Detector]:
+def _own_model(mediapipe: ModuleType, tracks: bool) -> Iterator[Detector]:
     """The pose model that MediaPipe 0.10.14 brings, and newer ones do not."""
     with _quiet():
         # Its own smoothing lags by one or two frames.
-        pose = mediapipe.solutions.pose.Pose(model_complexity=1, smooth_landmarks=False)
+        pose = mediapipe.solutions.pose.Pose(
+            static_image_mode=not tracks, model_complexity=1, smooth_landmarks=False
+        )
         # It starts, and logs, behind its constructor's back.
         pose.process(np.zeros((256, 256, 3), np.uint8))
 
@@ -90,13 +99,14 @@ def _own_model(mediapipe: ModuleType) -> Iterator[Detector]:
 
 
 @contextlib.contextmanager
-def _named_model(mediapipe: ModuleType, path: Path) -> Iterator[Detector]:
+def _named_model(mediapipe: ModuleType, path: Path, tracks: bool) -> Iterator[Detector]:
     """A pose model in a file of MediaPipe's Tasks, `pose_landmarker_*.task`."""
     from mediapipe.tasks.python import BaseOptions, vision
 
+    modes = vision.RunningMode
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
-        running_mode=vision.RunningMode.VIDEO,
+        running_mode=modes.VIDEO if tracks else modes.IMAGE,
     )
     try:
         with _quiet():
@@ -111,7 +121,10 @@ def _named_model(mediapipe: ModuleType, path: Path) -> Iterator[Detector]:
         # frames at their true rate; frames that seem to be 100 s apart are not smoothed at all.
         milliseconds += 100_000
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame)
-        result = landmarker.detect_for_video(image, milliseconds)
+        if tracks:
+            result = landmarker.detect_for_video(image, milliseconds)
+        else:
+            result = landmarker.detect(image)
         if not result.pose_world_landmarks:
             return None
         return result.pose_world_landmarks[0], result.pose_landmarks[0]
@@ -123,17 +136,23 @@ def _named_model(mediapipe: ModuleType, path: Path) -> Iterator[Detector]:
             landmarker.close()
 
 
+def _detector(pose_model: Path | None, tracks: bool) -> contextlib.AbstractContextManager[Detector]:
+    """Finds the person in frame after frame of a clip; without `tracks`, in any picture."""
+    mediapipe = require_mediapipe(pose_model)
+    if pose_model:
+        return _named_model(mediapipe, Path(pose_model), tracks)
+    return _own_model(mediapipe, tracks)
+
+
 def extract_pose(frames: Iterable[np.ndarray], pose_model: Path | None = None) -> Landmarks:
     """Landmarks of the person in `frames`, (H, W, 3) uint8 RGB each, in the order of time.
 
     pose_model: a file of MediaPipe's Tasks; without it the model in MediaPipe's own wheel.
     Raises InputError where the extra `video` or the model is missing.
     """
-    mediapipe = require_mediapipe(pose_model)
-    # It tracks from frame to frame, so every clip needs a detector of its own.
-    detector = _named_model(mediapipe, Path(pose_model)) if pose_model else _own_model(mediapipe)
     rows = [np.zeros((0, 33, 6), np.float32)]
-    with detector as detect:
+    # It tracks from frame to frame, so every clip needs a detector of its own.
+    with _detector(pose_model, tracks=True) as detect:
         for frame in frames:
             with _quiet():
                 person = detect(frame)
@@ -149,10 +168,61 @@ def extract_pose(frames: Iterable[np.ndarray], pose_model: Path | None = None) -
     return Landmarks(points[..., :3], points[..., 3:5], points[..., 5])
 
 
+def find_others(
+    pictures: dict[int, np.ndarray], places: np.ndarray, pose_model: Path | None = None
+) -> np.ndarray:
+    """(N,) bool, in which of N pictures somebody is beside the person who was found there.
+
+    pictures: by frame, (H, W, 3) uint8 RGB. places: (T, 33, 2), where the person's landmarks are in
+    shares of the picture. The found person is painted over, and the model looks again.
+    """
+    found = np.zeros(len(pictures), bool)
+    with _detector(pose_model, tracks=False) as detect:
+        for i, (t, picture) in enumerate(pictures.items()):
+            if np.isnan(places[t]).any():
+                continue
+            points = places[t] * (picture.shape[1], picture.shape[0])  # (33, 2) pixels
+            (left, high), (right, low) = points.min(0), points.max(0)
+            x, y = 0.15 * (right - left), 0.15 * (low - high)
+            edges = np.array([high - y, low + y, left - x, right + x]).clip(0).astype(int)
+            rest = picture.copy()
+            rest[edges[0] : edges[1], edges[2] : edges[3]] = 127
+            with _quiet():
+                person = detect(rest)
+            if person:
+                firm = [person[1][point] for point in NOSE_AND_SHOULDERS]
+                found[i] = all(p.visibility > SEEN and 0 < p.x < 1 and 0 < p.y < 1 for p in firm)
+    return found
+
+
 def to_joints(world: np.ndarray) -> np.ndarray:
     """(T, 33, 3) world landmarks -> (T, 17, 3) Human3.6M joints relative to the Pelvis, metres."""
     pose = to_h36m(world)
     return pose - pose[:, [load_skeleton().root]]
+
+
+def unseen(landmarks: Landmarks, size: tuple[int, int]) -> np.ndarray:
+    """(T, 17) bool, the joints of landmarks that lie outside the picture of `size` (W, H).
+
+    There the model invents them, and says so by a low visibility. A frame without a person is as
+    the nearest one with a person.
+    """
+    outside = ((landmarks.image < 0) | (landmarks.image >= size)).any(-1)  # (T, 33)
+    hidden = outside & (landmarks.visibility < SEEN)
+    joints = [hidden[:, SOURCES[joint]].any(-1) for joint in load_skeleton().joints]
+    return np.stack(joints, axis=-1)[nearest_found(landmarks.image)]  # 17 times (T,) -> (T, 17)
+
+
+def nearest_found(points: np.ndarray) -> np.ndarray:
+    """(T,) for each frame of (T, P, C) the nearest one without NaN, itself where there is none."""
+    frames = np.arange(len(points))
+    found = np.flatnonzero(~np.isnan(points).any((1, 2)))
+    if not len(found):
+        return frames
+    after = found.searchsorted(frames).clip(max=len(found) - 1)
+    before = (after - 1).clip(min=0)
+    nearer = abs(found[before] - frames) <= abs(found[after] - frames)
+    return np.where(nearer, found[before], found[after])
 
 
 def gaps(pose: np.ndarray) -> list[tuple[int, int]]:
@@ -177,43 +247,52 @@ def fill_gaps(pose: np.ndarray, longest: int = LONGEST_GAP) -> np.ndarray:
     return filled
 
 
-def quality(landmarks: Landmarks) -> dict[str, float]:
-    """How good the landmarks of one clip are, before any gap is filled.
-
-    detected: fraction of frames with a person. longest_gap: frames. wrist_visibility: mean, 0 to
-    1. jitter_mm: median length of the second difference from frame to frame, over all joints but
-    the Pelvis. bone_variation: standard deviation of a bone's length over its mean, averaged over
-    the bones. NaN where too few frames hold a person.
-    """
-    pose, skeleton = to_joints(landmarks.world), load_skeleton()
-    detected = ~np.isnan(pose).any((1, 2))  # (T,)
-    wrists = landmarks.visibility[detected][:, [LEFT_WRIST, RIGHT_WRIST]]
-    jitter = np.linalg.norm(np.diff(np.delete(pose, skeleton.root, axis=1), n=2, axis=0), axis=-1)
-    parents, children = np.array(skeleton.bones).T  # (16,) each
-    bones = np.linalg.norm(pose[detected][:, children] - pose[detected][:, parents], axis=-1)
-    # The mean of nothing is the NaN that is wanted.
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-        return {
-            "detected": float(detected.mean()),
-            "longest_gap": max((end - first for first, end in gaps(pose)), default=0),
-            "wrist_visibility": float(wrists.mean()),
-            "jitter_mm": float(1000 * np.nanmedian(jitter)),
-            "bone_variation": float((bones.std(0) / bones.mean(0)).mean()),
-        }
-
-
 def load_landmarks(path: Path) -> Landmarks:
     """The landmarks in a file that `extract` wrote."""
     with np.load(path) as file:
         return Landmarks(*(file[name] for name in Landmarks._fields))
 
 
+class Witness:
+    """Frames that pass by: a few are kept, and it is noted how long nothing moved.
+
+    kept: by frame, at least SAMPLES small pictures spread evenly, where there are so many. still:
+    (first, end) of the most frames on end between which no part of the picture changed.
+    """
+
+    def __init__(self):
+        self.kept: dict[int, np.ndarray] = {}
+        self.still = (0, 0)
+
+    def watch(self, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The same pictures, (H, W, 3) each."""
+        every, first, before = 1, 0, None
+        for t, picture in enumerate(pictures):
+            if t % every == 0:
+                small = Image.fromarray(picture)
+                small.thumbnail((SMALL, SMALL))
+                self.kept[t] = np.asarray(small)
+                if len(self.kept) >= 2 * SAMPLES:
+                    every *= 2
+                    self.kept = {t: kept for t, kept in self.kept.items() if t % every == 0}
+            # Parts are averaged, so that the grain of a camera is no movement.
+            parts = Image.fromarray(picture).convert("L").resize((64, 64), Image.Resampling.BOX)
+            grey = np.asarray(parts, int)  # (64, 64)
+            if before is not None and abs(grey - before).max() > 1:
+                first = t
+            before = grey
+            self.still = max(self.still, (first, t + 1), key=lambda span: span[1] - span[0])
+            yield picture
+
+
 def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | None = None) -> None:
     """Write the landmarks of a video to the file `landmarks`, unless they are there already.
 
     They count as there where they are of the same video by the same versions. The .npz holds
-    world, image, visibility, fps, source_fps, size (width, height), decoded, declared, sha256 and
-    bytes of the video, and made_by. Raises InputError as `read_video`, `Video` and `extract_pose`.
+    world, image, visibility; of the `Video` its fps, source_fps, size (width, height), decoded,
+    declared, pauses, alone and streams; others and still, see `find_others` and `Witness`; sha256
+    and bytes of the video, and made_by. Raises InputError as `read_video`, `Video` and
+    `extract_pose`.
     """
     video = read_video(path, fps)
     # Another decoder's colours move landmarks by 8-14 mm, so its version counts, too.
@@ -221,6 +300,7 @@ def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | No
     if pose_model:
         makers.append(f"{pose_model.name} {_sha256(pose_model)}")
     origin = {
+        "version": VERSION,
         "sha256": _sha256(path),
         "bytes": path.stat().st_size,
         "made_by": ", ".join(makers),
@@ -228,18 +308,19 @@ def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | No
     }
     if landmarks.is_file():
         with np.load(landmarks) as known:
-            if all(known[key] == value for key, value in origin.items()):
+            if all(key in known and known[key] == value for key, value in origin.items()):
                 return
-    points = extract_pose((frame for _, frame in video), pose_model)
+    witness = Witness()
+    points = extract_pose(witness.watch(frame for _, frame in video), pose_model)
     with replacing(landmarks) as part:
         np.savez_compressed(
             part,
             **points._asdict(),
             **origin,
-            size=video.size,
-            source_fps=video.source_fps,
-            decoded=video.decoded,
-            declared=video.declared,
+            others=find_others(witness.kept, points.image / video.size, pose_model),
+            still=witness.still,
+            pauses=np.reshape(video.pauses, (-1, 2)),
+            **{name: getattr(video, name) for name in VIDEO_FACTS},
         )
 
 

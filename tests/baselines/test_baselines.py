@@ -1,11 +1,13 @@
 """What all baselines promise, and what they reach on people and recordings."""
 
+import dataclasses
+
 import build
 import numpy as np
 import pytest
 
 from mbnb.baselines import METHODS
-from mbnb.baselines.linear import clip_features
+from mbnb.baselines.linear import Bounds, clip_features
 from mbnb.config import SETTINGS
 from mbnb.data.dataset import load
 from mbnb.scores.metrics import hits
@@ -111,3 +113,38 @@ def test_recordings_are_recognised_as_well_as_ever(recordings, method, top1, top
     probabilities = baseline.answer(test)
     assert hits(test.labels, probabilities, 1).mean() == pytest.approx(top1, abs=0.004)
     assert hits(test.labels, probabilities, 5).mean() == pytest.approx(top5, abs=0.004)
+
+
+@pytest.mark.parametrize("damage", ["zeros", "one coordinate", "far away"])
+@pytest.mark.parametrize("method", CLIP_WISE)
+def test_one_damaged_clip_spoils_no_baseline(train, test, method, damage, tmp_path):
+    frames = train.frames.copy()
+    clip = frames[train.starts[5] : train.starts[5] + train.lengths[5]]
+    if damage == "zeros":  # as trackers write what they do not see; one joint is a hair off
+        clip[:] = 0
+        clip[:, 9:] = train[5][:, 9:]
+        clip[3, build.H36M.index("Neck")] = 1e-6, 0, 0
+    elif damage == "one coordinate":
+        clip[3, 13, 0] = 1e6
+    else:
+        clip[:, 13] += 1e4 * np.arange(len(clip))[:, None]
+    changed = {"train": dataclasses.replace(train, frames=frames), "test": test}
+    root = build.data_folder(tmp_path / "data", changed, build.CLASSES)
+    data = load(build.config(data_root=root, val_fraction=0.0))
+    assert len(data.doubts) >= 1 and train.names[5] in " ".join(data.doubts)
+
+    def top1(known):
+        answers = METHODS[method].fit(known, build.H36M, 4).answer(test)
+        return hits(test.labels, answers, 1).mean()
+
+    assert top1(data.splits["train"]) == pytest.approx(top1(train), abs=0.05)
+
+
+@pytest.mark.parametrize("method", WITH_FEATURES)
+def test_features_of_one_clip_a_million_times_off_are_held_within_bounds(fitted, train, method):
+    features = fitted[method].features(train)[0]
+    spoiled = features.copy()
+    spoiled[5] *= 1e6
+    bounded = Bounds().fit(spoiled).transform(spoiled)
+    np.testing.assert_array_equal(np.delete(bounded, 5, 0), np.delete(spoiled, 5, 0))
+    assert (bounded.std(0) < 4 * np.delete(features, 5, 0).std(0) + 1e-6).all()

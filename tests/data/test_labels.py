@@ -1,5 +1,7 @@
 """Label files, class tables and people: what is accepted, and what of it is said."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from build import DOCUMENT, clips, config, data_folder, person, splits
@@ -82,7 +84,131 @@ def test_faulty_tables_of_a_data_set_are_named_with_their_lines_and_nothing_else
     assert [(file.removeprefix(f"{root}/"), *rest) for file, *rest in errors] == [
         ("classes.csv", 3, "no value for region"),
         ("classes.csv", 3, "class_id 0 stands there a second time"),
-        ("subjects.csv", 1, "expected the columns clip, subject; missing: subject"),
+        (
+            "subjects.csv",
+            1,
+            "expected the columns clip, subject; missing: subject; found: clip, person",
+        ),
     ]
     (root / "subjects.csv").write_bytes(b"\xff\xfe\x00")
     find(verify(root), "error", root / "subjects.csv", "cannot be read as a CSV table")
+
+
+LISTS = {
+    "endings": "a.MOV 0\nb.mts 8\n",
+    "a header and commas": "clip,label\r\na.mp4,0\r\nb.mp4,8\r\n",
+    "semicolons and quotes": '"a";"0";;\n"b";"8";;\n;;;\n',
+    "further columns in another order": "label;person;video\n0;x;a.avi\n8;y;b.avi\n",
+    "a word to Excel": "sep=;\r\nVideo;Class ID\r\na;0\r\nb;8\r\n",
+    "numbers of a table": "a\t0.0\rb\t8.0\r",
+    "remarks and blank lines": "name id\n# all\n\na 0 # one\nb 8\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_label_list_is_read_as_anybody_writes_it(kind, encoding, tmp_path):
+    (tmp_path / "labels.txt").write_bytes(LISTS[kind].encode(encoding))
+    assert read_labels(tmp_path / "labels.txt", DOCUMENT, {"a", "b"}) == ({"a": 0, "b": 8}, [])
+
+
+@pytest.mark.parametrize(
+    "entry, words",
+    [
+        ("c Turning head", "'Turning head' is class 8 (B3 Turning head)"),
+        ("c,b3", "'b3' is class 8 (B3 Turning head)"),
+        ("c\tBODY", "is classes 0 (A1 Shaking body), 1 (A2 Turning around), 2 (A3"),
+        ("c 3.5", "the id is a number from 0 to 51, as in classes.csv"),
+        ("c", "expected `name id`, found 'c'"),
+        (r"C:\videos\c.mp4 3", "expected the plain name of a clip, found the path"),
+    ],
+)
+def test_a_class_that_is_no_number_is_answered_with_its_number(entry, words, tmp_path):
+    (tmp_path / "labels.txt").write_text(f"a 0\n{entry}\nb 8\n")
+    labels, ((line, fault),) = read_labels(tmp_path / "labels.txt", DOCUMENT)
+    assert labels == {"a": 0, "b": 8} and line == 2 and words in fault
+
+
+def test_labels_without_clips_are_one_fault_that_knows_spellings(tmp_path):
+    path, names = tmp_path / "labels.txt", [f"{i:04d}" for i in range(30)]
+    path.write_text("".join(f"{int(name)} 0\n" for name in names))
+    (line, fault), *others = read_labels(path, DOCUMENT, names)[1]
+    assert line == 1 and not others
+    words = (
+        "no clip 0, 1, 2 and 27 more: 30 labels are for no clip there is; is '0' the clip '0000'?"
+    )
+    assert fault == words
+    path.write_text("anna_nod 0\nanna_shake 3\n")
+    assert read_labels(path, DOCUMENT, ["anna_nod", "anna_shaek"])[1] == [
+        (2, "no clip anna_shake; is 'anna_shake' the clip 'anna_shaek'?")
+    ]
+
+
+def test_an_unreadable_class_table_makes_no_further_rows(tmp_path):
+    root = data_folder(tmp_path / "data", splits())
+    (root / "classes.csv").write_bytes(b"PK\x03\x04")
+    table = verify(root)
+    find(table, "error", root / "classes.csv", "is a zip archive, not text")
+    assert len(table) == 1
+
+
+def test_code_page_1252_and_names_nearly_right_are_said(tmp_path):
+    root = data_folder(tmp_path / "data", {"train": clips(["Jörg", "ida"], [0, 8], name="c{i}")})
+    subjects = root / "subjects.csv"
+    subjects.write_bytes(subjects.read_bytes().decode().encode("cp1252"))
+    assert load(config(data_root=root, val_fraction=0)).splits["train"].subjects[0] == "Jörg"
+    find(verify(root), "warning", subjects, "where 'Jörg' is not what you wrote, save it as UTF-8")
+    subjects.rename(root / "Subjects.csv.txt")
+    find(verify(root), "warning", subjects, "there is no such file, but Subjects.csv.txt")
+
+
+def people_of(folder, names, subjects):
+    """A data set of clips 0001, 0002, … whose subjects.csv says that of these names."""
+    train = dataclasses.replace(
+        clips(["0001", "0002", "0003"], [0, 8]), names=tuple(f"{i:04d}" for i in range(1, 7))
+    )
+    root = data_folder(folder / "data", {"train": train})
+    lines = [f"{name};{subject}\n" for name, subject in zip(names, subjects)]
+    (root / "subjects.csv").write_text("Clip;Subject\n" + "".join(lines))
+    return root, verify(root)
+
+
+PEOPLE = ["0001", "0001", "0002", "0002", "0003", "0003"]
+
+
+@pytest.mark.parametrize(
+    "names, words",
+    [
+        (
+            range(1, 7),
+            "6 of its 6 clips are not in the data, '1' for instance, where the data have",
+        ),
+        (["0001", "0002", "3", "4", "5", "6"], "4 of its 6 clips are not in the data, '3' for"),
+        (["0001", *"bcdef"], "5 of its 6 clips are not in the data, 'b' for instance, where the"),
+        (["other"] * 6, "1 of its 1 clips are not in the data, 'other' for instance"),
+    ],
+)
+def test_people_of_clips_that_a_spreadsheet_renamed_are_an_error(names, words, tmp_path):
+    root, table = people_of(tmp_path, names, ["one"] * 6)
+    find(table, "error", root / "subjects.csv", words)
+    assert len(table) == 1
+    with pytest.raises(InputError, match="where the data have '000[123]'"):
+        load(config(data_root=root))
+
+
+def test_people_are_known_only_where_all_clips_have_one(tmp_path):
+    root, table = people_of(tmp_path, ["0001.MOV", "0002", "0003", "0004", "0005"], PEOPLE)
+    find(table, "warning", root / "subjects.csv", "no subject for 1 of 6 clips in train, 0006 the")
+    data = load(config(data_root=root, val_fraction=0))
+    assert not data.known_people and data.splits["train"].subjects[0] == "0001"
+    assert any("1 labelled clips have no person in subjects.csv" in note for note in data.notes)
+
+
+def test_people_whose_names_a_spreadsheet_changed_are_a_warning(tmp_path):
+    names = [f"{i:04d}" for i in range(1, 7)]
+    root, table = people_of(tmp_path, names, ["0001", "1", "1E+10", "02. Jan", "NA", "None"])
+    subjects = root / "subjects.csv"
+    find(table, "warning", subjects, "spelled in two ways, two people or one: 0001 and 1")
+    find(table, "warning", subjects, "people called 02. Jan, 1E+10: has a spreadsheet made")
+    data = load(config(data_root=root, val_fraction=0))
+    assert data.splits["train"].subjects[-2:] == ("NA", "None") and data.known_people

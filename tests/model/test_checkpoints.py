@@ -18,6 +18,8 @@ from mbnb.model.checkpoints import (
     load_weights,
     read_checkpoint,
     save_checkpoint,
+    sizes_of,
+    start_from,
     weights_of,
 )
 
@@ -95,7 +97,9 @@ def test_what_does_not_fit_stays_and_is_told_key_by_key(golden, pretrained):
     assert report.mismatched == ("temp_embed (1, 27, 1, 16) in the file, (1, 31, 1, 16) here",)
     assert report.missing == report.unexpected == ()
     assert torch.equal(model.temp_embed, expected["temp_embed_kept"])
-    assert str(report) == f"59 weights loaded\nmismatched: {report.mismatched[0]}"
+    assert str(report) == (
+        f"backbone 57 of 58 fit, head 2 of 2 fit; of another size: {report.mismatched[0]}"
+    )
     assert_close(representation(model, golden["pretrain"]["x"]), expected["rep"], 3e-5)
 
 
@@ -143,7 +147,7 @@ def test_a_checkpoint_of_an_earlier_version_is_read_and_what_is_gone_is_named(tm
     torch.save(content | {"handedness": {"mean": 1.0}, "quota": None}, tmp_path / "old.pt")
     trained = load_trained(tmp_path / "old.pt", Config())
     said = capsys.readouterr()
-    assert "weights of an earlier version that are not used: head.mirrored.weight" in said.out
+    assert "weights of an earlier version that are not used: head.mirrored.weight" in said.err
     gone = "settings that are gone and have no effect: segments, exchange, quota, checkpoint_choice"
     assert gone in said.err
     x = torch.randn(2, 1, 6, 17, config.dim_in)
@@ -240,8 +244,8 @@ def test_what_is_no_checkpoint_is_a_clear_error(tmp_path):
         "list": "expected a dictionary, found a list",
         "nothing": "found nothing",
         "other": "found model",
-        "numbered": "found 1, config",
-        "folder": "cannot be read",
+        "numbered": "found 1",
+        "folder": "a folder; name one of its files",
         "none": "No such file",
     }.items():
         with pytest.raises(InputError, match=rf"{name}\.pt: .*{words}"):
@@ -271,7 +275,157 @@ def test_settings_and_classes_that_are_not_ours_do_not_break_loading(tmp_path):
     theirs = {"model": weights, "classes": {0: "swaying"}, "config": "MB_train_custom.yaml"}
     torch.save(theirs, tmp_path / "theirs.pt")
     assert load_trained(tmp_path / "theirs.pt", Config.of(SMALL)).classes is None
-    torch.save({"model": weights, "config": {"hiden_dim": 3}}, tmp_path / "strange.pt")
+    strange = {"model": weights, "config": {"recipe": "default", "hiden_dim": 3}}
+    torch.save(strange, tmp_path / "strange.pt")
     wanted = r"strange\.pt: carries settings .* did you mean 'hidden_dim'"
     with pytest.raises(InputError, match=wanted):
         load_trained(tmp_path / "strange.pt", Config.of(SMALL))
+
+
+def under(prefix, weights):
+    return {f"{prefix}{name}": value for name, value in weights.items()}
+
+
+WRAPPED = {  # how weights of an action model are found in files
+    "_orig_mod.": lambda w: under("_orig_mod.", w),
+    "module._orig_mod.": lambda w: {"model": under("module._orig_mod.", w)},
+    "_orig_mod.module.": lambda w: under("_orig_mod.module.", w),
+    "Lightning": lambda w: {
+        "state_dict": under("model.", w),
+        "pytorch-lightning_version": "2.5",
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.ones(2)}}}],
+    },
+    "containers in containers": lambda w: {
+        "state": {"model": {"state_dict": under("net.module.", w)}}
+    },
+    "running means beside": lambda w: {
+        "ema": {"module": {name: value * 0.5 for name, value in w.items()}},
+        "model": w,
+        "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}},
+    },
+    "averaged": lambda w: under("module.", w) | {"n_averaged": torch.tensor(3)},
+    "backbone wrapped alone": lambda w: {
+        name.replace("backbone.", "backbone._orig_mod."): value for name, value in w.items()
+    },
+    "backbone. taken off": lambda w: {
+        name.removeprefix("backbone."): value
+        for name, value in w.items()
+        if not name.startswith("backbone.head.")
+    },
+}
+
+
+@pytest.mark.parametrize("kind", WRAPPED)
+def test_weights_are_found_however_they_are_wrapped(kind, tmp_path, capsys):
+    config = Config.of(SMALL, {"streams": ["joint"]})
+    theirs = build_model(config, classes=4, joints=17)
+    torch.save(WRAPPED[kind](theirs.state_dict()), tmp_path / "theirs.pt")
+    ours = build_model(config, classes=7, joints=17)
+    said = start_from(tmp_path / "theirs.pt", ours, config)
+    assert "theirs.pt: backbone 108 of 108 fit" in said and "\n" not in said
+    assert "head.fc2.weight (4, 16) in the file, (7, 16) here" in said
+    for name, value in theirs.backbone.named_parameters():
+        if not name.startswith("head."):
+            assert torch.equal(ours.backbone.get_parameter(name), value), name
+    trained = load_trained(tmp_path / "theirs.pt", Config.of({"num_heads": 2, "clip_len": 6}))
+    x = torch.randn(2, 1, 6, 17, 3)
+    assert_close(outputs(trained.model, x), outputs(theirs, x))
+    several = "holds the weights of several models; taken: model.backbone., not ema.backbone."
+    assert (several in capsys.readouterr().err) == (kind == "running means beside")
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "net.", "model.backbone.module."])
+def test_a_backbone_alone_starts_a_training_under_any_prefix(prefix, pretrained, tmp_path):
+    torch.save({"model_pos": under(prefix, pretrained)}, tmp_path / "pose.bin")
+    sizes = sizes_of(pretrained)
+    sizes = {name: sizes[name] for name in sizes if name not in ("dim_in", "joints")}
+    config = Config.of(SMALL, sizes, {"num_heads": 4, "streams": ["joint"]})
+    model = build_model(config, classes=4, joints=17)
+    said = start_from(tmp_path / "pose.bin", model, config)
+    assert "backbone 58 of 58 fit, backbone's own head 2 of 2 fit, head 0 of 9 fit" in said
+    assert torch.equal(model.backbone.pos_embed, pretrained["pos_embed"])
+
+
+FULL = Config.of({"preset": "full", "streams": ["joint"]})
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """A file of MotionBERT's full size."""
+    path = tmp_path_factory.mktemp("full") / "full.bin"
+    weights = build_model(FULL, 4, 17).backbone.state_dict()
+    torch.save({"model_pos": under("module.", weights)}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"preset": "ma52"},
+            "backbone 2 of 108 fit: the file's width is 512, this model's 192, the file's depth "
+            'is 5, this model\'s 2; what fits is -p preset full -p streams "[joint]"',
+        ),
+        (
+            {"preset": "full", "depth": 2, "streams": ["joint"]},
+            "backbone 108 of 108 fit: the file's depth is 5, this model's 2; "
+            "what fits is -p depth 5",
+        ),
+        ({"recipe": "parity"}, "what fits is -p preset full"),
+    ],
+)
+def test_weights_of_another_network_are_refused_with_the_settings_that_fit(full, settings, told):
+    config = Config.of(settings)
+    with pytest.raises(InputError) as caught:
+        start_from(full, build_model(config, 4, 17), config)
+    assert str(caught.value).startswith(f"{full}: not this network's weights: backbone ")
+    assert str(caught.value).endswith(told)
+
+
+def test_other_ends_of_the_same_network_stay_as_they_were_in_one_line(full):
+    config = Config.of({"preset": "full", "maxlen": 300})
+    said = start_from(full, build_model(config, 4, 17, regions=2), config)
+    assert "backbone 256 of 258 fit" in said and "\n" not in said
+    assert "temp_embed (1, 243, 1, 512) in the file, (1, 300, 1, 512) here" in said
+    assert said.endswith('all of its backbone fits -p maxlen 243 -p streams "[joint]"')
+
+
+def test_a_few_weights_of_a_backbone_are_not_started_from(tmp_path):
+    weights = build_model(Config.of(SMALL), 4, 17).backbone.state_dict()
+    few = {name: value for name, value in weights.items() if not name.startswith("blocks_")}
+    torch.save(few, tmp_path / "few.pt")
+    with pytest.raises(
+        InputError, match=r"few\.pt: not this network's weights: backbone 12 of 108 fit, "
+    ):
+        start_from(tmp_path / "few.pt", build_model(Config.of(SMALL), 4, 17), Config.of(SMALL))
+
+
+def test_heads_that_differ_are_another_network(tmp_path):
+    config = Config.of(SMALL)
+    save_checkpoint(tmp_path / "ours.pt", build_model(config, 4, 17), config, CLASSES)
+    other = Config.of(SMALL, {"num_heads": 4})
+    wanted = "number of heads is 2, this model's 4; what fits is -p num_heads 2"
+    with pytest.raises(InputError, match=wanted):
+        start_from(tmp_path / "ours.pt", build_model(other, 4, 17), other)
+
+
+def test_the_heads_of_a_file_without_settings_are_those_of_its_preset(tmp_path, capsys):
+    theirs = build_model(FULL, 4, 17)
+    torch.save({"model": theirs.state_dict()}, tmp_path / "theirs.bin")
+    trained = load_trained(tmp_path / "theirs.bin", Config())
+    assert trained.config.num_heads == 8 != Config().num_heads
+    x = torch.randn(1, 1, 6, 17, 3)
+    assert_close(outputs(trained.model, x), outputs(theirs, x))
+    assert "carries no settings, so these are taken: recipe default, num_heads 8" in (
+        capsys.readouterr().err
+    )
+    torch.save({"model": theirs.state_dict(), "config": {"num_heads": 16}}, tmp_path / "told.bin")
+    assert load_trained(tmp_path / "told.bin", Config()).config.num_heads == 16
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    weights = small_weights()
+    weights["backbone.norm.weight"] = weights["backbone.norm.weight"] * float("nan")
+    torch.save({"model": weights}, tmp_path / "nan.pt")
+    with pytest.raises(InputError, match="1 of its weights are not finite.*norm.weight"):
+        load_trained(tmp_path / "nan.pt", Config.of(SMALL))

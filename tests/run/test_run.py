@@ -212,6 +212,14 @@ def test_bars_are_no_broken_widgets_in_executed_notebooks(simulated_run):
             assert "application/vnd.jupyter.widget-view+json" not in shown or "text/html" in shown
 
 
+def test_notebooks_run_where_nothing_can_be_written_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", os.devnull)
+    done = run(tmp_path, "03", run="homeless", **TINY | SIMULATED | {"epochs": 1})
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "homeless" / "report.html").exists()
+    assert not (tmp_path / "homeless" / ".lock").exists()
+
+
 def test_02_is_left_out_with_one_line_where_videos_cannot_be_read(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     assert without_videos(NOTEBOOKS[:3], Config()) == [NOTEBOOKS[0], NOTEBOOKS[2]]

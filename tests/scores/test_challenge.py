@@ -71,3 +71,24 @@ def test_a_sample_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path, 
             sample = sample_of(tmp_path, *lines)
             write_submission(tmp_path / "s.zip", sample, probabilities, CLASSES)
         assert (tmp_path / "s.zip").read_bytes() == before
+
+
+def test_a_sample_that_a_spreadsheet_has_saved_is_followed_too(tmp_path, probabilities):
+    text = "sep=;\r\nVid;Action_pred_1;\r\n" + "".join(f"{name}.MP4;0;\r\n" for name in NAMES)
+    (tmp_path / "sample.csv").write_bytes(text.encode("utf-16"))
+    table = submitted(tmp_path, tmp_path / "sample.csv", probabilities)
+    assert table.columns.tolist() == ["vid", "action_pred_1"]
+    assert table["vid"].tolist() == [f"{name}.MP4" for name in NAMES]
+    listed = sample_of(tmp_path, *(f"{name}.mov\t0" for name in NAMES))
+    assert len(submitted(tmp_path, listed, probabilities)) == 7
+
+
+def test_names_that_a_spreadsheet_changed_are_one_fault_with_both_spellings(
+    tmp_path, probabilities
+):
+    sample = sample_of(tmp_path, "vid", *(str(int(name)) for name in NAMES))
+    with pytest.raises(InputError) as caught:
+        write_submission(tmp_path / "s.zip", sample, probabilities, CLASSES)
+    missing, others = str(caught.value).splitlines()
+    assert "no prediction for 0, 1, 2 and 4 more" in missing and "is 0 '0000' after" in missing
+    assert "a prediction for 0000, 0001, 0002 and 4 more" in others

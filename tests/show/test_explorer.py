@@ -7,15 +7,20 @@ import json
 
 import numpy as np
 import pytest
+from build import CLASSES, config, data_set, guesses, moving
 from conftest import until
 from PIL import Image
 from show.test_player import HOSTILE, page_of, poses_of
 
+from mbnb.clips import pack
 from mbnb.evaluate import Evaluation
 from mbnb.evaluate.compare import compare_runs, load_other
 from mbnb.files import InputError
 from mbnb.show.cards import write_class_pages
 from mbnb.show.explorer import explain_clips, explore, write_explorer
+from mbnb.show.figures import class_sheet, motion_by_class, motion_by_joint
+from mbnb.show.page import pack_poses
+from mbnb.show.store import clip_store
 from mbnb.video.portrait import sample_videos
 
 
@@ -129,6 +134,12 @@ def test_the_video_of_a_clip_stands_beside_it_when_asked(guessed, tmp_path):
     kind, _, content = pictures["pictures"][0].partition(",")
     assert kind == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(content))).height == 240
+
+    # Nobody has said where the head is in these videos.
+    blurred = explore(dataclasses.replace(with_videos, faces="blur"), data, evaluation)
+    blurred.send = replies.append
+    blurred._handle_custom_msg({"kind": "video", "clip": 2}, [])
+    assert "left out by the setting faces, 'blur'" in replies[-1]["problem"]
 
 
 def test_two_runs_on_the_same_clips_in_another_order(guessed):
@@ -351,3 +362,18 @@ def test_hostile_names_run_nothing(guessed, opened):
     pages = write_class_pages(config, data, evaluation).glob("*.html")
     before_views = [path.read_text().partition('class="mbnb-view"')[0] for path in pages]
     assert "<img" not in "".join(before_views)
+
+
+def test_joints_that_were_not_seen_are_not_drawn():
+    poses = [moving(0, i, 20) for i in range(3)]
+    seen = [None, np.ones((20, 17), bool), None]
+    seen[1][5:, 13] = False
+    whole = pack(poses, "abc", [0, 1, 2], "abc", seen=seen)
+    evaluation = Evaluation("test", whole, CLASSES, guesses(whole.labels, 4))
+    data = data_set({"train": whole, "test": whole})
+    store, packed = clip_store(evaluation, data, config(), np.array([1, 2]), whole)
+    expected = pack_poses([whole.drawn(i) for i in (1, 2, 0, 1, 2)])
+    assert packed == expected[1] and packed != pack_poses([whole[i] for i in (1, 2, 0, 1, 2)])[1]
+    assert store["clips"]["length"] == [20] * 5
+    for sheet in (class_sheet(data, [0, 1, 2]), motion_by_joint(data), motion_by_class(data)):
+        sheet.canvas.draw()

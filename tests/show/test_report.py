@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 
 from mbnb.evaluate import evaluate
 from mbnb.show import figures
+from mbnb.show.figures import save_figure
 from mbnb.show.report import write_report
+from mbnb.video.pictures import ABOUT_FACES
 
 
 def scores_in(path):
@@ -58,3 +60,25 @@ def test_other_trainings_stand_apart_from_the_run_and_say_so(trained):
     first, last = page.split("Recipes compared (06)")
     assert "Training: loss" in first and "a training of its own" not in first
     assert last.count("<figcaption>") == 2 and "none of them is the model" in last
+
+
+def test_banners_say_what_is_shown_and_not_what_else_there_is(trained):
+    config, data, _ = trained
+    config = dataclasses.replace(config, checkpoint=str(config.folder.latest), run="banner")
+    evaluate(config, data)
+    environment = {
+        "data": {"simulated": True, "name": "people", "clips": {}, "notes": []},
+        "packages": {},
+    }
+    config.folder.environment.write_text(json.dumps(environment))
+    metrics = json.loads(config.folder.metrics.read_text())
+    for simulated in (False, True):
+        metrics["simulated"] = simulated
+        config.folder.metrics.write_text(json.dumps(metrics))
+        page = write_report(config).read_text()
+        assert ("<strong>Simulated people.</strong>" in page) == simulated
+        assert "Videos of people" not in page
+    figure = Figure(figsize=(1, 1))
+    save_figure(figure, config, "converted", f"Skeletons. {ABOUT_FACES['blur']}")
+    page = write_report(config).read_text()
+    assert "<strong>Videos of people.</strong> Skeletons. Faces are blurred.</p>" in page

@@ -12,7 +12,10 @@ from run.headless import command_line
 from train.conftest import config
 
 from mbnb.files import ROOT
+from mbnb.runs import RunFolder
+from mbnb.show.figures import curves
 from mbnb.train import monitor, read_history
+from mbnb.train.history import region_table, write_history
 
 
 def test_a_killed_training_leaves_what_a_monitor_draws(folder, tmp_path):
@@ -74,3 +77,17 @@ def test_a_sparkline_keeps_the_course_of_any_number_of_values():
     assert monitor.sparkline([2.0, np.nan, 3.0]) == "▁ █"
     assert monitor.sparkline([5.0] * 3) == "▁▁▁"
     assert monitor.sparkline(range(1000), width=8) == "▁▂▃▄▅▆▇█"
+
+
+def test_regions_that_are_called_by_numbers_stay_text(tmp_path):
+    names = ("0", "1", "2.0", "True", "NA")
+    regions = region_table({1: np.eye(5, dtype=int).tolist()}, "val", names)
+    history = pd.DataFrame({"epoch": [1], "val_loss": [np.nan], "val_top1": [0.5]})
+    write_history(RunFolder(tmp_path), history, regions)
+    again, read = read_history(RunFolder(tmp_path))
+    pd.testing.assert_frame_equal(again, history)
+    assert read["true"].unique().tolist() == list(names)
+    assert read["clips"].sum() == 5
+    text, _ = monitor.progress(RunFolder(tmp_path))
+    assert "2.0" in text.splitlines()[-3]
+    assert curves(again, read).axes

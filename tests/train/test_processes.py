@@ -3,8 +3,10 @@
 import dataclasses
 import subprocess
 import sys
+import time
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 from train.conftest import CLOCKED, config, people, weights
@@ -64,3 +66,22 @@ def test_the_setting_devices_starts_processes_and_shows_every_epoch(folder, data
         train(dataclasses.replace(settings, run="other"), other)
     with pytest.raises(InputError, match="30 processes cannot share batches of"):
         train(dataclasses.replace(settings, run="many", batch_size=29, devices=30), load(settings))
+
+
+def test_processes_end_with_who_started_them_even_where_it_is_killed(folder, tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("only Linux ends the children of a killed process")
+    settings = config(tmp_path, data_root=folder, devices=2, epochs=2000)
+    settings.save(tmp_path / "given.yaml")
+    command = [sys.executable, "-m", "mbnb", "train", "-f", str(tmp_path / "given.yaml")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as parent:
+        while parent.poll() is None and not settings.folder.history.exists():
+            time.sleep(0.1)
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert len(children) >= 3  # torchrun, and its two
+        with pytest.raises(InputError, match="is being written to"), settings.folder.claimed():
+            pass
+        parent.kill()
+    assert psutil.wait_procs(children, timeout=60)[1] == []
+    with settings.folder.claimed():
+        pass

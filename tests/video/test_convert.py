@@ -2,18 +2,23 @@
 
 import csv
 import multiprocessing
+import os
+import re
 import sys
 import threading
 import time
+import unicodedata
 
 import numpy as np
 import pytest
-from build import DOCUMENT
-from video.films import grain, write
+from build import DOCUMENT, H36M
+from PIL import Image
+from video.films import grain, stamped, write
 
 from mbnb.classes import read_classes
 from mbnb.files import InputError
 from mbnb.video.convert import Source, convert, find_videos, landmark_file
+from mbnb.video.folder import videos_in
 from mbnb.video.landmarks import load_landmarks
 
 
@@ -41,7 +46,9 @@ def test_good_videos_become_clips_in_the_documented_layout(converted):
     assert np.load(out / "train" / "B4_portrait" / "pose_3d.npy").shape == (60, 17, 3)
     blinked = np.load(out / "val" / "blinking" / "pose_3d.npy")
     assert blinked.shape == (30, 17, 3) and blinked.dtype == np.float32
-    assert np.isfinite(blinked).all()
+    assert np.isfinite(blinked[:, H36M.index("Neck", "Head", "L_Shoulder", "R_Shoulder")]).all()
+    # The hips of the portrait are outside the picture, and so they are where nobody was found.
+    assert np.isnan(blinked[:, H36M.index("Pelvis", "L_Hip", "R_Knee", "L_Ankle")]).all()
     assert sorted(path.parent.name for path in out.rglob("*.npy")) == ["B4_portrait", "blinking"]
     assert (out / "train_labels.txt").read_text() == "B4_portrait 9\n"
     assert (out / "val_labels.txt").read_text() == "blinking 1\n"
@@ -57,11 +64,62 @@ def test_the_table_says_how_good_a_clip_is_and_why_one_was_refused(converted):
     assert "decoding stopped" in reasons["cut"] and "cannot be read" in reasons["text"]
     assert "no person in" in reasons["absent"] and "at most 10" in reasons["absent"]
     assert reasons["nobody"] == "no person found"
-    measured = table.loc["B4_portrait", ["declared", "decoded", "frames", "detected"]]
-    assert measured.tolist() == [60, 60, 60, 1]
+    measured = table.loc["B4_portrait", ["decoded", "frames", "detected"]]
+    assert measured.tolist() == [60, 60, 1]
     assert 4 <= table.loc["blinking", "longest_gap"] <= 10 < table.loc["absent", "longest_gap"]
     assert 1 < table.loc["B4_portrait", "jitter_mm"] < 100
     assert 0 < table.loc["B4_portrait", "bone_variation"] < 0.5
+
+
+@pytest.fixture(scope="module")
+def remarked(extractor, tmp_path_factory, pictures, portrait):
+    """The table of clips that are not what they should be."""
+    folder = tmp_path_factory.mktemp("remarked")
+    even = [round(1000 * i / 30) for i in range(60)]
+    hour = [time + 3_600_000 * (i >= 30) for i, time in enumerate(even)]
+    beside = [np.concatenate([picture, picture[:, ::-1]], axis=1) for picture in pictures[:20]]
+    videos = {
+        "one": write(folder / "one.mp4", pictures[:1]),
+        "hour": stamped(folder / "hour.mkv", hour, pictures),
+        "two": write(folder / "two.mp4", beside),
+        "still": write(folder / "still.mp4", pictures[:1] * 20),
+        "frozen": write(folder / "frozen.mp4", pictures[:20] + pictures[20:21] * 60),
+        "long": write(folder / "long.mp4", pictures, stamps=[90 * i for i in range(60)]),
+        "alone": stamped(folder / "alone.mkv", [0, *(9000 + t for t in even[:19])], pictures[:20]),
+        "good": portrait,
+    }
+    sources = [Source(path, name, 0, "Grace") for name, path in videos.items()]
+    return convert(sources, folder / "set", DOCUMENT).set_index("clip")
+
+
+def test_one_bad_video_is_refused_with_its_reason_and_the_others_go_on(remarked):
+    reasons = remarked["reason"]
+    assert reasons["one"] == "expected at least 2 frames, found one"
+    assert "a pause of 3600.03 s" in reasons["hour"] and "from 0.97 to 3601.00 s" in reasons["hour"]
+    assert remarked.loc["hour", "frames"] == 60, "not an hour of a frozen person"
+    assert (reasons.drop(["one", "hour"]) == "").all()
+
+
+def test_what_makes_an_answer_doubtful_is_said(remarked):
+    said = remarked["remarks"]
+    assert said["two"].startswith("a second person is in 5 of 5 frames")
+    assert said.str.contains("second person").sum() == 1
+    assert "nothing moves: it is a still picture" in said["still"]
+    assert re.search(r"nothing moves from 0\.[78] to 2\.7 s", said["frozen"])
+    assert said.str.contains("nothing moves").sum() == 2
+    assert said["long"].startswith("5.3 s are long for one movement")
+    assert said.str.contains("are long").sum() == 1
+    assert "one frame left out, 9.0 s from the others" in said["alone"]
+    assert "only head and shoulders are seen; outside the picture: Pelvis, R_Hip" in said["good"]
+    assert "Neck" not in said["good"] and "Head" not in said["good"]
+
+
+def test_clips_of_other_videos_are_not_replaced(converted, tmp_path, pictures):
+    out = converted[0]
+    own = [(write(tmp_path / "mine.mp4", pictures[:5]), "mine", 0, "me")]
+    with pytest.raises(InputError, match=r"set: holds clips of other videos.*-p run NAME"):
+        convert(own, out, DOCUMENT)
+    assert (out / "train" / "B4_portrait" / "pose_3d.npy").exists()
 
 
 def test_nothing_is_extracted_twice_and_nothing_good_is_lost(converted, portrait, tmp_path):
@@ -147,12 +205,9 @@ def test_videos_without_labels_are_for_predicting_and_missing_labels_are_all_nam
     labels.write_text("c 0\nd 77\n")
     with pytest.raises(InputError) as raised:
         find_videos(tmp_path, DOCUMENT, labels)
-    bad, *missing = str(raised.value).splitlines()
+    bad, missing = str(raised.value).splitlines()
     assert "line 2: expected a class id from 0 to 51, found 77" in bad
-    assert [line.partition(": ")[2] for line in missing[-2:]] == [
-        "no label for a.mp4",
-        "no label for b.mp4",
-    ]
+    assert missing == f"{labels}: no label for a.mp4, b.mp4"
     with pytest.raises(InputError, match="expected videos"):
         find_videos(tmp_path / "nowhere", DOCUMENT)
 
@@ -164,6 +219,67 @@ def test_a_name_without_its_person_is_named_instead_of_making_a_person_of_its_ow
     labels.write_text("anna_01 0\nBert_01 1\n01_anna 0\n")
     with pytest.raises(InputError) as refused:
         find_videos(tmp_path, DOCUMENT, labels, person="[a-z]+")
-    faults = str(refused.value).splitlines()
-    assert len(faults) == 2 and "01_anna.mp4: expected a name that begins with" in faults[0]
-    assert "Bert_01.mp4" in faults[1] and "'[a-z]+'" in faults[1]
+    (fault,) = str(refused.value).splitlines()
+    assert "expected names that begin with a person" in fault and "'[a-z]+'" in fault
+    assert fault.endswith("found 01_anna.mp4, Bert_01.mp4")
+
+
+def test_every_container_is_a_video_and_what_is_left_out_is_said(tmp_path, capsys):
+    for name in ("a.mp4", "b.MTS", "c.wmv", "d.3gp", "e.mpeg", "f.TS", "._a.mp4", ".DS_Store"):
+        (tmp_path / name).touch()
+    frames = [Image.fromarray(picture) for picture in grain(3)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:], duration=40)
+    frames[0].save(tmp_path / "picture.gif")
+    frames[0].save(tmp_path / "photo.jpg")
+    write(tmp_path / "without_ending", grain(3), format="matroska")
+    (tmp_path / "raw").mkdir()
+    (labels := tmp_path / "labels.txt").write_text(
+        "".join(f"{name} 0\n" for name in "abcdef") + "moving 1\nwithout_ending 2\nmissspelt 3\n"
+    )
+    sources, _ = find_videos(tmp_path, DOCUMENT, labels)
+    assert {s.name: s.label for s in sources} == dict.fromkeys("abcdef", 0) | {
+        "moving": 1,
+        "without_ending": 2,
+    }
+    left_out, missing = capsys.readouterr().err.splitlines()
+    assert left_out.endswith(
+        "no videos, left out: .DS_Store, ._a.mp4, photo.jpg, picture.gif, raw/"
+    )
+    assert missing == f"{labels}: labels without a video: missspelt"
+
+
+def test_unsafe_names_make_safe_clips_and_keep_their_labels_and_people(tmp_path, capsys):
+    umlaut = unicodedata.normalize("NFD", "jürgen_1")
+    names = ("anna b (1)", "anna_b_1", "CON", "con.1", "-x", "ä, ö", "…", umlaut, "x" * 200)
+    for name in names:
+        (tmp_path / f"{name}.mp4").touch()
+    (labels := tmp_path / "labels.txt").write_text(
+        "".join(f"{unicodedata.normalize('NFC', n)} {i}\n" for i, n in enumerate(names))
+    )
+    sources, _ = find_videos(tmp_path, DOCUMENT, labels, person="[^_. ]+")
+    made = {source.label: (source.name, source.subject) for source in sources}
+    assert made[0] == ("anna_b_1_2", "anna") and made[1] == ("anna_b_1", "anna")
+    assert made[2] == ("clip_CON", "CON") and made[3] == ("clip_con.1", "con")
+    assert made[4] == ("x", "-x") and made[5] == ("ä_ö", "ä,") and made[6] == ("clip", "…")
+    assert made[7] == ("jürgen_1", "jürgen") and len(made[8][0]) == 150
+    said = capsys.readouterr().err
+    assert "safe names" in said and "anna b (1).mp4 -> anna_b_1_2" in said and "jürgen" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_unicode_gets_a_clip_all_the_same(tmp_path, capsys):
+    (tmp_path / os.fsdecode(b"j\xfcrgen.mp4")).touch()
+    ((_, name, *_),), _ = find_videos(tmp_path, DOCUMENT)
+    assert name == "j_rgen" and "j?rgen.mp4 -> j_rgen" in capsys.readouterr().err
+
+
+def test_two_videos_of_one_clip_are_an_error_that_names_both(tmp_path):
+    for name in ("a.mp4", "a.mov", "train/b.mp4", "val/b.mkv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"a\.mov and a\.mp4 would both be the clip a"):
+        videos_in(tmp_path)
+    for split in ("train", "val"):
+        (tmp_path / f"{split}_labels.txt").write_text("b 0\n")
+    with pytest.raises(InputError, match=r"val.b\.mkv: train has a clip b, too"):
+        find_videos(tmp_path, DOCUMENT)

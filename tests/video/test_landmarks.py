@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from build import H36M
 from video.films import tilt
 
 from mbnb.files import InputError
@@ -15,9 +16,11 @@ from mbnb.video.landmarks import (
     extract,
     extract_pose,
     fill_gaps,
+    find_others,
     gaps,
     require_mediapipe,
     to_joints,
+    unseen,
 )
 from mbnb.video.portrait import MOTIONS
 
@@ -69,6 +72,28 @@ def test_a_model_that_the_user_names_finds_the_same_without_lagging(
     assert 0.8 < np.polyfit(KNOWN, in_picture, 1)[0] < 1.2
     delayed = [np.corrcoef(KNOWN[: len(KNOWN) - lag], in_picture[lag:])[0, 1] for lag in range(4)]
     assert np.argmax(delayed) == 0 and delayed[0] > 0.99
+
+
+def test_a_second_person_is_found_by_either_model(landmarks, pictures, pose_model):
+    size = np.array([pictures[0].shape[1], pictures[0].shape[0]])
+    places = landmarks.image[:2] / size / [2, 1]  # in the left half
+    pair = {t: np.concatenate([pictures[t], pictures[t][:, ::-1]], axis=1) for t in range(2)}
+    alone = {0: pair[0], 1: np.concatenate([pictures[1], np.zeros_like(pictures[1])], axis=1)}
+    for model in (None, pose_model):
+        assert find_others(pair, places, model).tolist() == [True, True]
+        assert find_others(alone, places, model).tolist() == [True, False]
+
+
+def test_what_is_outside_the_picture_was_not_seen(landmarks):
+    away = {H36M.joints[j] for j in np.flatnonzero(unseen(landmarks, (512, 600)).all(0))}
+    assert {"Pelvis", "L_Hip", "R_Hip", "L_Knee", "R_Ankle", "Spine1"} <= away
+    assert not away & {"Neck", "Head", "Head_top", "L_Shoulder", "R_Shoulder"}
+    gone = landmarks._replace(image=landmarks.image.copy())
+    gone.image[5:9] = np.nan  # nobody was found
+    assert (
+        unseen(gone, (512, 600))[5:9].all(0) == unseen(landmarks, (512, 600))[[4]].all(0)
+    ).sum() > 14
+    assert not unseen(landmarks, (4000, 4000)).any()
 
 
 def test_the_skeleton_is_the_right_way_up_with_her_left_on_the_right_of_the_picture(landmarks):

@@ -24,8 +24,10 @@ def test_a_recorded_nod_is_read_and_drawn(shared, extractor, tmp_path):
     assert 2 < np.ptp(nod) < 15 and np.ptp(nod) > 5 * (pitch - nod).std()
     assert sum(len(find_peaks(sign * nod, prominence=0.5)[0]) for sign in (1, -1)) >= 2
 
-    figure = overlay_sheet(path, raw, frames=3)
-    assert [ax.get_title() for ax in figure.axes] == ["0.00 s", "0.80 s", "1.63 s"]
+    figure = overlay_sheet([("nod", path, raw)], frames=3)
+    titles = [ax.get_title("left") for ax in figure.axes]
+    assert titles == ["nod\n0.00 s", "0.80 s", "1.63 s"]
+    assert {(*ax.get_xlim(), *ax.get_ylim()) for ax in figure.axes} == {(0, 1080, 1296, 0)}
     for t, ax in zip((0, 24, 49), figure.axes, strict=True):
         drawn = np.concatenate([line.get_xydata() for line in ax.lines])
         wrists = image[t, [15, 16]]

@@ -13,6 +13,7 @@ from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.files import replacing
 from mbnb.scores import score, score_intervals
+from mbnb.scores.intervals import counted, too_few
 
 # What figures show, by the names under which they are saved, in the order of the report.
 CAPTIONS = {
@@ -48,7 +49,7 @@ CAPTIONS = {
     "motion_by_joint": "Mean speed of each joint over clips. Boxes hold the middle half of the "
     "clips.",
     "clips": "A clip a row, from its first to its last frame; the grey ghost is the first frame.",
-    "converted": "Skeletons found in a video.",
+    "converted": "Skeletons found in videos, over their frames.",
 }
 # Figures of trainings of their own, which are not the run's model.
 OTHER_TRAININGS = ("ablation", "right_by_region")
@@ -126,13 +127,14 @@ class Captions:
         return f"{split}, {self._count(subjects)}{also}; {score_text}"
 
     def _count(self, subjects: Sequence[str]) -> str:
-        people = len(set(subjects))
-        who = f"{people} {'person' if people == 1 else 'people'}"
-        if not self.data.known_people:
-            who = "unknown people"
-        return f"n = {len(subjects)} clips of {who}"
+        clips, people = len(subjects), len(set(subjects))
+        known = self.data.known_people
+        return f"n = {counted(clips, people) if known else f'{clips} clips of unknown people'}"
 
     def _score(self, key: str, title: str) -> str:
+        subjects = self.evaluation.clips.subjects
+        if few := too_few(len(subjects), len(set(subjects))):
+            return few
         low, high = self._intervals[key]
         over = "people" if self.data.known_people else "clips, too narrow where people recur"
         interval = (

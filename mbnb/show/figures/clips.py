@@ -1,21 +1,27 @@
 """Figures of clips: skeletons at evenly spaced moments, and over the frames of a video."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from PIL import Image
 
 from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.show.figures.layout import shorten, subplots
 from mbnb.show.figures.style import FONT, PAGE
+from mbnb.show.fonts import Sheet
 from mbnb.show.player import COLORS, draw_pose
 from mbnb.skeleton import Skeleton, load_skeleton
-from mbnb.video.frames import read_video
-from mbnb.video.landmarks import load_landmarks, to_joints
+from mbnb.video.landmarks import load_landmarks, to_joints, unseen
+from mbnb.video.pictures import shown_frames
 
 HIPS = [23, 24]  # of MediaPipe's landmarks
+FEW = 6  # videos that each have a row of an overlay
+TILE = 480  # pixels of the longer side of a frame in it
+NO_PICTURE = np.full((1, 1, 3), 235, np.uint8)
 
 
 def pair_sheet(
@@ -35,7 +41,7 @@ def class_sheet(
         places = np.flatnonzero(clips.labels == class_id)
         if len(places):
             title = shorten(data.classes.titles[class_id], 400, FONT)
-            rows.append((title, clips[int(chance.choice(places))]))
+            rows.append((title, clips.drawn(int(chance.choice(places)))))
     return _sheet(rows, data.skeleton, frames)
 
 
@@ -49,11 +55,11 @@ def clips_of_pair(
     rows = []
     for i in evaluation.clips_of(true, predicted)[:2]:
         title = f"{titles[true]} taken for {code} ({probabilities[i, predicted]:.0%})"
-        rows.append((title, clips[int(i)]))
+        rows.append((title, clips.drawn(int(i))))
     for class_id in (true, predicted):
         for i in evaluation.clips_of(class_id, class_id)[:1]:
             title = f"{titles[class_id]}, recognised ({probabilities[i, class_id]:.0%})"
-            rows.append((title, clips[int(i)]))
+            rows.append((title, clips.drawn(int(i))))
     return rows
 
 
@@ -81,43 +87,68 @@ def draw_rows(
 
 
 def _sheet(rows: list[tuple[str, np.ndarray]], skeleton: Skeleton, frames: int) -> Figure:
-    figure = Figure(figsize=(PAGE, 1.15 * max(len(rows), 1)), layout="constrained")
+    figure = Sheet(figsize=(PAGE, 1.15 * max(len(rows), 1)), layout="constrained")
     draw_rows(figure, rows, skeleton, frames)
     return figure
 
 
-def overlay_sheet(path: Path, landmarks: Path, frames: int = 6) -> Figure:
-    """Frames of a video with the 17 joints over them, from its landmark file.
+def overlay_sheet(
+    videos: Sequence[tuple[str, Path, Path]], faces: str = "keep", frames: int = 6
+) -> Figure:
+    """Whole frames of videos with the joints over them: (title, video, its landmark file) each.
 
-    The person's left is blue, the right orange. Raises InputError as `read_video` does.
+    Each of a few videos has `frames` moments in a row, each of many one moment. The person's left
+    is blue, the right orange; joints outside the picture are not drawn. faces: see `shown_frames`.
+    Raises InputError as `read_video` does.
     """
-    with np.load(landmarks) as file:
-        fps = file["fps"].item()
-    world, image, visibility = load_landmarks(landmarks)
-    wanted = np.unique(np.linspace(0, len(world) - 1, frames).round().astype(int))
-    size = (PAGE, 0.4 * PAGE * 6 / len(wanted) / 1.8)
-    figure, grid = subplots(1, len(wanted), figsize=size, squeeze=False)
-    axes = iter(grid[0])
-    margin = 0.15 * np.nanmax(np.ptp(image, axis=1))
-    left, high = np.nanmin(image, axis=(0, 1)) - margin
-    right, low = np.nanmax(image, axis=(0, 1)) + margin
-    for t, (seconds, picture) in enumerate(read_video(path, fps)):
-        height, width = picture.shape[:2]
-        left, high, right, low = max(left, 0), max(high, 0), min(right, width), min(low, height)
-        if t not in wanted:
-            continue
-        axis = next(axes)
-        axis.imshow(picture)
-        axis.set(title=f"{seconds:.2f} s", xlim=(left, right), ylim=(low, high))
+    if len(videos) > FEW:
+        frames = 3 if len(videos) <= 4 * FEW else 1
+    together = max(1, min(6 // frames, len(videos)))  # videos in a row
+    rows, columns = -(-len(videos) // together), together * frames
+    size = (PAGE, rows * 1.5 * PAGE / max(columns, 4))
+    figure, grid = subplots(rows, columns, figsize=size, squeeze=False)
+    for axis in grid.flat:
         axis.set_axis_off()
-        _draw_over_picture(axis, world[t], image[t], visibility[t])
+    tiles = grid.reshape(rows * together, frames)  # (rows, columns) -> a row a video
+    for axes, (title, path, landmarks) in zip(tiles, videos, strict=False):
+        _overlay(axes, path, landmarks, faces)
+        name = shorten(title, 72 * PAGE / together, FONT)
+        if frames > 1:
+            name = f"{name}\n{axes[0].get_title('left')}"
+        axes[0].set_title(name, loc="left", parse_math=False)
     return figure
 
 
+def _overlay(axes: Sequence[Axes], path: Path, landmarks: Path, faces: str) -> None:
+    """A video at evenly spaced moments, one for each of `axes`, with the joints over it."""
+    with np.load(landmarks) as file:
+        fps, (width, height) = file["fps"].item(), file["size"].tolist()
+    found = load_landmarks(landmarks)
+    hidden = unseen(found, (width, height))
+    ends = np.linspace(0, len(hidden) - 1, len(axes)) if len(axes) > 1 else [len(hidden) // 2]
+    moments = np.round(ends).astype(int).tolist()
+    pictures = {}
+    for t, (_, picture) in enumerate(shown_frames(path, fps, landmarks, faces)):
+        if t in moments:
+            small = Image.fromarray(picture)
+            small.thumbnail((TILE, TILE))
+            pictures[t] = np.asarray(small)
+        if t == moments[-1]:
+            break
+    for axis, t in zip(axes, moments, strict=True):
+        axis.imshow(pictures.get(t, NO_PICTURE), extent=(0, width, height, 0))
+        axis.set(xlim=(0, width), ylim=(height, 0))
+        axis.set_title(f"{t / fps:.2f} s", loc="left")
+        if np.isfinite(found.image[t]).all():
+            _draw_over_picture(axis, hidden[t], *(part[t] for part in found))
+
+
 def _draw_over_picture(
-    axis: Axes, world: np.ndarray, image: np.ndarray, visibility: np.ndarray
+    axis: Axes, hidden: np.ndarray, world: np.ndarray, image: np.ndarray, visibility: np.ndarray
 ) -> None:
-    """Draw the 17 joints of world landmarks (33, 3) where `image` (33, 2) shows the person.
+    """Draw the joints of world landmarks (33, 3) where `image` (33, 2) shows the person.
+
+    Those that are `hidden`, (17,) bool, are left out.
 
     They are scaled and shifted so that the landmarks, weighted by `visibility` (33,), lie best on
     those of the image.
@@ -130,5 +161,7 @@ def _draw_over_picture(
     joints = centre + scale * (from_hips + flat[HIPS].mean(0) - origin)
     skeleton = load_skeleton()
     for parent, child in skeleton.bones:
+        if hidden[[parent, child]].any():
+            continue
         colour = COLORS[skeleton.side(child)]
         axis.plot(*joints[[parent, child]].T, color=colour, linewidth=1.5)

@@ -115,8 +115,9 @@ def motion_by_joint(data: DataSet, split: str = "train", fps: float = 30.0) -> F
     speeds = _speeds(data, split, fps)
     part_of = dict(zip(data.skeleton.joints, data.skeleton.parts))
     parts, width = [part_of[joint] for joint in speeds], PAGE - 0.6
+    known = [speeds[joint].dropna().to_numpy() for joint in speeds]
     figure, axis = subplots(figsize=(PAGE, 2.4))
-    boxes(axis, list(speeds.to_numpy().T), range(len(parts)), block_colours(parts), 0.7)
+    boxes(axis, known, range(len(parts)), block_colours(parts), 0.7)
     axis.set(ylabel="mean speed of a clip, cm/s", xlim=(-0.7, len(parts) - 0.3))
     plain_log_scale(axis)
     name_ticks(axis, "x", list(speeds), 72 * width / len(parts), LEAST)
@@ -127,9 +128,14 @@ def motion_by_joint(data: DataSet, split: str = "train", fps: float = 30.0) -> F
 def _speeds(data: DataSet, split: str, fps: float) -> pd.DataFrame:
     """The mean speed of every joint in every clip of a split, cm/s.
 
-    A row a clip; a column a joint, in the order of the body's parts.
+    A row a clip; a column a joint, in the order of the body's parts; NaN for a joint that was
+    never seen.
     """
-    speeds = [motion_energy(clip, fps) for clip in data.splits[split]]
+    clips = data.splits[split]
+    speeds = np.array([motion_energy(clip, fps) for clip in clips]).reshape(-1, len(data.skeleton))
+    for i, clip in enumerate(speeds):
+        if (seen := clips.seen_in(i)) is not None:
+            clip[~seen.any(0)] = np.nan
     table = pd.DataFrame(speeds, columns=data.skeleton.joints) * 100
     parts = data.skeleton.parts
     return table.iloc[:, sorted(range(len(parts)), key=lambda j: (parts.index(parts[j]), j))]

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.scores.calibration import calibration_error, reliability, risk_coverage
+from mbnb.scores.intervals import too_few
 from mbnb.show.figures.clips import clips_of_pair, draw_rows
 from mbnb.show.figures.layout import (
     block_colours,
@@ -38,6 +39,7 @@ from mbnb.show.figures.style import (
     TABLE,
     WIDE,
 )
+from mbnb.show.fonts import Sheet
 
 
 def confusion_matrix(evaluation: Evaluation, title: str = "") -> Figure:
@@ -58,9 +60,15 @@ def confusion_matrix(evaluation: Evaluation, title: str = "") -> Figure:
     _draw_confusion(axis, evaluation)
     name_ticks(axis, "x", codes, pitch, size, 0.5)
     name_ticks(axis, "y", names, row_height, size, 0.5)
-    clips = f"{len(evaluation.clips)} clips of {evaluation.split}"
-    axis.set_title(title or f"{clips}, top-1 {evaluation.correct.mean():.1%}")
+    count = len(evaluation.clips)
+    clips = f"{count} clip{'s' * (count != 1)} of {evaluation.split}"
+    axis.set_title(title or f"{clips}, {_headline(evaluation)}")
     return figure
+
+
+def _headline(evaluation: Evaluation, digits: int = 1) -> str:
+    few = too_few(len(evaluation.clips), len(set(evaluation.clips.subjects)))
+    return few.partition(":")[0] or f"top-1 {evaluation.correct.mean():.{digits}%}"
 
 
 def _draw_confusion(axis: Axes, evaluation: Evaluation, square: bool = False) -> None:
@@ -121,16 +129,17 @@ def _draw_split(axis: Axes, evaluation: Evaluation) -> None:
 def overview(evaluation: Evaluation, data: DataSet, frames: int = 9) -> Figure:
     """A run in one picture: the most confused pair, the confusion matrix, errors by region."""
     regions = (evaluation.errors_by_region["clips"] > 0).sum()
-    figure = Figure(figsize=(PAGE, 5.0 + max(0, 0.2 * (regions - 8))), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(2, 2.9))
     pairs = evaluation.worst_pairs(1)
-    rows = []
-    if len(pairs):
+    height = 2.9 + max(0, 0.2 * (regions - 8))
+    figure = Sheet(figsize=(PAGE, height + 2.1 * (len(pairs) > 0)), layout="constrained")
+    below = figure
+    if len(pairs):  # nothing stands above where nothing is confused
+        above, below = figure.subfigures(2, 1, height_ratios=(2, 2.9))
         rows = clips_of_pair(evaluation, pairs["true_id"][0], pairs["predicted_id"][0])[::3]
-    draw_rows(above, rows, data.skeleton, frames)
+        draw_rows(above, rows, data.skeleton, frames)
     left, right = below.subplots(1, 2, width_ratios=(1.15, 1))
     _draw_confusion(left, evaluation, square=True)
-    left.set_title(f"{len(evaluation.classes)} classes, top-1 {evaluation.correct.mean():.0%}")
+    left.set_title(f"{len(evaluation.classes)} classes, {_headline(evaluation, digits=0)}")
     _draw_split(right, evaluation)
     right.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=1)
     return figure
@@ -220,7 +229,7 @@ def confidence(evaluation: Evaluation) -> Figure:
     """
     labels, probabilities = evaluation.clips.labels, evaluation.probabilities
     bins, risk = reliability(labels, probabilities), risk_coverage(labels, probabilities)
-    figure = Figure(figsize=(WIDE, 2.6), layout="constrained")
+    figure = Sheet(figsize=(WIDE, 2.6), layout="constrained")
     axes = figure.subplot_mosaic([["trust", "risk"], ["clips", "risk"]], height_ratios=(3, 1))
     axes["trust"].plot([0, 1], [0, 1], color=EDGE, linewidth=0.6, linestyle="--")
     axes["trust"].plot(bins["confidence"], bins["accuracy"], **LINES[0])

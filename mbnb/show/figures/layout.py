@@ -31,17 +31,19 @@ from mbnb.show.figures.style import (
     TABLE,
     WIDE,
 )
+from mbnb.show.fonts import Sheet, cover
 
 
 def subplots(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, Axes]:
     """As pyplot's, but without pyplot, which would show a figure twice in a notebook."""
-    figure = Figure(figsize=options.pop("figsize"), layout="constrained")
+    figure = Sheet(figsize=options.pop("figsize"), layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
 
 
 @lru_cache(maxsize=100_000)
 def text_width(text: str, size: float) -> float:
     """The width of a line of text in points."""
+    cover(text)
     font = FontProperties(size=size)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
 

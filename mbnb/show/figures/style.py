@@ -4,9 +4,12 @@ Figures have the widths of journals' columns. What belongs to different kinds di
 dash or place as well, so that it can be told apart in grey and by colour-blind people.
 """
 
+import matplotlib
 import seaborn as sns
 from IPython import get_ipython
 from IPython.core.pylabtools import select_figure_formats
+
+from mbnb.show.fonts import chosen_fonts
 
 COLUMN, WIDE, PAGE = 3.5, 5.5, 7.2  # inches: a column of a journal, one and a half, and a page
 SAVED_DPI = 300
@@ -41,12 +44,15 @@ _TICKS = {
     "major.pad": 2.0,
     "minor.size": 1.5,
 }
+FONTS = chosen_fonts()
+# Nothing else of a user's matplotlibrc, such as a dark style or TeX, goes with these figures.
+matplotlib.rcdefaults()
 sns.set_theme(
     context="paper",
     style="ticks",
     palette=[line["color"] for line in LINES],
     rc={
-        "font.family": "DejaVu Sans",
+        "font.family": FONTS,
         "font.size": FONT,
         "axes.labelsize": FONT,
         "axes.titlesize": FONT,

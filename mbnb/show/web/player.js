@@ -9,7 +9,7 @@ const STYLE = `
 :host(.dark) { color-scheme: dark; --back: var(--jp-layout-color0, #17191d); --raised: var(--jp-layout-color1, #24272c); --line: var(--jp-border-color2, #555);
   --text: var(--jp-ui-font-color0, #eee); --faint: #aaa; --left: #56b4e9; --right: #e69f00; --middle: #b0b0b0; --ghost: #44484f; --mark: #00c896;
   --heat0: #4a4f57; --heat1: #ff8ad8; --good: #35c79b; --bad: #ff9d5c; }
-* { box-sizing: border-box; }
+* { box-sizing: border-box; } td, th, h3, button, option { unicode-bidi: plaintext; }
 .stage { display: grid; gap: 4px; grid-template-columns: repeat(auto-fit, minmax(max(var(--narrowest, 170px), 24%), 1fr)); } /* at most four in a row */
 figure { margin: 0; min-width: 0; }
 figcaption:empty { display: none; }

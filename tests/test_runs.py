@@ -1,0 +1,120 @@
+"""A run's folder belongs to one process at a time, and to who it is inside of."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+from run.headless import command_line
+
+from mbnb import runs
+from mbnb.files import ROOT, InputError
+from mbnb.runs import RunFolder
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from mbnb.runs import RunFolder
+with RunFolder(Path(sys.argv[1])).claimed():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def held_elsewhere(folder):
+    """Another process that writes into the run, and what it is called."""
+    command = [sys.executable, "-c", HOLD, str(folder.path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout.readline() == "held\n"
+            yield other
+        finally:
+            other.kill()
+
+
+def marker(folder, **lines):
+    """The lock of a process of another machine."""
+    known = {"pid": 4711, "host": "node07", "mode": "lease", "token": "ab", "duration": 60.0}
+    text = "".join(f"{key}={value}\n" for key, value in (known | lines).items())
+    folder.path.mkdir(exist_ok=True)
+    folder.lock.write_text(f"filelock/2\n{text}")
+
+
+def test_a_second_process_is_told_who_writes_and_a_killed_one_is_followed_at_once(tmp_path):
+    folder = RunFolder(tmp_path / "mine ü")
+    with held_elsewhere(folder) as other:
+        with pytest.raises(InputError) as refused, folder.claimed():
+            pass
+        said = str(refused.value)
+        assert f"{folder.path} is being written to by process {other.pid} on " in said
+        assert "since " in said and "python" in said and "another name" in said
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+        began = time.monotonic()
+        with folder.claimed():
+            assert folder.lock.exists()
+        assert time.monotonic() - began < 5
+
+
+def test_who_is_started_by_the_holder_is_inside(tmp_path):
+    folder = RunFolder(tmp_path / "mine")
+    with folder.claimed(), folder.claimed(), held_elsewhere(folder) as inner:
+        assert inner.poll() is None
+    assert not folder.path.exists(), "nothing came of it"
+    with held_elsewhere(folder):
+        with pytest.raises(InputError), folder.claimed():
+            pass
+    # Another run within does not let go of the first one, nor is it the same one.
+    with folder.claimed():
+        with RunFolder(folder.recipes / "a").claimed():
+            pass
+        assert folder.lock.exists()
+    assert runs.CLAIMS not in os.environ or not os.environ[runs.CLAIMS].strip()
+
+
+def test_a_silent_process_of_another_machine_is_followed_after_a_while(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(runs, "SILENCE", 5.0)
+    folder = RunFolder(tmp_path)
+    marker(folder, duration=5.0)
+    with folder.claimed():
+        assert "node07" not in folder.lock.read_text()
+    assert "waiting for a sign of life of process 4711 on node07" in capsys.readouterr().err
+    assert folder.path.exists(), "it was there before"
+    folder.lock.write_text("")  # of a process that was killed when it had just begun
+    with folder.claimed():
+        pass
+
+
+def test_a_process_of_another_machine_that_gives_signs_of_life_is_left_alone(tmp_path):
+    folder = RunFolder(tmp_path)
+    with held_elsewhere(folder):
+        text = folder.lock.read_text()
+        other = text.replace("host=", "host=node08-")
+        folder.lock.write_text(other)  # the heartbeat goes on touching the file
+        with pytest.raises(InputError, match="on node08"), folder.claimed():
+            pass
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "run", "combine"])
+def test_every_command_that_writes_a_run_is_refused(command, tmp_path):
+    import build
+
+    splits = {"train": build.clips("abc", [0, 8, 17]), "test": build.clips("xy", [0, 8], "test")}
+    build.data_folder(tmp_path / "data", splits)
+    settings = build.config(outputs=tmp_path, run="mine", data_root=tmp_path / "data", epochs=1)
+    settings.save(tmp_path / "mine.yaml")
+    given = ["-f", tmp_path / "mine.yaml"]
+    assert command_line("train", *given).exit_code == 0
+    latest = settings.folder.latest
+    assert command_line("evaluate", latest).exit_code == 0
+    what = {"train": [], "evaluate": [latest], "run": ["03"], "combine": ["mine"]}[command]
+    with held_elsewhere(settings.folder):
+        done = command_line(command, *what, *given)
+    assert done.exit_code == 2, done.output
+    assert "is being written to by process" in done.stderr and done.stderr.count("\n") < 6
