@@ -63,10 +63,7 @@ def _is_meant(path: Path, text: str) -> bool:
 
 def check_before(notebooks: Iterable[Path], given: dict[str, Any]) -> None:
     """Raise InputError with everything that the notebooks would refuse in these settings."""
-    config, saved = (
-        Config.of(given),
-        saved_config(given),
-    )  # as 01 to 03 and 06 take them, and others
+    config, saved = Config.of(given), saved_config(given)  # of 01, 02, 03, 06, and of the others
     checks: list[tuple[str, Callable[[], object]]] = [
         ("01 03 04 05 06 07", partial(load_skeleton, config.skeleton)),
         ("01 03 06", partial(_lists, config)),

@@ -73,8 +73,8 @@ def test_settings_of_another_training_are_refused_before_the_first_notebook(tmp_
 
 
 def test_what_the_run_itself_will_write_need_not_be_there(tmp_path):
-    folder = Config.of({"outputs": str(tmp_path)}).folder
-    given = {"outputs": str(tmp_path), "data_root": str(folder.converted)}
+    given = {"outputs": str(tmp_path), "run": "films"}
+    given["data_root"] = str(Config.of(given).folder.converted)
     check_before([NOTEBOOKS[1], NOTEBOOKS[2]], given)
     with pytest.raises(InputError, match="no such folder"):
         check_before([NOTEBOOKS[2]], given | {"data_root": str(tmp_path / "elsewhere")})
