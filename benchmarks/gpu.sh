@@ -62,10 +62,14 @@ part() {
     echo "{\"kind\": \"fault\", \"part\": \"$name\", \"why\": \"$why\"}" >> "$out/results.jsonl"
 }
 
-# Seconds are for a GPU on which a step takes milliseconds and compiling a layer half a minute.
+# Seconds are for a GPU on which a step takes milliseconds and compiling a layer half a minute. The
+# parts share what was compiled, in the compiler's own cache. Tests run side by side, where
+# pytest-xdist is.
+beside=()
+"$python" -c "import xdist" 2> /dev/null && beside=(-n 3)
 part tests 110 "$python" -m pytest -o addopts= --import-mode=importlib -p no:cacheprovider \
-    -v -rs --tb=short tests/*/test_gpu.py
-for budget in training:135 evaluation:40 epochs:80 pipeline:20 start:70 kernels:25; do
+    "${beside[@]}" -v -rs --tb=short --durations=5 tests/*/test_gpu.py
+for budget in kernels:60 training:110 evaluation:55 epochs:75 pipeline:20 start:50; do
     part "${budget%:*}" "${budget#*:}" "$python" -m benchmarks.gpu "${budget%:*}" "$out" $quick
 done
 echo

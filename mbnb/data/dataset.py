@@ -97,7 +97,8 @@ class DataSet:
         elif people:
             parts.append("who is in a clip is not known, so scores may be on people it has seen")
         if self.warnings:
-            parts.append(f"{self.warnings} warnings, see python -m mbnb verify {self.root}")
+            count = "1 warning" if self.warnings == 1 else f"{self.warnings} warnings"
+            parts.append(f"{count}, see python -m mbnb verify {self.root}")
         return "; ".join(parts)
 
 

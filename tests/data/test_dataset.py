@@ -39,7 +39,7 @@ def test_warnings_alone_do_not_stop_a_training(tmp_path):
     data = load(config(data_root=root))
     assert people_overlap(data).loc["train", "test"] == 1
     assert any("1 people of test are also in train" in note for note in data.notes)
-    assert f"1 warnings, see python -m mbnb verify {root}" in data.verdict
+    assert f"1 warning, see python -m mbnb verify {root}" in data.verdict
 
 
 def test_a_verdict_says_what_the_data_set_is_good_for(tmp_path):
