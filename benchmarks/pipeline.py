@@ -1,6 +1,6 @@
 """From clips to batches and through an epoch: preparing, loading, and training on all of it.
 
-All clips are random walks: speed does not depend on what they show.
+All clips are random walks around one pose: speed does not depend on what they show.
 """
 
 import shutil
@@ -20,6 +20,7 @@ from mbnb.data import DataSet, load
 from mbnb.data.write import write_dataset
 from mbnb.files import ROOT, fingerprint
 from mbnb.prepare import make_recipe
+from mbnb.simulate import simulate
 from mbnb.skeleton import load_skeleton
 
 SPAN = (45, 75)  # frames of the clips of an epoch, as MA-52's demonstration clips have
@@ -28,12 +29,12 @@ WALKS = 200  # different clips; more are the same again
 
 
 def random_clips(count: int, span: tuple[int, int] = SPAN) -> Clips:
-    """Clips of `span` frames, from its first to its last value, of ten people."""
+    """Clips of `span` frames, from its first to its last value, of ten people who tremble."""
     rng = np.random.default_rng(0)
+    pose = simulate(people=2, test_people=1, clips_per_person=1)["train"][0][0]  # (J, 3)
     walks = []
     for length in rng.integers(span[0], span[1] + 1, min(count, WALKS)):
-        place = rng.normal(0, 0.3, (1, JOINTS, 3))
-        walks.append((place + rng.normal(0, 0.01, (length, JOINTS, 3)).cumsum(0)).astype("f4"))
+        walks.append((pose + rng.normal(0, 0.002, (length, JOINTS, 3)).cumsum(0)).astype("f4"))
     return pack(
         [walks[i % len(walks)] for i in range(count)],
         [f"clip{i:06d}" for i in range(count)],

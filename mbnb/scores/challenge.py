@@ -21,6 +21,7 @@ COLUMNS = (
     "vid",
     *(f"{level}_pred_{i}" for level in ("action", "body") for i in range(1, GUESSES + 1)),
 )
+OTHER_HEADERS = ("clip", "clip_name", "video", "filename")  # of tables that are no samples
 
 
 def write_submission(
@@ -101,7 +102,7 @@ def _read_sample(sample: Path) -> tuple[list[str], list[str]]:
     header = [cell.casefold() for cell in rows[0][1]]
     while not header[-1]:
         header.pop()
-    if not set(header) & set(COLUMNS):
+    if not set(header) & {*COLUMNS, *OTHER_HEADERS}:
         return list(COLUMNS), [row[0].split()[0] for _, row in rows]
     place = header.index("vid") if "vid" in header else 0
     too_short = [line for line, row in rows if len(row) <= place or not row[place]]

@@ -100,7 +100,7 @@ def test_goals_are_judged_by_what_they_name():
 def test_the_parts_of_the_script_fit_into_eight_minutes():
     text = SCRIPT.read_text()
     budgets = dict(re.findall(r"\b([a-z]+):(\d+)\b", text.partition("for budget in")[2]))
-    assert list(budgets) == list(gpu.PARTS)
+    assert set(budgets) == set(gpu.PARTS)
     (tests,) = re.findall(r"^part tests (\d+)", text, re.MULTILINE)
     assert int(tests) + sum(map(int, budgets.values())) <= 480
 

@@ -119,7 +119,7 @@ def test_verify_and_predict_read_a_folder(simulated_run, tmp_path):
     verify = [sys.executable, "-m", "mbnb", "verify", data.name]
     verified = subprocess.run(verify, cwd=tmp_path, capture_output=True, text=True)
     assert verified.returncode == 0, verified.stdout
-    assert "0 errors" in verified.stdout and "simulated people" in verified.stdout
+    assert "ready to train" in verified.stdout and "simulated people" in verified.stdout
 
     (data / "test_labels.txt").unlink()  # predicting needs no labels
     checkpoint = simulated_run / "checkpoints" / "best.pt"
@@ -132,9 +132,10 @@ def test_verify_and_predict_read_a_folder(simulated_run, tmp_path):
     np.testing.assert_allclose(predicted, expected.loc[predicted.index], atol=1e-3)
 
     first = min(os.listdir(data / "train"))
-    np.save(data / "train" / first / "pose_3d.npy", np.full((9, 17, 3), np.nan))
+    np.save(data / "train" / first / "pose_3d.npy", np.full((9, 17, 3), np.inf))
     verified = command_line("verify", data)
-    assert verified.exit_code == 1 and "NaN" in verified.stdout and "1 errors" in verified.stdout
+    assert verified.exit_code == 1 and "infinite" in verified.stdout
+    assert "not yet: 1 thing" in verified.stdout
 
 
 def test_monitor_tells_of_a_finished_training(simulated_run):
