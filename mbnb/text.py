@@ -17,6 +17,9 @@ MONTHS |= dict(mrz=3, mär=3, avr=4, mai=5, okt=10, dez=12)
 SCIENTIFIC = re.compile(r"\d([.,]\d+)?e\+?\d+", re.IGNORECASE)
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}(\s.*)?")
 DAY = re.compile(r"\d{1,2}[-. ]+([^\W\d_]{3,4})\.?([-. ]\d+)?|([^\W\d_]{3,4})[-. ]\d{2,4}")
+FEWEST_SCORED = (
+    10  # clips, below which one more that is right moves a share by more than ten points
+)
 
 
 def clip_name(text: str) -> str:
@@ -96,3 +99,13 @@ def _days(text: str) -> list[int]:
 def plain(text: str) -> str:
     """Letters and digits alone, in small letters."""
     return re.sub(r"[\W_]+", "", text.casefold())
+
+
+def counted(clips: int, people: int) -> str:
+    """How many clips and people, in words."""
+    return f"{clips} clip{'s' * (clips != 1)} of {people} {'person' if people == 1 else 'people'}"
+
+
+def too_few(clips: int, people: int) -> str:
+    """What is said in place of a score where that would say nothing; else nothing."""
+    return f"too few to score: {counted(clips, people)}" if clips < FEWEST_SCORED else ""

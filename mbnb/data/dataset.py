@@ -27,6 +27,7 @@ from mbnb.data.simulated import simulated_folder
 from mbnb.data.standing import check_standing
 from mbnb.files import ROOT, TABLES, InputError, fingerprint
 from mbnb.skeleton import Skeleton, load_skeleton
+from mbnb.text import counted, too_few
 
 
 @dataclass(frozen=True)
@@ -82,18 +83,21 @@ class DataSet:
         people = {name for clips in learned for name in clips.subjects}
         test = self.splits.get("test")
         if "train" in self.splits:
-            of_people = f" of {len(people)} people" if self.known_people else ""
             classes = len({label for clips in learned for label in clips.labels.tolist()})
             count = sum(map(len, learned))
-            parts = [f"ready to train: {count} clips{of_people} in {classes} classes"]
+            who = counted(count, len(people)) if self.known_people else f"{count} clips"
+            parts = [f"ready to train: {who} in {classes} class{'es' * (classes != 1)}"]
         else:
             parts = [f"ready to predict: {len(test)} clips; nothing to train on, there is no train"]
         if test is None:
             parts.append("nobody to score it on, there is no test")
         elif not test.labelled:
             parts.append("nothing to score it on, test is unlabelled")
+        elif few := too_few(len(test), len(set(test.subjects))):
+            parts.append(few)
         elif people and self.known_people:
-            parts.append(f"scored on {len(set(test.subjects) - people)} other people")
+            others = len(set(test.subjects) - people)
+            parts.append(f"scored on {others} other {'person' if others == 1 else 'people'}")
         elif people:
             parts.append("who is in a clip is not known, so scores may be on people it has seen")
         if self.warnings:

@@ -17,8 +17,9 @@ from mbnb.evaluate.tables import find_clips, read_scores
 from mbnb.files import InputError, write_text
 from mbnb.people import look
 from mbnb.runs import RunFolder
-from mbnb.scores.intervals import compare, score_intervals, too_few
+from mbnb.scores.intervals import compare, score_intervals
 from mbnb.scores.metrics import SCORES, score
+from mbnb.text import too_few
 
 BASELINES = {"largest": "always the largest class", "linear": "linear model"}
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from mbnb.config import read_yaml
 from mbnb.runs import RunFolder
-from mbnb.scores.intervals import too_few
 from mbnb.scores.metrics import SCORES
+from mbnb.text import too_few
 
 COLUMNS = [
     "run",

@@ -7,7 +7,7 @@ from typing import Any
 from mbnb.files import fingerprint
 from mbnb.model.checkpoints import read_checkpoint
 from mbnb.runs import RunFolder
-from mbnb.scores.intervals import counted, too_few
+from mbnb.text import counted, too_few
 
 
 def origin(checkpoint: Path) -> str:

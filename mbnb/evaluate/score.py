@@ -29,8 +29,9 @@ from mbnb.people import Stage, look
 from mbnb.people.stage import Predictor
 from mbnb.runs import RunFolder, probability_columns, region_columns
 from mbnb.scores.calibration import calibration_error, log_loss
-from mbnb.scores.intervals import official_interval, score_intervals, too_few
+from mbnb.scores.intervals import official_interval, score_intervals
 from mbnb.scores.metrics import SCORES, official_scores, score
+from mbnb.text import too_few
 from mbnb.train import train
 
 CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path

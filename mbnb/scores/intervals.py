@@ -15,18 +15,6 @@ from scipy.stats import DegenerateDataWarning, binomtest, bootstrap, norm, t
 from mbnb.classes import ClassTable
 from mbnb.scores.metrics import SCORES, confusion, f1_per_class, official_scores, score
 
-FEWEST = 10  # clips, below which one more that is right moves a share by more than ten points
-
-
-def counted(clips: int, people: int) -> str:
-    """How many clips and people, in words."""
-    return f"{clips} clip{'s' * (clips != 1)} of {people} {'person' if people == 1 else 'people'}"
-
-
-def too_few(clips: int, people: int) -> str:
-    """What is said in place of a score where that would say nothing; else nothing."""
-    return f"too few to score: {counted(clips, people)}" if clips < FEWEST else ""
-
 
 def score_intervals(
     labels: np.ndarray,

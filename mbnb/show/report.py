@@ -13,11 +13,11 @@ from mbnb.config import Config, read_yaml
 from mbnb.data.dataset import load
 from mbnb.evaluate.score import load_evaluation
 from mbnb.files import write_text
-from mbnb.scores.intervals import counted, too_few
 from mbnb.show.explorer import Explorer, explore
 from mbnb.show.figures import CAPTIONS, SAVED_DPI
 from mbnb.show.figures.captions import OTHER_TRAININGS
 from mbnb.show.page import page_script, script
+from mbnb.text import counted, too_few
 
 ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
 

@@ -43,7 +43,11 @@ def test_warnings_alone_do_not_stop_a_training(tmp_path):
 
 
 def test_a_verdict_says_what_the_data_set_is_good_for(tmp_path):
-    root = data_folder(tmp_path / "data", splits())
+    few = data_folder(tmp_path / "few", splits())
+    assert "; too few to score: 4 clips of 2 people" in load(config(data_root=few)).verdict
+    root = data_folder(
+        tmp_path / "data", splits(test=clips("jk", [0, 8, 17] * 2, "test", seed=900))
+    )
     ready = "ready to train: 22 clips of 8 people in 3 classes"
     assert load(config(data_root=root)).verdict == f"{ready}; scored on 2 other people"
     (root / "test_labels.txt").unlink()

@@ -12,9 +12,9 @@ from mbnb.evaluate import Evaluation
 from mbnb.evaluate.compare import compare_with_baselines
 from mbnb.evaluate.leaderboard import leaderboard
 from mbnb.evaluate.score import write_evaluation
-from mbnb.scores.intervals import counted, too_few
 from mbnb.show import figures
 from mbnb.show.report import write_report
+from mbnb.text import counted, too_few
 
 CLASSES = build.CLASSES
 FEW = "too few to score: 1 clip of 1 person"

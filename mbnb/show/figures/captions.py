@@ -13,7 +13,7 @@ from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.files import replacing
 from mbnb.scores import score, score_intervals
-from mbnb.scores.intervals import counted, too_few
+from mbnb.text import counted, too_few
 
 # What figures show, by the names under which they are saved, in the order of the report.
 CAPTIONS = {

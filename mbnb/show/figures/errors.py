@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.scores.calibration import calibration_error, reliability, risk_coverage
-from mbnb.scores.intervals import too_few
 from mbnb.show.figures.clips import clips_of_pair, draw_rows
 from mbnb.show.figures.layout import (
     block_colours,
@@ -40,6 +39,7 @@ from mbnb.show.figures.style import (
     WIDE,
 )
 from mbnb.show.fonts import Sheet
+from mbnb.text import too_few
 
 
 def confusion_matrix(evaluation: Evaluation, title: str = "") -> Figure:
