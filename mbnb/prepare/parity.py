@@ -107,8 +107,11 @@ def normalize_axes(pose: Tensor, root: int = 0) -> Tensor:
 
 
 def resample_index(length: int, frames: int) -> Tensor:
-    """(frames,) positions floor(k·length / frames) that stretch or thin out a clip evenly."""
-    return torch.arange(frames) * length // frames
+    """(frames,) positions floor(k·length / frames) that stretch or thin out a clip evenly.
+
+    The quotient is rounded first, as the original does: of some lengths a position is one less.
+    """
+    return (torch.arange(frames, dtype=torch.float64) * (length / frames)).floor().long()
 
 
 def random_resample_index(length: int, frames: int, draws: Tensor) -> Tensor:
@@ -117,7 +120,7 @@ def random_resample_index(length: int, frames: int, draws: Tensor) -> Tensor:
     `draws` (frames,) holds coins (1 floor, 0 ceil) for short clips and uniforms in [0, 1) for
     clips of at least `frames` frames.
     """
-    even = torch.arange(frames, dtype=torch.float64) * length / frames
+    even = torch.arange(frames, dtype=torch.float64) * (length / frames)
     if length >= frames:
         index = even + draws.to(torch.float64) * length / frames
     else:
