@@ -159,6 +159,12 @@ class DataSettings:
         may_change=True,
         path=True,
     )
+    motion: list[str] = setting(
+        [],
+        "Pretraining: files and folders of movement without classes to learn from; empty: "
+        "simulated people.",
+        may_change=True,
+    )
     skeleton: str = setting("h36m17", "Table of the joints that the clips have.")
     class_table: str = setting(
         "document",

@@ -6,65 +6,79 @@ tell for each clip its `subject`, its `split`, what `kind` of movement it is, an
 """
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from mbnb.clips import SPLITS, UNLABELLED, Clips, join, pack
+from mbnb.classes import ClassTable
+from mbnb.clips import SPLITS, Clips, join, pack
 from mbnb.config import Config
 from mbnb.data.checks import Findings, check_pose
-from mbnb.data.dataset import load
+from mbnb.data.dataset import DataSet, load
+from mbnb.data.held_out import hold_people_out
 from mbnb.data.reading import read_packed
+from mbnb.data.simulated import simulated_folder
 from mbnb.files import ROOT, InputError
 from mbnb.skeleton import Skeleton, load_skeleton
 
 SHORTEST = 8  # frames of a clip that is worth learning from
+MOVEMENT = ClassTable(codes=("M",), names=("movement",), regions=("body",))
 
 
 @dataclass(frozen=True)
-class Motion:
-    """Clips without classes by split, and the kind of movement of each, "" where nobody says.
+class Motion(DataSet):
+    """A data set whose clips are all of one class, since nobody says what they show.
 
-    People of test are in no other split.
+    kinds: by split what kind of movement each clip is, "" where the recording does not tell.
     """
 
-    splits: dict[str, Clips]
-    kinds: dict[str, tuple[str, ...]]
+    kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def load_motion(sources: Sequence[str], config: Config) -> Motion:
-    """All recordings that `sources` name, at `config.fps` frames a second, as one.
+def load_motion(config: Config) -> Motion:
+    """All recordings that the setting `motion` names, or simulated people where it names none.
 
-    What a source calls test is test; the rest is train. Raises InputError with every fault, such
-    as a person of test who is in another source's train.
+    What a source calls test is test; of the rest people are held out as val where there are none.
+    Raises InputError with every fault, such as a person of test who is in another source's train.
     """
     skeleton, findings = load_skeleton(config.skeleton), Findings()
     parts: dict[str, list[Clips]] = {split: [] for split in SPLITS}
-    kinds: dict[str, list[str]] = {split: [] for split in SPLITS}
-    for source in sources:
-        path = (ROOT / source).resolve()
+    kinds: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
+    sources = [(ROOT / source).resolve() for source in config.motion]
+    for path in sources or [simulated_folder(config)]:
         if path.is_dir():
-            data = load(dataclasses.replace(config, data_root=str(path), val_fraction=0.0, fold=0))
-            found = {split: (clips, [""] * len(clips)) for split, clips in data.splits.items()}
+            whole = dict(data_root=str(path), val_fraction=0.0, fold=0, pool=False)
+            data = load(dataclasses.replace(config, **whole))
+            clips_of = {split: (clips, [""] * len(clips)) for split, clips in data.splits.items()}
         else:
-            found = _of_file(path, skeleton, config.fps, findings)
-        for split, (clips, names) in found.items():
+            clips_of = _of_file(path, skeleton, config.fps, findings)
+        for split, (clips, names) in clips_of.items():
             if len(clips):
-                unlabelled = np.full(len(clips), UNLABELLED, np.int64)
-                parts[split].append(dataclasses.replace(clips, labels=unlabelled))
-                kinds[split] += names
+                parts[split].append(dataclasses.replace(clips, labels=np.zeros(len(clips), int)))
+                kinds[split] |= dict(zip(clips.names, names))
     if findings.errors:
         raise InputError("\n".join(findings.errors))
     splits = {split: join(clips) for split, clips in parts.items() if clips}
     if "train" not in splits:
-        raise InputError(f"expected recordings to learn from, found none in {', '.join(sources)}")
+        raise InputError(f"setting 'motion': no clip to learn from in {', '.join(config.motion)}")
     people = {split: set(clips.subjects) for split, clips in splits.items()}
     both = people.get("test", set()) & (people["train"] | people.get("val", set()))
     if both:
         raise InputError(f"people of test are in train, too: {', '.join(sorted(both))}")
-    return Motion(splits, {split: tuple(kinds[split]) for split in splits})
+    root = sources[0] if sources else simulated_folder(config)
+    splits, notes = hold_people_out(splits, config, root)
+    told = {name: kind for of_split in kinds.values() for name, kind in of_split.items()}
+    return Motion(
+        root,
+        splits,
+        MOVEMENT,
+        skeleton,
+        tuple(notes),
+        known_people=True,
+        simulated=not sources,
+        kinds={split: tuple(told[name] for name in splits[split].names) for split in splits},
+    )
 
 
 def _of_file(
@@ -92,7 +106,7 @@ def _of_file(
     split_of = {}
     for split, chosen in rows.items():
         arrays, names, people, moves = map(list, zip(*chosen)) if chosen else ([], [], [], [])
-        labels = [UNLABELLED] * len(names)
+        labels = [0] * len(names)
         split_of[split] = pack(arrays, names, labels, people, len(skeleton)), moves
     return split_of
 

@@ -270,16 +270,11 @@ def _options(sizes: dict[str, Any], carried: dict[str, Any], config: Config) -> 
     return " ".join(options)
 
 
-def build_model(
-    config: Config, classes: int, joints: int, regions: int = 0, segments: int = 1
-) -> ActionNet:
-    """The configured model with fresh weights from torch's current random state.
-
-    It has a head for `regions` of the body where there are any. Models of earlier versions may pool
-    a clip in several `segments`.
-    """
-    backbone = DSTformer(
+def build_backbone(config: Config, joints: int, outputs: int = 3) -> DSTformer:
+    """The configured backbone with fresh weights; its own head has `outputs` numbers a token."""
+    return DSTformer(
         dim_in=config.dim_in,
+        dim_out=outputs,
         dim_feat=config.dim_feat,
         dim_rep=config.dim_rep,
         depth=config.depth,
@@ -290,8 +285,18 @@ def build_model(
         att_fuse=config.att_fuse,
         stretch_time=not config.one_length,
     )
+
+
+def build_model(
+    config: Config, classes: int, joints: int, regions: int = 0, segments: int = 1
+) -> ActionNet:
+    """The configured model with fresh weights from torch's current random state.
+
+    It has a head for `regions` of the body where there are any. Models of earlier versions may pool
+    a clip in several `segments`.
+    """
     return ActionNet(
-        backbone,
+        build_backbone(config, joints),
         dim_rep=config.dim_rep,
         num_classes=classes,
         dropout_ratio=config.dropout_ratio,

@@ -64,8 +64,10 @@ def record_environment(config: Config, data: DataSet) -> None:
 def best_epoch(history: pd.DataFrame) -> int:
     """The epoch with the highest val top-1, the lower val loss deciding between equals.
 
-    The last one where nobody was held out.
+    Of a pretraining the one with the lowest val error. The last one where nobody was held out.
     """
+    if "val_error" in history:
+        return int(history["epoch"][history["val_error"].idxmin()])
     if "val_top1" not in history:
         return int(history["epoch"].iloc[-1])
     ranked = history.sort_values(["val_top1", "val_loss"], ascending=[False, True], kind="stable")
@@ -85,11 +87,14 @@ def region_table(
     return pd.DataFrame(rows, columns=REGION_COLUMNS)
 
 
-def write_history(folder: RunFolder, history: pd.DataFrame, regions: pd.DataFrame) -> None:
-    """Write both tables, whole or not at all."""
-    with replacing(folder.history) as part, replacing(folder.region_confusion) as other:
-        history.to_csv(part, index=False)
-        regions.to_csv(other, index=False)
+def write_history(
+    folder: RunFolder, history: pd.DataFrame, regions: pd.DataFrame | None = None
+) -> None:
+    """Write the tables that there are, each whole or not at all."""
+    for path, table in ((folder.history, history), (folder.region_confusion, regions)):
+        if table is not None:
+            with replacing(path) as part:
+                table.to_csv(part, index=False)
 
 
 def read_history(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -248,7 +248,7 @@ def _show(board: "SummaryWriter", bar: tqdm, row: dict[str, float]) -> None:
     for key, value in row.items():
         board.add_scalar(key.replace("_", "/", 1), value, row["epoch"])
     board.flush()
-    shown = ("train_loss", "train_top1", "val_top1")
+    shown = ("train_loss", "train_top1", "val_top1", "val_error")
     bar.set_postfix({key: f"{row[key]:.3f}" for key in shown if key in row}, refresh=False)
 
 

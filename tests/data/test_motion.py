@@ -29,16 +29,16 @@ def packed(path, people, split, fps=30.0, frames=20):
 def test_files_and_folders_become_one_and_labels_are_not_looked_at(tmp_path):
     file = packed(tmp_path / "moves.npz", "xyz", ["train", "train", "test"])
     folder = str(data_folder(tmp_path / "data", splits()))
-    motion = load_motion([file, folder], config())
+    motion = load_motion(config(motion=[file, folder], val_fraction=0.0))
     train, test = motion.splits["train"], motion.splits["test"]
     assert {"x", "y"} < set(train.subjects) and "z" in test.subjects
-    assert not train.labelled and train.frames.dtype == np.float32
+    assert set(train.labels) == {0} and train.frames.dtype == np.float32
     assert motion.kinds["train"][:2] == ("walk", "walk") and motion.kinds["train"][-1] == ""
 
 
 def test_other_rates_are_brought_to_that_of_the_settings(tmp_path):
     file = packed(tmp_path / "fast.npz", "x", ["train"], fps=60.0)
-    assert load_motion([file], config()).splits["train"].lengths.tolist() == [10]
+    assert load_motion(config(motion=[file])).splits["train"].lengths.tolist() == [10]
     ramp = np.arange(9.0)[:, None, None] * np.ones((1, 17, 3))
     np.testing.assert_allclose(at_rate(ramp, 50, 30)[:, 0, 0], np.arange(0, 8.01, 50 / 30))
 
@@ -47,13 +47,13 @@ def test_people_of_test_are_in_nobodys_train(tmp_path):
     one = packed(tmp_path / "one.npz", "xy", ["train", "test"])
     other = packed(tmp_path / "other.npz", "y", ["train"])
     with pytest.raises(InputError, match="people of test are in train, too: y"):
-        load_motion([one, other], config())
+        load_motion(config(motion=[one, other]))
     with pytest.raises(InputError, match="found 'dev'"):
-        load_motion([packed(tmp_path / "odd.npz", "x", ["dev"])], config())
+        load_motion(config(motion=[packed(tmp_path / "odd.npz", "x", ["dev"])]))
 
 
 def test_real_recordings_are_read_as_they_are_described(shared):
-    motion = load_motion([str(shared / "real" / "mocap.npz")], config())
+    motion = load_motion(config(motion=[str(shared / "real" / "mocap.npz")], val_fraction=0.0))
     train, test = motion.splits["train"], motion.splits["test"]
     assert (len(set(train.subjects)), len(set(test.subjects))) == (23, 9)
     assert len(train) + len(test) == 509 and "walk" in motion.kinds["test"]

@@ -1,0 +1,164 @@
+"""What a pretraining sees: windows of movement, corrupted, beside the true poses.
+
+The default sees each window as a model of actions does (streams, patches of frames), from any side:
+half of them flat, as a detector sees a picture, the others in depth with a sensor's noise; joints
+and moments are hidden. `ParityMotion` does what MotionBERT's pretraining does.
+
+Shapes: B windows, F frames, J joints, P frames of a patch.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mbnb.clips import Clips
+from mbnb.config import Config
+from mbnb.prepare.augment import draw
+from mbnb.prepare.cameras import draw_cameras
+from mbnb.prepare.corrupt import detect, draw_mask, draw_noise, hide
+from mbnb.prepare.geometry import flip, gather_windows, reshape_bodies, standardise
+from mbnb.prepare.parity import epoch_generator
+from mbnb.prepare.streams import fold, to_streams
+from mbnb.prepare.windows import parity_windows
+from mbnb.skeleton import Skeleton
+
+FLAT = 0.5  # share of the windows that are seen in a picture, without depth
+HALF_PICTURE = 4.0  # lengths of a trunk that half a picture is wide, for a detector's errors
+WOBBLE = 0.06  # largest deviation of a depth sensor's slow errors, in lengths of a trunk
+HIDDEN = 0.2  # largest share of joints, and of moments, that are hidden in a window
+FEWEST = 24  # frames of the shortest windows
+METRES = 0.298  # of MotionBERT's picture a metre: somebody 7.7 m before a camera of Human3.6M
+
+
+@dataclass(frozen=True)
+class Windows:
+    """One batch: x, what the model sees, (B, F / P, J, C); true (B, F, J, 3) relative to the root.
+
+    flat: (B,) bool, seen without depth: how far away the root is cannot be told.
+    """
+
+    x: Tensor
+    true: Tensor
+    flat: Tensor
+
+
+class MotionRecipe:
+    """Windows of unlabelled clips, drawn anew in each epoch, each clip as often as it is long."""
+
+    def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, device: torch.device):
+        self.config, self.skeleton, self.device = config, skeleton, device
+        self.frames = torch.as_tensor(clips.gather(), device=device)
+        lengths = torch.as_tensor(clips.lengths, device=device)
+        self.starts, self.lengths = lengths.cumsum(0) - lengths, lengths
+        self.longest = config.clip_len - config.clip_len % config.patch
+        span = self.longest / config.rate * config.fps
+        counts = (lengths / span).ceil().long()
+        self.clip_of = torch.arange(len(clips), device=device).repeat_interleave(counts)
+
+    def __len__(self) -> int:
+        return len(self.clip_of)
+
+    def training_batches(
+        self, indices: Iterable[Tensor], rank: int = 0, world: int = 1
+    ) -> Iterator[Windows]:
+        """Corrupted windows; all processes draw for whole batches, then each takes its share."""
+        generator = epoch_generator(self.device)
+        for index in indices:
+            clip = self.clip_of[index.to(self.device)]
+            frames = self._frames(generator)
+            spans = (self.lengths[clip] - 1).double()
+            asked = (frames - 1) / self.config.rate * self.config.fps
+            draws = draw(spans.clamp_max(asked), self.config, self.skeleton, True, generator)
+            shift = torch.rand(len(clip), device=self.device, generator=generator).double()
+            starts = self.starts[clip] + draws.start
+            starts += (spans - draws.start - draws.span).clamp_min(0) * shift
+            pose = gather_windows(self.frames, starts, draws.span, frames)
+            lengths = torch.full((len(clip),), frames, device=self.device)
+            flat_rows = standardise(pose.flatten(0, 1), lengths, self.skeleton)
+            pose = flat_rows.unflatten(0, (-1, frames))  # (B·F, J, 3) -> (B, F, J, 3)
+            pose = reshape_bodies(pose, draws.limbs, draws.turn)
+            batch = self._corrupt(pose, draws.seconds.float(), generator)
+            yield Windows(batch.x[rank::world], batch.true[rank::world], batch.flat[rank::world])
+
+    def _frames(self, generator: torch.Generator) -> int:
+        """How many frames the windows of a batch have."""
+        patch = self.config.patch
+        fewest = min(self.longest, -(-FEWEST // patch) * patch)
+        choices = (self.longest - fewest) // patch + 1
+        drawn = torch.randint(choices, (), device=self.device, generator=generator)
+        return fewest + patch * int(drawn)
+
+    def _corrupt(self, pose: Tensor, seconds: Tensor, generator: torch.Generator) -> Windows:
+        count, frames, joints = pose.shape[:3]
+        flat = torch.rand(count, device=self.device, generator=generator) < FLAT
+        cameras = draw_cameras(count, generator)
+        seen = torch.where(flat[:, None, None, None], cameras.see(pose), pose)
+        noise = draw_noise(count, frames, joints, generator)
+        picture = detect(cameras.project(seen) / HALF_PICTURE, noise)[..., :2] * HALF_PICTURE
+        shapeless = torch.zeros_like(picture[..., :1])
+        poor = torch.where(
+            flat[:, None, None, None],
+            torch.cat([picture, shapeless], dim=-1),
+            seen + self._sensor_noise(seen, generator),
+        )
+        x = fold(to_streams(poor, seconds, self.config.streams, self.skeleton), self.config.patch)
+        mask = draw_mask(count, x.shape[1], joints, generator)
+        shares = HIDDEN * torch.rand(2, count, 1, 1, 1, device=self.device, generator=generator)
+        true = seen - seen[:, :, self.skeleton.root, None]
+        return Windows(hide(x, mask, *shares), true, flat)
+
+    def _sensor_noise(self, pose: Tensor, generator: torch.Generator) -> Tensor:
+        """Errors that drift and tremble, (B, F, J, 3), as strong as each window happens to get."""
+        count, frames, joints = pose.shape[:3]
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(shape, device=self.device, generator=generator)
+
+        keys = normal(count, 3 * joints, max(2, frames // 4))
+        drift = F.interpolate(keys, size=frames, mode="linear", align_corners=True)
+        drift = drift.transpose(1, 2).unflatten(2, (joints, 3))  # (B, J·3, F) -> (B, F, J, 3)
+        strength = torch.rand(count, 1, 1, 1, device=self.device, generator=generator)
+        return WOBBLE * strength * (drift + 0.3 * normal(count, frames, joints, 3))
+
+
+class ParityMotion:
+    """MotionBERT's pretraining: windows of `clip_len`, half of them mirrored, seen from the front.
+
+    x is (B, F, J, 3): x, y and a confidence; true relative to the root in the same unit, of which a
+    metre is `METRES`.
+    """
+
+    STRIDE = 81
+
+    def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, device: torch.device):
+        self.skeleton, self.device = skeleton, device
+        names = [i for i, length in enumerate(clips.lengths.tolist()) for _ in range(length)]
+        generator = torch.Generator().manual_seed(0)
+        shape = len(clips), config.clip_len
+        coins = torch.randint(2, shape, generator=generator)
+        rows = parity_windows(names, config.clip_len, self.STRIDE, coins)
+        frames = torch.as_tensor(clips.gather())
+        self.poses = METRES * frames[rows].to(device)  # (W, F, J, 3)
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+    def training_batches(
+        self, indices: Iterable[Tensor], rank: int = 0, world: int = 1
+    ) -> Iterator[Windows]:
+        """Corrupted windows; the jitter and the hidden frames are the same in a whole batch."""
+        generator = epoch_generator(self.device)
+        for index in indices:
+            pose = self.poses[index.to(self.device)]
+            coins = torch.rand(len(pose), device=self.device, generator=generator)
+            mirrored = flip(pose, self.skeleton.mirror)
+            pose = torch.where(coins[:, None, None, None] > 0.5, mirrored, pose)
+            shape = pose.shape[:3]
+            x = detect(pose, draw_noise(*shape, generator, shared=True))
+            x = hide(x, draw_mask(*shape, generator, shared=True))
+            true = pose - pose[:, :, self.skeleton.root, None]
+            flat = torch.ones(len(pose), dtype=torch.bool, device=self.device)
+            yield Windows(x[rank::world], true[rank::world], flat[rank::world])

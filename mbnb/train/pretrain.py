@@ -1,0 +1,120 @@
+"""Pretraining: an encoder learns how people move by making good what detectors and sensors spoil.
+
+MotionBERT's (Zhu et al., ICCV 2023), with its losses and their weights. Shapes: B windows, F
+frames, J joints.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from mbnb.config import Config
+from mbnb.data.motion import Motion
+from mbnb.devices import compile_mode, keep_freed_memory
+from mbnb.files import InputError
+from mbnb.model.checkpoints import build_backbone
+from mbnb.model.pose import PoseNet
+from mbnb.prepare.motion import MotionRecipe, ParityMotion, Windows
+from mbnb.train.history import write_history
+from mbnb.train.loop import Watcher
+from mbnb.train.pose_losses import position_loss, scale_free_loss, velocity_loss
+from mbnb.train.start import start
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+SCALE_WEIGHT, VELOCITY_WEIGHT = 0.5, 20.0
+
+
+def pretrain(config: Config, data: Motion, on_epoch: Watcher | None = None) -> pd.DataFrame:
+    """Pretrain the configured backbone and return its history, a row an epoch.
+
+    As `train.action.train` otherwise: resumable, in several processes, watched by `on_epoch`.
+    """
+    clips = data.splits["train"]
+    if len(clips) < 2:
+        raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(clips)}")
+    windows = len(_recipe(config, data, "train", torch.device("cpu")))
+    return start(PretrainTask, config, data, windows, on_epoch)
+
+
+def _recipe(config: Config, data: Motion, split: str, device: torch.device):
+    kind = ParityMotion if config.parity else MotionRecipe
+    return kind(data.splits[split], config, data.skeleton, device)
+
+
+class PretrainTask:
+    """A `train.loop.Task`: the true poses behind corrupted ones."""
+
+    def __init__(self, config: Config, data: Motion, fabric: Fabric, steps: int):
+        self.config, self.data, self.steps = config, data, steps
+        device = fabric.device
+        backbone = build_backbone(config, len(data.skeleton), outputs=3 * config.patch)
+        self.model = PoseNet(backbone, config.patch).to(device)
+        keep_freed_memory()
+        if mode := compile_mode(config, device):
+            backbone.layer = torch.compile(backbone.layer, mode=mode, dynamic=True)
+        self.recipe = _recipe(config, data, "train", device)
+        self.val_recipe = _recipe(config, data, "val", device) if "val" in data.splits else None
+        self.size = len(self.recipe)
+        self.errors: list[Tensor] = []
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """One, the backbone with its head."""
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        return [{"name": "backbone", "params": parameters, "lr": self.config.lr_backbone}]
+
+    def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Windows]:
+        """Corrupted windows beside their true poses."""
+        self.errors = []
+        return self.recipe.training_batches(order, rank, world)
+
+    def loss(self, engine: nn.Module, batch: Windows) -> Tensor:
+        """Of positions, of positions apart from scale, and of velocities."""
+        predicted = engine(batch.x).float()
+        self.errors.append(position_loss(predicted.detach(), batch.true))
+        return (
+            position_loss(predicted, batch.true)
+            + SCALE_WEIGHT * scale_free_loss(predicted, batch.true)
+            + VELOCITY_WEIGHT * velocity_loss(predicted, batch.true)
+        )
+
+    def train_scores(self) -> dict[str, float]:
+        """The mean distance of joints, in the unit of the recipe: lengths of a trunk by default."""
+        return {"train_error": torch.stack(self.errors).mean().item()}
+
+    @torch.no_grad()
+    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+        """Of people held out, whose windows are corrupted in the same way in every epoch."""
+        if self.val_recipe is None:
+            return {}
+        state = torch.get_rng_state()
+        torch.manual_seed(0)
+        order = torch.arange(len(self.val_recipe)).split(self.config.batch_size)
+        self.model.eval()
+        flat, deep = [], []
+        for batch in self.val_recipe.training_batches(order):
+            error = (self.model(batch.x).float() - batch.true).norm(dim=-1).mean((1, 2))  # (B,)
+            flat.append(error[batch.flat])
+            deep.append(error[~batch.flat])
+        torch.set_rng_state(state)
+        scores = {"val_flat_error": torch.cat(flat), "val_deep_error": torch.cat(deep)}
+        both = torch.cat([*flat, *deep])
+        return {"val_error": both.mean().item()} | {
+            name: values.mean().item() for name, values in scores.items() if len(values)
+        }
+
+    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+        """Nothing but what the loop keeps."""
+        return {"task": "pretraining"}
+
+    def resume(self, checkpoint: dict[str, Any]) -> None:
+        """Nothing to take up."""
+
+    def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
+        """`history.csv`."""
+        write_history(self.config.folder, history)
