@@ -18,6 +18,9 @@ from mbnb.clips import first_rows
 from mbnb.skeleton import Skeleton
 
 LEAST_TRUNK = 0.2  # of the joints' mean distance from the pelvis, which is about a trunk
+# Root mean square distance of a person's joints from their middle, in a picture, in lengths of the
+# trunk: 0.92 to 0.97 in the median of motion capture and of two depth sensors.
+TRUNKS_OF_SPREAD = 0.92
 
 
 def flip(pose: Tensor, mirror: Sequence[int] | Tensor) -> Tensor:
@@ -92,6 +95,18 @@ def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
     median = torch.maximum(median, LEAST_TRUNK * means[:, 6]).clamp_min(1e-6)
     centred = (frames - means[clip, None, :3]) / median[clip, None, None]
     return rotate(centred[:, None], vertical=turn[clip])[:, 0]
+
+
+def standardise_flat(places: Tensor, skeleton: Skeleton) -> Tensor:
+    """Places in a picture (B, F, J, 2), in any unit -> centred, about a trunk's length to the unit.
+
+    A window gets one shift, by its mean pelvis, and one scale, by how far its joints spread, since
+    a trunk that is bent towards the camera has no length in a picture.
+    """
+    pelvis = places[:, :, skeleton.index("Pelvis")[0]].mean(1)[:, None, None]  # (B, 1, 1, 2)
+    spread = (places - places.mean(2, keepdim=True)).square().sum(-1).mean(2).sqrt()  # (B, F)
+    scale = TRUNKS_OF_SPREAD / spread.mean(1).clamp_min(1e-6)  # (B,)
+    return (places - pelvis) * scale[:, None, None, None]
 
 
 def gather_windows(frames: Tensor, start: Tensor, length: Tensor, count: int) -> Tensor:

@@ -19,7 +19,13 @@ from mbnb.config import Config
 from mbnb.prepare.augment import draw
 from mbnb.prepare.cameras import draw_cameras
 from mbnb.prepare.corrupt import detect, draw_mask, draw_noise, hide
-from mbnb.prepare.geometry import flip, gather_windows, reshape_bodies, standardise
+from mbnb.prepare.geometry import (
+    flip,
+    gather_windows,
+    reshape_bodies,
+    standardise,
+    standardise_flat,
+)
 from mbnb.prepare.parity import epoch_generator
 from mbnb.prepare.streams import fold, to_streams
 from mbnb.prepare.windows import parity_windows
@@ -97,7 +103,8 @@ class MotionRecipe:
         cameras = draw_cameras(count, generator)
         seen = torch.where(flat[:, None, None, None], cameras.see(pose), pose)
         noise = draw_noise(count, frames, joints, generator)
-        picture = detect(cameras.project(seen) / HALF_PICTURE, noise)[..., :2] * HALF_PICTURE
+        picture = detect(cameras.project(seen) / HALF_PICTURE, noise)[..., :2]
+        picture = standardise_flat(picture, self.skeleton)
         shapeless = torch.zeros_like(picture[..., :1])
         poor = torch.where(
             flat[:, None, None, None],

@@ -42,6 +42,15 @@ def pretrain(config: Config, data: Motion, on_epoch: Watcher | None = None) -> p
     return start(PretrainTask, config, data, windows, on_epoch)
 
 
+def pose_loss(predicted: Tensor, true: Tensor) -> Tensor:
+    """Of positions, of positions apart from scale, and of velocities, (B, F, J, 3) both."""
+    return (
+        position_loss(predicted, true)
+        + SCALE_WEIGHT * scale_free_loss(predicted, true)
+        + VELOCITY_WEIGHT * velocity_loss(predicted, true)
+    )
+
+
 def _recipe(config: Config, data: Motion, split: str, device: torch.device):
     kind = ParityMotion if config.parity else MotionRecipe
     return kind(data.splits[split], config, data.skeleton, device)
@@ -74,14 +83,10 @@ class PretrainTask:
         return self.recipe.training_batches(order, rank, world)
 
     def loss(self, engine: nn.Module, batch: Windows) -> Tensor:
-        """Of positions, of positions apart from scale, and of velocities."""
+        """See `pose_loss`."""
         predicted = engine(batch.x).float()
         self.errors.append(position_loss(predicted.detach(), batch.true))
-        return (
-            position_loss(predicted, batch.true)
-            + SCALE_WEIGHT * scale_free_loss(predicted, batch.true)
-            + VELOCITY_WEIGHT * velocity_loss(predicted, batch.true)
-        )
+        return pose_loss(predicted, batch.true)
 
     def train_scores(self) -> dict[str, float]:
         """The mean distance of joints, in the unit of the recipe: lengths of a trunk by default."""

@@ -1,0 +1,101 @@
+"""Pretraining: the original's steps number by number, and a small one of our own."""
+
+import numpy as np
+import pytest
+import torch
+from build import TINY, config, data_folder, splits
+
+from mbnb.data.motion import load_motion
+from mbnb.model.dstformer import DSTformer
+from mbnb.prepare.corrupt import Mask, Noise, detect, hide
+from mbnb.train.pose_losses import weighted_2d_loss
+from mbnb.train.pretrain import pose_loss, pretrain
+
+
+@pytest.fixture(scope="module")
+def golden(shared):
+    path = shared / "golden" / "motionbert" / "lift_steps.pt"
+    return torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize("name", ["rootrel", "global"])
+def test_three_steps_of_lifting_equal_the_originals(name, golden):
+    case = golden[name]
+    model = DSTformer(**case["config"]).double()
+    model.load_state_dict(case["init_state"])
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=case["lr"], weight_decay=case["weight_decay"]
+    )
+    for x, y, losses in zip(case["x"].double(), case["y"].double(), case["losses"]):
+        if case["rootrel"]:
+            true = y - y[:, :, :1]
+        else:
+            true = torch.cat([y[..., :2], y[..., 2:] - y[:, :1, :1, 2:]], dim=-1)
+        loss = pose_loss(model(x), true)
+        assert loss.item() == pytest.approx(losses["total"], abs=1e-7)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        for group in optimizer.param_groups:
+            group["lr"] *= case["lr_decay"]
+    state = model.state_dict()
+    for key, value in case["final"].items():
+        torch.testing.assert_close(state[key], value, atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["pretrain_3d", "pretrain_posetrack", "pretrain_insta"])
+def test_a_pretraining_batch_equals_the_originals(name, golden):
+    case = golden[name]
+    draws, x = case["draws"], case["x"]
+    if "sel" in draws:
+        noise = Noise(
+            *(draws[key] for key in ("sel", "gauss", "unif")), draws["delta"][None], draws["conf"]
+        )
+        x = detect(case["y"] if name == "pretrain_3d" else x, noise)
+    x = hide(x, Mask(draws["mask_joint"], draws["mask_frame"]))
+    torch.testing.assert_close(x, case["network_input"], atol=1e-5, rtol=0)
+    model = DSTformer(**case["config"])
+    model.load_state_dict(case["state_dict"])
+    true = case["y"] - case["y"][:, :, :1]
+    predicted = model(case["network_input"])
+    if name == "pretrain_3d":
+        loss = pose_loss(predicted, true)
+    else:
+        loss = weighted_2d_loss(predicted, true, case["x"][..., 2])
+    assert loss.item() == pytest.approx(case["losses"]["total"], rel=3e-6)
+    loss.backward()
+    parameters = dict(model.named_parameters())
+    for key, value in case["grad"].items():
+        error = (parameters[key].grad - value).norm() / value.norm()
+        assert error < 1e-3, key
+
+
+def test_it_learns_goes_on_after_a_break_and_gives_actions_their_start(tmp_path):
+    folder = str(data_folder(tmp_path / "data", splits()))
+    settings = dict(
+        TINY,
+        motion=[folder],
+        outputs=str(tmp_path),
+        clip_len=16,
+        epochs=10,
+        batch_size=4,
+        lr_backbone=1e-2,
+    )
+    whole = config(run="whole", **settings)
+    history = pretrain(whole, load_motion(whole))
+    assert history["train_loss"].iloc[-1] < 0.9 * history["train_loss"].iloc[0]
+    assert {"val_error", "val_flat_error", "val_deep_error"} <= set(history)
+    broken = config(run="broken", **settings)
+
+    class Broken(Exception):
+        pass
+
+    def stop(history):
+        if len(history) == 4:
+            raise Broken
+
+    with pytest.raises(Broken):
+        pretrain(broken, load_motion(broken), stop)
+    resumed = pretrain(broken, load_motion(broken))
+    np.testing.assert_array_equal(resumed["train_loss"], history["train_loss"])
+    np.testing.assert_array_equal(resumed["val_error"], history["val_error"])
