@@ -24,6 +24,7 @@ from mbnb.files import InputError, replacing
 from mbnb.model.action import ActionNet
 from mbnb.model.dstformer import DSTformer
 from mbnb.model.weight_files import read_checkpoint
+from mbnb.model.pose import PoseNet
 
 # Weights of earlier versions that nothing uses any more: mirrored clips as classes of their own.
 GONE = ("head.mirrored.",)
@@ -285,6 +286,11 @@ def build_backbone(config: Config, joints: int, outputs: int = 3) -> DSTformer:
         att_fuse=config.att_fuse,
         stretch_time=not config.one_length,
     )
+
+
+def build_pose_net(config: Config, joints: int) -> PoseNet:
+    """The configured backbone with its own head, which tells poses."""
+    return PoseNet(build_backbone(config, joints, outputs=3 * config.patch), config.patch)
 
 
 def build_model(

@@ -4,7 +4,8 @@ MotionBERT's (Zhu et al., ICCV 2023), with its losses and their weights. Shapes:
 frames, J joints.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,8 +17,7 @@ from mbnb.config import Config
 from mbnb.data.motion import Motion
 from mbnb.devices import compile_mode, keep_freed_memory
 from mbnb.files import InputError
-from mbnb.model.checkpoints import build_backbone
-from mbnb.model.pose import PoseNet
+from mbnb.model.checkpoints import build_pose_net
 from mbnb.prepare.motion import MotionRecipe, ParityMotion, Windows
 from mbnb.train.history import write_history
 from mbnb.train.loop import Watcher
@@ -30,16 +30,23 @@ if TYPE_CHECKING:
 SCALE_WEIGHT, VELOCITY_WEIGHT = 0.5, 20.0
 
 
-def pretrain(config: Config, data: Motion, on_epoch: Watcher | None = None) -> pd.DataFrame:
+def pretrain(
+    config: Config,
+    data: Motion,
+    on_epoch: Watcher | None = None,
+    network: Callable[[int], nn.Module] | None = None,
+) -> pd.DataFrame:
     """Pretrain the configured backbone and return its history, a row an epoch.
 
     As `train.action.train` otherwise: resumable, in several processes, watched by `on_epoch`.
+    `network` makes another network of the number of joints (`baselines.lifters`), which is trained
+    alike.
     """
     clips = data.splits["train"]
     if len(clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(clips)}")
     windows = len(_recipe(config, data, "train", torch.device("cpu")))
-    return start(PretrainTask, config, data, windows, on_epoch)
+    return start(partial(PretrainTask, network=network), config, data, windows, on_epoch)
 
 
 def pose_loss(predicted: Tensor, true: Tensor) -> Tensor:
@@ -59,13 +66,21 @@ def _recipe(config: Config, data: Motion, split: str, device: torch.device):
 class PretrainTask:
     """A `train.loop.Task`: the true poses behind corrupted ones."""
 
-    def __init__(self, config: Config, data: Motion, fabric: Fabric, steps: int):
+    def __init__(
+        self,
+        config: Config,
+        data: Motion,
+        fabric: Fabric,
+        steps: int,
+        network: Callable[[int], nn.Module] | None = None,
+    ):
         self.config, self.data, self.steps = config, data, steps
-        device = fabric.device
-        backbone = build_backbone(config, len(data.skeleton), outputs=3 * config.patch)
-        self.model = PoseNet(backbone, config.patch).to(device)
+        device, joints = fabric.device, len(data.skeleton)
+        self.model = (network(joints) if network else build_pose_net(config, joints)).to(device)
         keep_freed_memory()
-        if mode := compile_mode(config, device):
+        mode = compile_mode(config, device)
+        if mode and not network:
+            backbone = self.model.backbone
             backbone.layer = torch.compile(backbone.layer, mode=mode, dynamic=True)
         self.recipe = _recipe(config, data, "train", device)
         self.val_recipe = _recipe(config, data, "val", device) if "val" in data.splits else None
