@@ -32,7 +32,8 @@ Lifter = Callable[[Tensor], Tensor]
 def photograph(pose: np.ndarray, number: int, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
     """A clip (T, J, 3) in metres, seen by a camera -> detected (T, J, 2), true (T, J, 3).
 
-    `number` says which camera. Places are in half widths of the picture, the true pose in lengths of the person's trunk.
+    `number` says which camera. Places are in half widths of the picture, the true pose is in
+    lengths of the person's trunk.
     """
     generator = torch.Generator().manual_seed(number)
     frames = torch.as_tensor(pose)

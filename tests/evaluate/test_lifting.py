@@ -19,8 +19,9 @@ def echo(x):
 
 @pytest.mark.parametrize("frames", [9, 40, 41, 163])
 def test_every_frame_is_lifted_and_stays_where_it_was(frames):
+    torch.manual_seed(0)
     time = torch.linspace(0, 3, frames)[:, None, None]
-    places = torch.randn(1, 17, 2) + 0.3 * torch.sin(time + torch.arange(17.0)[:, None])
+    places = torch.randn(1, 17, 2) + 0.1 * torch.sin(time + torch.arange(17.0)[:, None])
     lifted = lift(echo, places, SETTINGS, H36M)
     expected = places - places[:, :1]
     assert lifted.shape == (frames, 17, 3) and (lifted[..., 2] == 0).all()
