@@ -335,6 +335,25 @@ def train(given: dict[str, Any]) -> None:
 
 
 @main.command()
+@with_settings
+def pretrain(given: dict[str, Any]) -> None:
+    """Pretrain a network on movement without classes, into outputs/<run>/.
+
+    The setting `motion` names the recordings. What was learned is where a training may start from:
+    `train -p init_from outputs/<run>/checkpoints/best.pt`.
+    """
+    from mbnb.data.motion import load_motion
+    from mbnb.train import pretrain as pretraining
+
+    config = Config.of(given)
+    data = load_motion(config)
+    click.echo(data.describe())
+    history = pretraining.pretrain(config, data)
+    click.echo(history.tail(1).T.to_string(header=False))
+    click.echo(f"checkpoints: {config.folder.checkpoints}")
+
+
+@main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @with_settings
 def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """Recordings of movement without classes: for pretraining an encoder, and for trying a lift.
 
 A recording may be a folder in the documented layout, whose labels are not looked at, or one npz
-file with `frames`, `offsets` and `clip_names` as `<split>.npz` has them. Such a file may also
-tell for each clip its `subject`, its `split`, what `kind` of movement it is, and the `fps` of all.
+file with `frames`, `offsets` and `clip_names` as `<split>.npz` has them; clips of it in which
+nobody is seen are left out. Such a file may also tell for each clip its `subject`, its `split`,
+what `kind` of movement it is, and the `fps` of all.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ from mbnb.config import Config
 from mbnb.data.checks import Findings, check_pose
 from mbnb.data.dataset import DataSet, load
 from mbnb.data.held_out import hold_people_out
+from mbnb.data.missing import complete
 from mbnb.data.reading import read_packed
 from mbnb.data.simulated import simulated_folder
 from mbnb.files import ROOT, InputError
@@ -101,8 +103,9 @@ def _of_file(
             findings.error(path / name, f"expected train, val or test as split, found {split!r}")
             continue
         pose = check_pose(pose, path / name, skeleton, findings)
-        if pose is not None and len(pose) >= SHORTEST:
-            rows[split].append((at_rate(pose, rate, fps), name, subject, kind))
+        body = "" if pose is None or len(pose) < SHORTEST else complete(pose, skeleton)
+        if not isinstance(body, str):
+            rows[split].append((at_rate(body.pose, rate, fps), name, subject, kind))
     split_of = {}
     for split, chosen in rows.items():
         arrays, names, people, moves = map(list, zip(*chosen)) if chosen else ([], [], [], [])

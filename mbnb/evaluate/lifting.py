@@ -46,7 +46,7 @@ def photograph(pose: np.ndarray, number: int, skeleton: Skeleton) -> tuple[Tenso
 
 
 def lift(lifter: Lifter, places: Tensor, config: Config, skeleton: Skeleton) -> Tensor:
-    """Places in a picture (T, J, 2), any unit -> poses (T, J, 3) from the root, in trunk lengths.
+    """Places in a picture (T, J, 2), any unit -> poses (T, J, 3) from the root, in trunks.
 
     Windows overlap by half and cover every frame; each is lifted as it is and in a mirror. Where
     windows overlap, the nearer a frame is to a window's middle, the more that window counts.

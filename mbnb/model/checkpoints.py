@@ -23,8 +23,8 @@ from mbnb.config import PRESETS, STREAMS, Config
 from mbnb.files import InputError, replacing
 from mbnb.model.action import ActionNet
 from mbnb.model.dstformer import DSTformer
-from mbnb.model.weight_files import read_checkpoint
 from mbnb.model.pose import PoseNet
+from mbnb.model.weight_files import read_checkpoint
 
 # Weights of earlier versions that nothing uses any more: mirrored clips as classes of their own.
 GONE = ("head.mirrored.",)

@@ -46,7 +46,8 @@ def pretrain(
     if len(clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(clips)}")
     windows = len(_recipe(config, data, "train", torch.device("cpu")))
-    return start(partial(PretrainTask, network=network), config, data, windows, on_epoch)
+    task = partial(PretrainTask, network=network)
+    return start(task, config, data, windows, on_epoch, command="pretrain")
 
 
 def pose_loss(predicted: Tensor, true: Tensor) -> Tensor:

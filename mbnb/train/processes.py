@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet, load
+from mbnb.data.motion import load_motion
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError, on_disk
 from mbnb.train.history import read_history
@@ -25,10 +26,13 @@ from torch.distributed.run import main
 main()"""
 
 
+READERS = {"train": load, "pretrain": load_motion}  # what a command reads
+
+
 def train_in_processes(
-    config: Config, data: DataSet, on_epoch: Watcher | None = None
+    command_name: str, config: Config, data: DataSet, on_epoch: Watcher | None = None
 ) -> pd.DataFrame:
-    """`train` by torchrun; the processes read the data and the settings by themselves.
+    """`train` or `pretrain` by torchrun; the processes read data and settings by themselves.
 
     Raises InputError where there are too few GPUs, where `data` are not what `config` names, and
     where a process fails, with the end of its log.
@@ -38,15 +42,15 @@ def train_in_processes(
         raise InputError(
             f"setting 'devices': {config.devices}, but torch finds {gpus} CUDA GPUs here"
         )
-    if load(config).fingerprint() != data.fingerprint():
+    if READERS[command_name](config).fingerprint() != data.fingerprint():
         raise InputError(
-            "setting 'devices': several processes read the data themselves, and what data_root "
-            "holds is not what was given"
+            "setting 'devices': several processes read the data themselves, and what the settings "
+            "name is not what was given"
         )
     folder = config.folder
     config.save(folder.processes)
     command = [sys.executable, "-c", TORCHRUN, "--standalone"]
-    command += [f"--nproc-per-node={config.devices}", "-m", "mbnb", "train"]
+    command += [f"--nproc-per-node={config.devices}", "-m", "mbnb", command_name]
     command += ["-f", str(folder.processes)]
     with (
         on_disk(folder.processes_log),

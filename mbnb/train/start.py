@@ -28,16 +28,18 @@ def start(
     data: DataSet,
     clips: int,
     on_epoch: Watcher | None = None,
+    command: str = "train",
 ) -> pd.DataFrame:
     """Train what `make_task` makes of (settings, data, processes, batches an epoch).
 
-    `clips` are in an epoch. Returns the history, a row an epoch; `on_epoch` sees it so far. Goes on
-    from `checkpoints/latest.pt` of the run where there is one, as if there had been no break.
+    `clips` are in an epoch; `command` does the same from a command line. Returns the history, a
+    row an epoch; `on_epoch` sees it so far. Goes on from `checkpoints/latest.pt` of the run where
+    there is one, as if there had been no break.
     """
     folder = config.folder
     try:
         with folder.claimed() if leads() else contextlib.nullcontext(), on_disk(folder.path):
-            return _start(make_task, config, data, clips, on_epoch)
+            return _start(make_task, config, data, clips, on_epoch, command)
     except DiskError as error:
         if not folder.latest.exists():
             raise
@@ -52,6 +54,7 @@ def _start(
     data: DataSet,
     clips: int,
     on_epoch: Watcher | None,
+    command: str,
 ) -> pd.DataFrame:
     steps = math.ceil(clips / config.batch_size)
     resumed = config.resume and config.folder.latest.exists()
@@ -66,7 +69,7 @@ def _start(
             f"clips"
         )
     if config.devices > 1 and not launched():
-        return train_in_processes(config, data, on_epoch)
+        return train_in_processes(command, config, data, on_epoch)
     fabric = connect(config)
     torch.manual_seed(config.seed)
     task = make_task(config, data, fabric, steps)

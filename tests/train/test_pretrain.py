@@ -5,9 +5,11 @@ import pytest
 import torch
 from build import TINY, config, data_folder, splits
 
+from mbnb.data.dataset import load
 from mbnb.data.motion import load_motion
 from mbnb.model.dstformer import DSTformer
 from mbnb.prepare.corrupt import Mask, Noise, detect, hide
+from mbnb.train import train
 from mbnb.train.pose_losses import weighted_2d_loss
 from mbnb.train.pretrain import pose_loss, pretrain
 
@@ -99,3 +101,18 @@ def test_it_learns_goes_on_after_a_break_and_gives_actions_their_start(tmp_path)
     resumed = pretrain(broken, load_motion(broken))
     np.testing.assert_array_equal(resumed["train_loss"], history["train_loss"])
     np.testing.assert_array_equal(resumed["val_error"], history["val_error"])
+
+
+def test_actions_start_from_a_pretrained_backbone(tmp_path, capsys):
+    folder = str(data_folder(tmp_path / "data", splits()))
+    settings = dict(TINY, outputs=str(tmp_path), clip_len=16, batch_size=4)
+    encoder = config(run="encoder", motion=[folder], **settings)
+    pretrain(encoder, load_motion(encoder))
+    start = str(encoder.folder.best)
+    actions = config(run="actions", data_root=folder, init_from=start, lr_backbone=0.0, **settings)
+    train(actions, load(actions))
+    learned = torch.load(encoder.folder.best, weights_only=True)["model"]
+    weights = torch.load(actions.folder.latest, weights_only=True)["model"]
+    name = "backbone.blocks_st.0.attn_s.qkv.weight"
+    torch.testing.assert_close(weights[name], learned[name], atol=1e-3, rtol=0)
+    assert start in capsys.readouterr().out
