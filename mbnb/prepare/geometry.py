@@ -98,7 +98,7 @@ def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 def standardise_flat(places: Tensor, skeleton: Skeleton) -> Tensor:
-    """Places in a picture (B, F, J, 2), in any unit -> centred, about a trunk's length to the unit.
+    """Places in a picture (B, F, J, 2) in any unit -> centred, about a trunk to the unit.
 
     A window gets one shift, by its mean pelvis, and one scale, by how far its joints spread, since
     a trunk that is bent towards the camera has no length in a picture.
