@@ -3,6 +3,7 @@
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from mbnb.classes import ClassTable
 from mbnb.clips import UNLABELLED, Clips
 from mbnb.files import LEGACY, encoding_of, fault_line
 from mbnb.skeleton import Skeleton
-from mbnb.text import is_mangled, likeness, listed, pair_up
+from mbnb.text import is_mangled, likeness, listed, pair_up, plain
 
 FEW = 4  # more rows of one kind become one row
+# Names of people that say a session, too, and what is written where nobody knows the person.
+SESSION = re.compile(r"(.*[^\W_])[\W_]+(?:s|ses|session|sitzung|day|tag|visit|week)[\W_]*\d+")
+NOBODY = {"", "na", "nan", "none", "null", "unknown", "unbekannt"}
 BONE_SPREAD = 0.15  # a bone whose length varies by more of itself in a clip is oddly tracked
 
 
@@ -76,8 +80,9 @@ class Findings:
         elif {file for _, file, _, _ in others} == {first}:
             places = ""
         else:
-            base = os.path.commonpath([first, *(file for _, file, _, _ in others)])
-            places = f", then {listed([os.path.relpath(file, base) for _, file, _, _ in others])}"
+            files = list(dict.fromkeys(file for _, file, _, _ in others if file != first))
+            base = os.path.commonpath([first, *files])
+            places = f", then {listed([os.path.relpath(file, base) for file in files])}"
         return f" (the first of {len(group)} of this kind{places})"
 
     @property
@@ -120,12 +125,14 @@ def has_text(root: Path, path: Path, findings: Findings) -> bool:
     """`has_file` of a file that people write: its name and its encoding are looked at, too."""
     if has_file(root, path, findings) and path.is_file():
         raw = path.read_bytes()
-        if encoding_of(raw) == LEGACY and b"\0" not in raw:
+        # What cannot even be read as such is said by whoever reads it.
+        readable = raw.decode(LEGACY, "ignore").encode(LEGACY) == raw
+        if encoding_of(raw) == LEGACY and readable and b"\0" not in raw:
             letters = re.findall(rb"[\w\x80-\xff]*[\x80-\xff]+[\w\x80-\xff]*", raw)
             findings.warning(
                 path,
                 "is not in UTF-8, so code page 1252 was supposed: where "
-                f"{letters[0].decode(LEGACY, 'replace')!r} is not what you wrote, save it as UTF-8",
+                f"{letters[0].decode(LEGACY)!r} is not what you wrote, save it as UTF-8",
             )
         return True
     like = [
@@ -134,9 +141,7 @@ def has_text(root: Path, path: Path, findings: Findings) -> bool:
         if entry.name.casefold().startswith(path.stem.rstrip("s")) and entry != path
     ]
     if like and not path.exists():
-        findings.warning(
-            path, f"there is no such file, but {listed(like)}: if that is it, rename it"
-        )
+        findings.aloud(path, f"there is no such file, but {listed(like)}: if that is it, rename it")
     return False
 
 
@@ -234,6 +239,12 @@ def check_subjects(
             path, f"{len(strangers)} clips of it are not in any split, {strangers[0]} the first"
         )
     _check_people(path, set(subjects.values()), findings)
+    if len(set(subjects.values())) == len(subjects) > FEW:
+        findings.aloud(
+            path,
+            f"each of its {len(subjects)} clips has a person of its own: if people recur, give all "
+            "clips of a person one name (a spreadsheet that is dragged down counts on)",
+        )
     unknown = sum(len(alone[split]) for split, clips in splits.items() if clips.labelled)
     if unknown:
         findings.notes.append(
@@ -245,12 +256,25 @@ def check_subjects(
 
 def _check_people(path: Path, people: set[str], findings: Findings) -> None:
     """People who may be one, and names that are no longer what somebody typed."""
-    alike: dict[str, list[str]] = {}
+    if twins := spelled_alike(people):
+        findings.aloud(path, f"spelled in two ways, two people or one: {listed(twins)}")
+    sessions: dict[str, list[str]] = {}
     for name in sorted(people):
-        alike.setdefault(likeness(name), []).append(name)
-    twins = [" and ".join(names) for names in alike.values() if len(names) > 1]
-    if twins:
-        findings.warning(path, f"spelled in two ways, two people or one: {listed(twins)}")
+        if session := SESSION.fullmatch(name.casefold()):
+            sessions.setdefault(session[1], []).append(name)
+    recurring = [" and ".join(names) for names in sessions.values() if len(names) > 1]
+    if recurring and len(sessions) > 1:  # one beginning may be that of a place
+        findings.aloud(
+            path,
+            f"one person in several sessions, it seems: {listed(recurring)}; give all clips of a "
+            "person one name, or the model is scored on people whom it has seen",
+        )
+    if nobody := [name for name in sorted(people) if name and plain(name) in NOBODY]:
+        findings.aloud(
+            path,
+            f"a person called {listed(nobody)}: if that means that nobody knows who it is, take "
+            "these lines out",
+        )
     mangled = [name for name in sorted(people) if is_mangled(name)]
     if mangled:
         findings.warning(
@@ -258,6 +282,14 @@ def _check_people(path: Path, people: set[str], findings: Findings) -> None:
             f"people called {listed(mangled)}: has a spreadsheet made numbers or dates of names, "
             "and one person of several?",
         )
+
+
+def spelled_alike(names: Iterable[str]) -> list[str]:
+    """Those of `names` that are probably one, such as 'Anna and anna'."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(set(names)):
+        alike.setdefault(likeness(name), []).append(name)
+    return [" and ".join(twins) for twins in alike.values() if len(twins) > 1]
 
 
 def check_across_splits(

@@ -27,7 +27,7 @@ from mbnb.data.simulated import simulated_folder
 from mbnb.data.standing import check_standing
 from mbnb.files import ROOT, TABLES, InputError, fingerprint
 from mbnb.skeleton import Skeleton, load_skeleton
-from mbnb.text import counted, too_few
+from mbnb.text import counted, listed, too_few
 
 
 @dataclass(frozen=True)
@@ -240,6 +240,10 @@ def _read(
     splits = {split: clips for split, clips in read.items() if clips is not None}
     if not splits.keys() & {"train", "test"} and root.is_dir() and not mistaken:
         findings.error(root, "expected train/ or train.npz with train_labels.txt, found no split")
+    if splits and (others := folder.passed_over()):
+        findings.aloud(
+            root, f"clips in {listed(others)} are left out: splits are called {', '.join(SPLITS)}"
+        )
     with_poses = with_poses and not mistaken
     if known_people and with_poses:
         all_seen = not any(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mbnb.classes import ClassTable, read_classes
-from mbnb.data.checks import Findings, has_text
+from mbnb.data.checks import Findings, has_text, spelled_alike
 from mbnb.data.layout import DataFolder
 from mbnb.files import ROOT, InputError, read_rows, read_table, read_text
 from mbnb.text import clip_name, listed, pair_up, plain, whole_number
@@ -15,6 +15,8 @@ ENTRY = re.compile(r"(.*?[^\s,;])[\s,;]+([^\s,;]+)[\s,;]*")
 # What headers call the two columns of a list.
 CLIPS = {"clip", "clipname", "vid", "video", "videoname", "name", "file", "filename"}
 IDS = {"id", "class", "classid", "label", "labelid", "action", "actionid"}
+# What a formula that failed, in whichever language of a spreadsheet, or pandas calls nobody.
+NO_VALUE = re.compile(r"#N/?A|#NV|#[\w/¡]+[!?]|<NA>", re.IGNORECASE)
 # Stands for a class table that cannot be read. No id can be judged then, so all are accepted, or
 # one faulty line were a row for every label.
 UNREADABLE = ClassTable(*[tuple(map(str, range(10_000)))] * 3)
@@ -116,6 +118,8 @@ def read_class_table(folder: DataFolder, class_table: str, findings: Findings) -
         path = folder.classes if has_own else ROOT / class_table
         findings.errors_of_table(path, str(error))
         return UNREADABLE
+    if twins := spelled_alike(table.regions):
+        findings.aloud(folder.classes, f"spelled in two ways, two regions or one: {listed(twins)}")
     chosen = "classes.csv of the data set"
     if not has_own:
         chosen = (
@@ -144,6 +148,8 @@ def read_subjects(folder: DataFolder, findings: Findings) -> tuple[dict[str, str
     subjects: dict[str, str] = {}
     for line, row in rows:
         name, subject = clip_name(row["clip"]), row["subject"]
+        if NO_VALUE.fullmatch(subject):
+            continue
         if subjects.setdefault(name, subject) != subject:
             findings.error(
                 path, f"clip {name} has the subjects {subjects[name]} and {subject}", line

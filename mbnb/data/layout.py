@@ -37,6 +37,15 @@ class DataFolder:
         """The splits that there are, whatever is in them."""
         return [s for s in SPLITS if self.split(s).is_dir() or self.packed(s).is_file()]
 
+    def passed_over(self) -> list[str]:
+        """Folders that hold clips and are called like no split, such as `validation`."""
+        folders = self.root.iterdir() if self.root.is_dir() else ()
+        return sorted(
+            folder.name
+            for folder in folders
+            if folder.name.casefold() not in SPLITS and next(folder.glob("*/pose_3d.npy"), None)
+        )
+
     def mistaken_for(self) -> str:
         """What a folder without clips in splits is instead, and what to do; '' where it has them.
 

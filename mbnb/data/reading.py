@@ -158,6 +158,13 @@ def clip_folders(folder: Path, findings: Findings) -> dict[str, Path]:
             findings.error(entry.path, f"is the clip {name!r} a second time")
         else:
             clips[name] = Path(entry.path)
+    first = next(iter(clips.values()), folder)
+    if deeper := next(first.glob("*/pose_3d.npy"), None) if clips else None:
+        place = deeper.parent.relative_to(folder)
+        findings.error(
+            folder,
+            f"clips lie a folder too deep, such as {place}: move them to {folder.name}/ itself",
+        )
     if files:
         findings.warning(
             folder,

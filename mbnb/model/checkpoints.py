@@ -141,6 +141,20 @@ def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[s
         for name, value in names.items()
         if name.startswith(place) and not HEAD.match(name)
     } | of_head
+    counts = [name for name in weights if name.endswith("num_batches_tracked")]
+    odd = [
+        name
+        for name, value in weights.items()
+        if name not in counts
+        and not (value.is_floating_point() and value.layout == torch.strided and value.is_cpu)
+    ]
+    if odd:
+        one = weights[odd[0]]
+        raise InputError(
+            f"{source}: {len(odd)} of its weights are no plain numbers, {odd[0]} the first "
+            f"({one.dtype}, {one.layout}, {one.device}), as of a compressed model; take the file "
+            "that it was made from"
+        )
     if broken := [name for name, value in weights.items() if not value.isfinite().all()]:
         raise InputError(
             f"{source}: {len(broken)} of its weights are not finite numbers, {broken[0]} the "
@@ -365,8 +379,10 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     classes = weights["head.fc2.weight"].shape[0]
     model = build_model(config, classes, joints, regions, segments)
     report = load_weights(model, weights)
-    # A backbone's own head gives poses, so an action model may have been saved without it.
-    if [n for n in report.missing if not n.startswith("backbone.head.")] or report.mismatched:
+    # A backbone's own head gives poses, so an action model may have been saved without it; how
+    # many batches there were matters to nobody.
+    spare = ("backbone.head.", "head.bn.num_batches_tracked")
+    if [n for n in report.missing if not n.startswith(spare)] or report.mismatched:
         raise InputError(f"{path}: not a whole action model: {report}")
     return Trained(
         model.eval(),
