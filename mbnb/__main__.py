@@ -627,6 +627,8 @@ def _checkpoint_file(named: Path, given: dict[str, Any]) -> Path:
             if best.is_file():
                 click.echo(f"checkpoint: {best}", err=True)
                 return best
+    if named.is_dir():
+        return named  # whoever reads it says what weights are in it
     runs = sorted(path.parts[-3] for path in outputs.glob(f"*/{RunFolder(Path()).best}"))
     raise InputError(
         f"{named}: no such file, and no run with checkpoints is called so; "

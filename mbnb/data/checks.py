@@ -238,13 +238,7 @@ def check_subjects(
         findings.warning(
             path, f"{len(strangers)} clips of it are not in any split, {strangers[0]} the first"
         )
-    _check_people(path, set(subjects.values()), findings)
-    if len(set(subjects.values())) == len(subjects) > FEW:
-        findings.aloud(
-            path,
-            f"each of its {len(subjects)} clips has a person of its own: if people recur, give all "
-            "clips of a person one name (a spreadsheet that is dragged down counts on)",
-        )
+    _check_people(path, list(subjects.values()), findings)
     unknown = sum(len(alone[split]) for split, clips in splits.items() if clips.labelled)
     if unknown:
         findings.notes.append(
@@ -254,8 +248,9 @@ def check_subjects(
     return not unknown
 
 
-def _check_people(path: Path, people: set[str], findings: Findings) -> None:
+def _check_people(path: Path, of_clips: list[str], findings: Findings) -> None:
     """People who may be one, and names that are no longer what somebody typed."""
+    people = set(of_clips)
     if twins := spelled_alike(people):
         findings.aloud(path, f"spelled in two ways, two people or one: {listed(twins)}")
     sessions: dict[str, list[str]] = {}
@@ -268,6 +263,12 @@ def _check_people(path: Path, people: set[str], findings: Findings) -> None:
             path,
             f"one person in several sessions, it seems: {listed(recurring)}; give all clips of a "
             "person one name, or the model is scored on people whom it has seen",
+        )
+    elif len(people) == len(of_clips) > FEW:
+        findings.aloud(
+            path,
+            f"each of its {len(people)} clips has a person of its own: if people recur, give all "
+            "clips of a person one name (a spreadsheet that is dragged down counts on)",
         )
     if nobody := [name for name in sorted(people) if name and plain(name) in NOBODY]:
         findings.aloud(

@@ -204,6 +204,56 @@ def test_people_are_known_only_where_all_clips_have_one(tmp_path):
     assert any("1 labelled clips have no person in subjects.csv" in note for note in data.notes)
 
 
+@pytest.mark.parametrize(
+    "people, words",
+    [
+        (["a_s1", "a_s2", "b_s1", "b_s2", "c_s1", "c_s2"], "several sessions, it seems: a_s1 and"),
+        ([f"sub-0{i}_ses-{j}" for i in (1, 2) for j in (1, 2, 3)], "sub-01_ses-1 and sub-01_ses-2"),
+        ([f"anna{i}" for i in range(1, 7)], "each of its 6 clips has a person of its own"),
+        (["a", "a", "b", "b", "unknown", "unknown"], "a person called unknown: if that means"),
+        (["a", "a", "a", "?", "?", "NaN"], "a person called ?, NaN: if that means"),
+        (["a", "a", "b", "b", "B", "b"], "spelled in two ways, two people or one: B and b"),
+    ],
+)
+def test_people_who_may_be_others_are_said_to_whoever_trains(people, words, tmp_path):
+    root, table = people_of(tmp_path, [f"{i:04d}" for i in range(1, 7)], people)
+    find(table, "warning", root / "subjects.csv", words)
+    assert len(table) == 1
+    assert words in load(config(data_root=root, val_fraction=0)).describe()
+
+
+def test_people_of_one_place_in_no_sessions_are_fine(tmp_path):
+    people = ["lab_s1", "lab_s1", "lab_s2", "lab_s2", "lab_s3", "lab_s3"]
+    assert not len(people_of(tmp_path, [f"{i:04d}" for i in range(1, 7)], people)[1])
+
+
+@pytest.mark.parametrize("failed", ["#N/A", "#NV", "#REF!", "#WERT!", "#DIV/0!", "#NAME?", "<NA>"])
+def test_a_formula_that_failed_names_nobody(failed, tmp_path):
+    root, table = people_of(
+        tmp_path, [f"{i:04d}" for i in range(1, 7)], ["a", "a", "b", "b", *[failed] * 2]
+    )
+    find(table, "warning", root / "subjects.csv", "no subject for 2 of 6 clips in train, 0005")
+    assert not load(config(data_root=root, val_fraction=0)).known_people
+
+
+def test_regions_that_differ_in_capitals_alone_are_said(tmp_path):
+    classes = ClassTable(("C1", "C2"), ("waving", "pushing"), ("Upper limb", "upper  limb"))
+    root = data_folder(tmp_path / "data", {"train": clips("ab", [0, 1], classes=classes)}, classes)
+    find(verify(root), "warning", root / "classes.csv", "two regions or one: Upper limb and upper")
+
+
+def test_a_table_that_cannot_be_read_is_one_error(tmp_path):
+    root = data_folder(tmp_path / "data", splits())
+    (root / "classes.csv").write_bytes(
+        "class_id,code,name,region\n0,A,手を振る,a".encode("shift_jis")
+    )
+    rows = verify(root)
+    assert rows["file"].eq(str(root / "classes.csv")).sum() == 1
+    find(
+        rows, "error", root / "classes.csv", "it is in neither UTF-8 nor UTF-16 nor code page 1252"
+    )
+
+
 def test_people_whose_names_a_spreadsheet_changed_are_a_warning(tmp_path):
     names = [f"{i:04d}" for i in range(1, 7)]
     root, table = people_of(tmp_path, names, ["0001", "1", "1E+10", "02. Jan", "NA", "None"])

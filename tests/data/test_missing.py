@@ -38,6 +38,24 @@ def test_however_a_tracker_marks_it_a_joint_was_not_seen(mark):
     np.testing.assert_array_equal(ends[:5, WRIST], np.repeat(ends[5:6, WRIST], 5, 0))
 
 
+@pytest.mark.parametrize("mark", [(1e-6, -2e-6, 0), (-0.0, 0, 1e-9), (-1, -1, 0), (-1, 5, 0.0)])
+@pytest.mark.parametrize("frames", [slice(5, 9), slice(None)], ids=["some frames", "each frame"])
+def test_nearly_zero_or_at_the_end_of_a_torn_bone_a_joint_was_not_seen(mark, frames):
+    body = complete(gone(WRIST, mark, frames), H36M)
+    assert unseen(body).tolist() == [[t, WRIST] for t in range(30)[frames]]
+    pose = gone(WRIST, 0, frames)  # as where a tracker's zeros were centred along with the rest
+    centred = complete(pose - pose[:, :1], H36M)
+    assert unseen(centred).tolist() == [[t, WRIST] for t in range(30)[frames]]
+
+
+def test_a_skeleton_that_is_centred_but_for_rounding_has_its_centre():
+    pose = moving(1, 1)
+    noise = np.random.default_rng(0).normal(0, 1e-7, (len(pose), 3))
+    pose[:, 1:] -= pose[:, :1]
+    pose[:, 0] = noise
+    assert complete(pose, H36M).seen is None
+
+
 def test_several_joints_that_keep_one_place_were_not_seen():
     pose = gone([*LEGS, WRIST], (-1.0, -1.0, 0.0))  # a picture's corner
     assert set(unseen(complete(pose, H36M))[:, 1]) == {*LEGS, WRIST}

@@ -165,6 +165,17 @@ def test_many_errors_of_one_kind_are_one_with_their_number(tmp_path):
     find(verify(root), "error", first / "pose_3d.npy", words)
 
 
+def test_clips_that_lie_where_nobody_looks_are_said(tmp_path):
+    root = data_folder(tmp_path / "data", splits())
+    (root / "val").rename(root / "validation")
+    (root / "val_labels.txt").unlink()
+    find(verify(root), "warning", root, "clips in validation are left out: splits are called train")
+    (root / "train").rename(root / "deep")
+    (root / "train").mkdir()
+    (root / "deep").rename(root / "train" / "all")
+    find(verify(root), "error", root / "train", "clips lie a folder too deep, such as all/")
+
+
 def test_what_operating_systems_leave_behind_is_passed_over(tmp_path):
     root = data_folder(tmp_path / "data", splits())
     (root / "test_labels.txt").unlink()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from build import CLASSES
+from safetensors.torch import save_file
 
 from mbnb.config import Config
 from mbnb.files import InputError
@@ -429,3 +430,23 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
     torch.save({"model": weights}, tmp_path / "nan.pt")
     with pytest.raises(InputError, match="1 of its weights are not finite.*norm.weight"):
         load_trained(tmp_path / "nan.pt", Config.of(SMALL))
+
+
+@pytest.mark.parametrize(
+    "compressed",
+    [lambda w: (100 * w).to(torch.int8), lambda w: w.to_sparse(), lambda w: w.to("meta")],
+    ids=["whole numbers", "sparse", "without values"],
+)
+def test_weights_of_a_compressed_model_are_refused(compressed, tmp_path):
+    weights = small_weights()
+    weights["backbone.norm.weight"] = compressed(weights["backbone.norm.weight"])
+    torch.save({"model": weights}, tmp_path / "small.pt")
+    with pytest.raises(InputError, match="1 of its weights are no plain numbers, backbone.norm.w"):
+        load_trained(tmp_path / "small.pt", Config.of(SMALL))
+
+
+def test_halves_without_the_count_of_batches_predict(tmp_path):
+    weights = {key: w.half() for key, w in small_weights().items() if w.is_floating_point()}
+    save_file(weights, tmp_path / "half.safetensors")
+    model = load_trained(tmp_path / "half.safetensors", Config.of(SMALL)).model
+    assert {w.dtype for w in model.parameters()} == {torch.float32}

@@ -116,10 +116,11 @@ def test_what_is_no_checkpoint_is_named_with_what_to_do(name, tmp_path):
 def test_a_folder_is_named_with_the_weights_in_it(tmp_path):
     torch.save({}, tmp_path / "a.pt")
     (tmp_path / "checkpoints").mkdir()
-    torch.save({}, tmp_path / "checkpoints" / "best.pt")
-    done = command_line("predict", tmp_path, tmp_path)
+    torch.save({}, tmp_path / "checkpoints" / "last.pt")
+    (tmp_path / "data" / "test").mkdir(parents=True)
+    done = command_line("predict", tmp_path, tmp_path / "data")
     assert done.exit_code == 2
-    wanted = "but a folder; name one of its files: a.pt, checkpoints/best.pt"
+    wanted = "but a folder; name one of its files: a.pt, checkpoints/last.pt"
     assert wanted in done.stderr and len(done.stderr.splitlines()) == 1
     (tmp_path / "unpacked").mkdir()
     (tmp_path / "unpacked" / "data.pkl").write_bytes(b"")
