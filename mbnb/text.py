@@ -15,6 +15,7 @@ MONTHS = dict(jan=1, feb=2, mar=3, apr=4, may=5, jun=6, jul=7, aug=8, sep=9, oct
 MONTHS |= dict(mrz=3, mär=3, avr=4, mai=5, okt=10, dez=12)
 # Numbers as a spreadsheet writes long ones, and dates as it makes them of names like 1-2.
 SCIENTIFIC = re.compile(r"\d([.,]\d+)?e\+?\d+", re.IGNORECASE)
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,'’\s]\d{3})+")
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}(\s.*)?")
 DAY = re.compile(r"\d{1,2}[-. ]+([^\W\d_]{3,4})\.?([-. ]\d+)?|([^\W\d_]{3,4})[-. ]\d{2,4}")
 FEWEST_SCORED = (
@@ -73,6 +74,7 @@ def _keys(name: str) -> list[str]:
 
 def likeness(text: str) -> str:
     """Equal for texts that are probably the same: 1 and 0001, Anna 2 and anna_02."""
+    text = re.sub(r"\D", "", text) if THOUSANDS.fullmatch(text) else text
     number, day = _number(text), DAY.fullmatch(text.casefold())
     if SCIENTIFIC.fullmatch(text) and number is not None:
         return f"power {number:.2E}"

@@ -12,9 +12,9 @@ from mbnb.files import ROOT, InputError, read_rows, read_table, read_text
 from mbnb.text import clip_name, listed, pair_up, plain, whole_number
 
 ENTRY = re.compile(r"(.*?[^\s,;])[\s,;]+([^\s,;]+)[\s,;]*")
-# What headers call the two columns of a list.
-CLIPS = {"clip", "clipname", "vid", "video", "videoname", "name", "file", "filename"}
-IDS = {"id", "class", "classid", "label", "labelid", "action", "actionid"}
+# What headers call the two columns of a list; of several, the first here is meant.
+CLIPS = ("clip", "clipname", "video", "videoname", "vid", "name", "filename", "file")
+IDS = ("classid", "labelid", "actionid", "label", "class", "action", "id")
 # What a formula that failed, in whichever language of a spreadsheet, or pandas calls nobody.
 NO_VALUE = re.compile(r"#N/?A|#NV|#[\w/¡]+[!?]|<NA>", re.IGNORECASE)
 # Stands for a class table that cannot be read. No id can be judged then, so all are accepted, or
@@ -70,12 +70,14 @@ def _entries(path: Path) -> list[tuple[int, str]]:
     lines = list(enumerate(read_text(path).split("\n"), 1))
     header = next((line for _, line in lines if line.strip()), "")
     words = [plain(word) for word in re.split(r"[\s,;|]+", header)]
-    clip, label = (next((w for w in words if w in known), None) for known in (CLIPS, IDS))
+    clip, label = (next((w for w in known if w in words), None) for known in (CLIPS, IDS))
     if clip and label:
         _, ((_, cells), *rows) = read_rows(path, (clip, label))
         keys = [plain(cell) for cell in cells]
         if {clip, label} <= set(keys):
-            places = keys.index(clip), keys.index(label)
+            # A class may stand beside its id, and a row may have an id, too.
+            numbered = (w for w in IDS if w in keys and _has_numbers(rows, keys.index(w)))
+            places = keys.index(clip), keys.index(next(numbered, label))
             lines = [
                 (line, " ".join((row + [""] * len(keys))[i] for i in places)) for line, row in rows
             ]
@@ -85,16 +87,27 @@ def _entries(path: Path) -> list[tuple[int, str]]:
     return [(number, entry) for number, entry in said if entry.strip(" \t,;")]
 
 
+def _has_numbers(rows: list[tuple[int, list[str]]], column: int) -> bool:
+    """Whether nothing but whole numbers stands in a column of a table, where it has a value."""
+    cells = [row[column] for _, row in rows if row[column:]]
+    return any(cells) and all(whole_number(cell) is not None for cell in cells if cell)
+
+
 def _hint(entry: str, classes: ClassTable) -> str:
     """What to write in place of a class that a line names otherwise than by its id."""
     if classes is UNREADABLE:
         return ""
+    words = re.split(r"[\s,;]+", entry)
+    if len(words) > 2 and whole_number(words[1]) is not None:
+        return ": behind the id, a remark begins with a blank and #"
     tails = [entry[gap.end() :].strip('"') for gap in re.finditer(r"[\s,;]+", entry)]
     for tail in tails:
         if ids := classes.ids_called(tail):
             kind = "class" if len(ids) == 1 else "classes"
             titles = listed([f"{i} ({classes.titles[i]})" for i in ids])
             return f": the id is the number in classes.csv, and {tail!r} is {kind} {titles}"
+    if whole_number(words[0]) is not None and len(words) > 1:
+        return ": the name of the clip comes first, then the id"
     return f": the id is a number from 0 to {len(classes) - 1}, as in classes.csv"
 
 

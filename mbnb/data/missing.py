@@ -122,6 +122,11 @@ def moves(pose: np.ndarray, skeleton: Skeleton) -> bool:
     return bool(np.ptp(pose, axis=0).max() > STILL * trunk)
 
 
+def freezes(pose: np.ndarray) -> bool:
+    """Whether most frames of (T, J, 3) are the one before again, as where a clip was padded."""
+    return bool((np.diff(pose, axis=0) == 0).all((1, 2)).mean() > 0.5)
+
+
 def check_seen(
     place: Path,
     bodies: dict[str, Body],
@@ -160,6 +165,14 @@ def check_seen(
     still = [name for name, body in bodies.items() if not moves(body.pose, skeleton)]
     if still:
         findings.aloud(place, f"nothing moves in {len(still)} of {total} clips: {listed(still)}")
+    whole = {name: body.pose for name, body in bodies.items() if body.seen is None}
+    frozen = [name for name in whole if name not in still and freezes(whole[name])]
+    if frozen:
+        findings.aloud(
+            place,
+            f"most frames repeat the one before in {len(frozen)} of {total} clips: "
+            f"{listed(frozen)}; was the end filled up, or each frame doubled?",
+        )
 
 
 def has_trunk(pose: np.ndarray, skeleton: Skeleton) -> bool:

@@ -120,6 +120,8 @@ def test_a_label_list_is_read_as_anybody_writes_it(kind, encoding, tmp_path):
         ("c\tBODY", "is classes 0 (A1 Shaking body), 1 (A2 Turning around), 2 (A3"),
         ("c 3.5", "the id is a number from 0 to 51, as in classes.csv"),
         ("c", "expected `name id`, found 'c'"),
+        ("c 8 nodding", "behind the id, a remark begins with a blank and #"),
+        ("8 c", "the name of the clip comes first, then the id"),
         (r"C:\videos\c.mp4 3", "expected the plain name of a clip, found the path"),
     ],
 )
@@ -127,6 +129,22 @@ def test_a_class_that_is_no_number_is_answered_with_its_number(entry, words, tmp
     (tmp_path / "labels.txt").write_text(f"a 0\n{entry}\nb 8\n")
     labels, ((line, fault),) = read_labels(tmp_path / "labels.txt", DOCUMENT)
     assert labels == {"a": 0, "b": 8} and line == 2 and words in fault
+
+
+@pytest.mark.parametrize(
+    "header, row",
+    [
+        ("id;clip;label", "{line};{clip};{id}"),
+        ("clip;class;label_id", "{clip};nodding;{id}"),
+        ("clip;id;class", "{clip};{id};nodding"),
+        ("video;clip;action;class_id", "a;{clip};{line};{id}"),
+    ],
+)
+def test_of_columns_with_like_names_the_one_that_is_meant_counts(header, row, tmp_path):
+    rows = [row.format(line=i, clip=f"clip{i}", id=8 - i) for i in range(3)]
+    (tmp_path / "labels.txt").write_text("\n".join([header, *rows]))
+    wanted = {"clip0": 8, "clip1": 7, "clip2": 6}
+    assert read_labels(tmp_path / "labels.txt", DOCUMENT) == (wanted, [])
 
 
 def test_labels_without_clips_are_one_fault_that_knows_spellings(tmp_path):
@@ -213,6 +231,8 @@ def test_people_are_known_only_where_all_clips_have_one(tmp_path):
         (["a", "a", "b", "b", "unknown", "unknown"], "a person called unknown: if that means"),
         (["a", "a", "a", "?", "?", "NaN"], "a person called ?, NaN: if that means"),
         (["a", "a", "b", "b", "B", "b"], "spelled in two ways, two people or one: B and b"),
+        (["1001", "1.001", "1001", "2", "2", "2"], "two people or one: 1.001 and 1001"),
+        (["1,001,002", "1001002", *"2222"], "two people or one: 1,001,002 and 1001002"),
     ],
 )
 def test_people_who_may_be_others_are_said_to_whoever_trains(people, words, tmp_path):

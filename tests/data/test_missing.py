@@ -186,3 +186,13 @@ def test_a_split_in_which_nobody_is_seen_is_an_error(tmp_path):
     find(verify(root), "error", root / "train", "no clip is left")
     with pytest.raises(InputError, match="in none a person can be seen"):
         load(config(data_root=root))
+
+
+def test_clips_that_were_filled_up_are_said_by_name(tmp_path):
+    one = clips("ab", [0, 8, 17])
+    longer = [np.concatenate([pose, np.repeat(pose[-1:], 50, 0)]) for pose in one]
+    padded = clips("ab", [0, 8, 17], pose=lambda label, seed: longer[seed])
+    table = verify(data_folder(tmp_path / "data", splits(train=padded)))
+    words = f"most frames repeat the one before in 6 of 6 clips: {one.names[0]}, "
+    find(table, "warning", tmp_path / "data" / "train", words)
+    assert len(table) == 1
