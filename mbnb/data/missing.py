@@ -236,7 +236,7 @@ def _far(pose: np.ndarray, seen: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     size = np.nanmedian(distances)
     rows = np.flatnonzero(seen.any(1))
     far[rows] = distances > FAR * size
-    points = np.where(seen[rows][..., None], pose[rows], np.nan)
+    points = np.where(seen[rows][..., None], pose[rows].astype(np.float64), np.nan)
     parents, children = np.array(skeleton.bones).T
     bones = np.linalg.norm(points[:, children] - points[:, parents], axis=-1)  # (T', bones)
     outer = np.where(distances[:, children] > distances[:, parents], children, parents)

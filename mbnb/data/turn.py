@@ -23,7 +23,7 @@ def turned(
 
     axes: which of its axes, with their signs, are our x, y and z, as in 'x -z y'. scale: metres in
     its unit. joints: the format in whose order its joints are. Raises InputError for axes that are
-    not three different ones.
+    not three different ones, and for a scale that makes nothing of a body.
     """
     words = axes.lower().replace("+", "").split()
     letters = [word.removeprefix("-") for word in words]
@@ -31,6 +31,8 @@ def turned(
         raise InputError(
             f"--axes: expected x, y and z in some order, as in 'x -z y', found {axes!r}"
         )
+    if not (0 < scale < np.inf):
+        raise InputError(f"--scale: expected a number above 0, found {scale}")
     order = ["xyz".index(letter) for letter in letters]
     signs = [-1.0 if word.startswith("-") else 1.0 for word in words]
 

@@ -208,6 +208,9 @@ def test_turning_asks_for_what_there_is(tmp_path):
     root, out = data_folder(tmp_path / "data", splits()), tmp_path / "out"
     for options, words in (
         (("--axes", "x x z"), "expected x, y and z in some order"),
+        (("--scale", "0"), "--scale: expected a number above 0, found 0.0"),
+        (("--scale", "nan"), "--scale: expected a number above 0, found nan"),
+        (("--scale", "-0.001"), "--scale: expected a number above 0, found -0.001"),
         (("--where", "odd"), "--where: expected one of flat, order"),
         (("--split", "dev"), "--split: no dev"),
         (("--joints", "coco"), "unknown format 'coco'"),

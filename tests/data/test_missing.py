@@ -48,6 +48,12 @@ def test_nearly_zero_or_at_the_end_of_a_torn_bone_a_joint_was_not_seen(mark, fra
     assert unseen(centred).tolist() == [[t, WRIST] for t in range(30)[frames]]
 
 
+def test_numbers_that_overflow_when_squared_are_far_off():
+    with np.errstate(all="raise"):
+        body = complete(gone(WRIST, (0.1, 1e30, 0.1), slice(5, 6)), H36M)
+    assert unseen(body).tolist() == [[5, WRIST]] and body.far
+
+
 def test_a_skeleton_that_is_centred_but_for_rounding_has_its_centre():
     pose = moving(1, 1)
     noise = np.random.default_rng(0).normal(0, 1e-7, (len(pose), 3))
