@@ -31,6 +31,7 @@ from mbnb.config import (
 )
 from mbnb.files import InputError, disk_error, fault_line
 from mbnb.runs import RunFolder
+from mbnb.text import VIDEO_ENDINGS
 
 LAYOUT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -402,7 +403,7 @@ def predict(
     from mbnb.evaluate.origin import origin
     from mbnb.evaluate.tables import SURE, write_csv
 
-    if folder.is_file() and checkpoint.is_dir():
+    if folder.is_file() and checkpoint.is_dir() and folder.suffix.lower() not in VIDEO_ENDINGS:
         raise InputError(f"the checkpoint comes first: predict {folder} {checkpoint}")
     checkpoint = _checkpoint_file(checkpoint, given)
     _expect_split(folder, split)

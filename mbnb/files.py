@@ -91,6 +91,11 @@ def disk_error(error: Exception, path: str | os.PathLike | None = None) -> DiskE
         # Files beside `path` have names that are made up until they are whole.
         named = named if path and named.parent in other.parents else other
     place = next(parent for parent in (named, *named.parents) if os.path.isdir(parent))
+    if path and place not in (named, named.parent) and number in (None, errno.ENOENT):
+        return DiskError(
+            f"{named} cannot be written: its folder is gone, renamed or deleted meanwhile. What "
+            f"was written before is whole; go on where the folder is now"
+        )
     if number is None:
         try:
             with tempfile.TemporaryFile(dir=place) as file:

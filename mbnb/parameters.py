@@ -8,6 +8,7 @@ own cell above.
 """
 
 import ast
+import linecache
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -29,11 +30,11 @@ def parameters_of(
 ) -> dict[str, Any]:
     """The settings that the variables of a notebook give, those that are None left out.
 
-    caller: the frame that asks, in the notebook's namespace. known: the names of settings. others:
-    names that have a meaning, too, in a cell of parameters. Raises InputError that names each line
-    whose name means nothing or whose value is hidden.
+    caller: the frame that asks, a notebook's, or of a function that has variables of its own.
+    known: the names of settings. others: names that have a meaning, too, in a cell of parameters.
+    Raises InputError that names each line whose name means nothing or whose value is hidden.
     """
-    namespace = caller.f_globals
+    namespace = caller.f_globals | caller.f_locals
     given = {name: namespace[name] for name in known if _is_value(namespace.get(name))}
     hidden: dict[str, _Line] = {}
     latest: dict[str, _Line] = {}
@@ -192,7 +193,7 @@ def _cells_of_file(path: Path, line: int | None = None) -> list[str]:
         cells = nbformat.read(path, as_version=4).cells
         sources = [cell.source for cell in cells if cell.cell_type == "code"]
     else:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        sources = MARK.split("\n".join(lines[:line]))
+        lines = linecache.getlines(str(path))  # in the encoding that the script names
+        sources = MARK.split("".join(lines[:line]))
     asks = next((i for i, source in enumerate(sources) if CALL.search(source)), len(sources))
     return sources[: asks + 1]

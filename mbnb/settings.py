@@ -189,7 +189,7 @@ def gone(name: str, replaced: Mapping[str, str]) -> str:
 
 def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str | None:
     """The known name that is most like `word`; None where none is so much `alike`."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=alike)), None)
+    return next(iter(difflib.get_close_matches(word.lower(), list(known), 1, alike)), None)
 
 
 @functools.cache

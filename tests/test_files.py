@@ -89,6 +89,21 @@ def test_other_errors_stay_what_they_are(tmp_path):
     assert disk_error(BrokenPipeError(errno.EPIPE, "closed")) is None
 
 
+@pytest.mark.parametrize(
+    "write",
+    [lambda part: part.write_bytes(b"1"), lambda part: pd.DataFrame({"a": [1]}).to_csv(part)],
+    ids=["bytes", "pandas"],
+)
+def test_a_folder_that_is_renamed_while_it_is_written_to_is_named(write, tmp_path):
+    (run := tmp_path / "run").mkdir()
+    with (
+        pytest.raises(DiskError, match=r"run.a\.csv cannot be written: its folder is gone"),
+        replacing(run / "a.csv") as part,
+    ):
+        run.rename(tmp_path / "other")
+        write(part)
+
+
 def test_a_name_that_is_as_long_as_disks_allow_is_written(tmp_path):
     path = tmp_path / ("x" * 240 + ".txt")
     write_text(path, "ü")

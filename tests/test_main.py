@@ -174,6 +174,10 @@ def test_predict_says_what_a_folder_is_where_it_is_no_data_set(tmp_path):
     (people / "train_labels.txt").unlink()
     assert "rename train to test" in refused(people)
     assert "no such folder" in refused(tmp_path / "nothing")
+    (run := tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (run / "best.pt").touch()
+    film = videos / "a.MTS"
+    assert "videos, no clips" in command_line("predict", run.parent, film).stderr
     done = command_line("predict", people, checkpoint)
     assert f"the checkpoint comes first: predict {checkpoint} {people}" in done.stderr
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import runpy
 import subprocess
 import sys
 
@@ -71,6 +72,7 @@ def test_what_stands_above_the_notebooks_own_cell_counts_where_that_says_none(sh
         (["\n\nepohcs = 5", NONES], ["line 3", "epohcs = 5"]),
         (["# Parameters\nmine = {'epochs': 5}\nmine['run'] = 'x'"], ["line 2", "'mine'"]),
         (["run = 'x'.upper()", NONES], ["line 1", "run = 'x'.upper()", "None again"]),
+        (["RUN = 'x'\nEPOCHS = 5"], ["line 1, `RUN = 'x'`", "mean 'run'", "mean 'epochs'"]),
         (["# Parameters\nmixup = 0.2"], ["'mixup' is gone"]),
         (["run = 'x'\nepochs = [5, 6]"], ["'epochs': expected a whole number"]),
     ],
@@ -103,6 +105,18 @@ def notebook(tmp_path):
         return path
 
     return write
+
+
+def test_a_scripts_function_gives_settings_and_a_script_may_have_another_encoding(tmp_path):
+    script = tmp_path / "a.py"
+    text = (
+        "# coding: cp1252\n# Parameters\nepochs = 5  # fünf\n"
+        "from mbnb.config import notebook_config\n"
+        "def main():\n    run = 'x'\n    return notebook_config()\nconfig = main()\n"
+    )
+    script.write_text(text, encoding="cp1252")
+    config = runpy.run_path(str(script))["config"]
+    assert (config.run, config.epochs) == ("x", 5)
 
 
 @pytest.mark.parametrize("how", ["%run", "ipython", "script", "ipython script"])

@@ -103,8 +103,9 @@ def _missing(config: Config) -> dict[str, str]:
         is_folder = one.name in ("data_root", "videos")
         there = path.is_dir() if is_folder else path.is_file()
         if not there and not path.is_relative_to(config.folder.path):
-            kind = "folder" if is_folder else "file"
-            faults[str(path)] = f"setting {one.name!r}: {path}: no such {kind}"
+            found = "expected a folder, found a file" if path.is_file() else "no such folder"
+            fault = found if is_folder else "no such file"
+            faults[str(path)] = f"setting {one.name!r}: {path}: {fault}"
     return faults
 
 

@@ -222,8 +222,9 @@ def _read_clip(path: Path) -> tuple[dict[str, Any], np.ndarray, str]:
     measured = {key: facts[key].item() for key in ("decoded", "source_fps", "fps")}
     measured |= {"frames": len(landmarks.world)} | quality(landmarks)
     pose, hidden = fill_gaps(to_joints(landmarks.world)), unseen(landmarks, facts["size"])
-    measured["remarks"] = remarks(facts, hidden)
-    return measured, np.where(hidden[..., None], np.nan, pose), refusal(facts, measured, hidden)
+    pose = np.where(hidden[..., None], np.nan, pose)
+    measured["remarks"] = remarks(facts, hidden, pose)
+    return measured, pose, refusal(facts, measured, hidden)
 
 
 @contextlib.contextmanager

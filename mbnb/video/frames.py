@@ -22,7 +22,7 @@ from mbnb.files import InputError
 FPS = 30.0  # frames a second of every clip, whatever the video had
 # Seconds between two frames up to which the nearer one stands for the time between. A longer time
 # is a pause of the recording, and nobody knows what happened in it.
-LONGEST_PAUSE = 1 / 3
+LONGEST_PAUSE = 0.34  # a third, however a container rounds it
 # Containers round: only a stream that lacks more than this of what it declares is cut short.
 LEAST_OF_DECLARED = 0.9
 
@@ -178,8 +178,9 @@ def read_video(path: Path, fps: float = FPS) -> Video:
         with av.open(str(path)) as container:
             streams = moving(container)
             if not streams:
-                kinds = ", ".join(stream.type for stream in container.streams) or "nothing"
-                raise InputError(f"{path}: no video stream, found {kinds}")
+                kinds = [stream.type for stream in container.streams]
+                found = ", ".join(kinds).replace("video", "a still picture") or "nothing"
+                raise InputError(f"{path}: no video stream, found {found}")
             stream = streams[0]
             return Video(
                 path,

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from mbnb.clips import UNLABELLED, pack
+from mbnb.data.anatomy import stance_of
 from mbnb.formats.mediapipe33 import LEFT_WRIST, RIGHT_WRIST
 from mbnb.skeleton import load_skeleton
 from mbnb.video.frames import LONGEST_PAUSE
@@ -52,6 +54,9 @@ def refusal(facts: dict[str, Any], measured: dict[str, float], hidden: np.ndarra
     bool, joints outside the picture.
     """
     pauses = facts["pauses"].tolist()
+    if pauses and measured["source_fps"] < 1 / LONGEST_PAUSE:
+        rate = measured["source_fps"]
+        return f"{rate:.2f} frames a second are too few to see a movement, as in a time lapse"
     if pauses:
         last, following = pauses[0]
         more = f", and {len(pauses) - 1} more" if len(pauses) > 1 else ""
@@ -76,10 +81,10 @@ def refusal(facts: dict[str, Any], measured: dict[str, float], hidden: np.ndarra
     return ""
 
 
-def remarks(facts: dict[str, Any], hidden: np.ndarray) -> str:
+def remarks(facts: dict[str, Any], hidden: np.ndarray, pose: np.ndarray) -> str:
     """What is to be known of a clip before it is believed, '' where there is nothing.
 
-    facts, hidden: as for `refusal`.
+    facts, hidden: as for `refusal`. pose: (T, 17, 3), NaN where nothing is seen.
     """
     said, fps, frames = [], facts["fps"].item(), len(hidden)
     others = facts["others"]
@@ -94,10 +99,13 @@ def remarks(facts: dict[str, Any], hidden: np.ndarray) -> str:
             f"{seconds:.1f} s are long for one movement (MA-52's clips have some 2 s): "
             "cut it where each movement begins and ends"
         )
-    outside = np.array(load_skeleton().joints)[hidden.mean(0) > 0.5].tolist()
+    outside = np.array(load_skeleton().joints)[hidden.sum(0) > frames / 2].tolist()
     if outside:
         what = "only head and shoulders are seen; " if {"R_Hip", "L_Hip"} <= {*outside} else ""
         said.append(f"{what}outside the picture: {', '.join(outside)}")
+    clip = pack([pose], ["clip"], [UNLABELLED], ["person"])
+    if frames and stance_of(clip, load_skeleton()).upside_down.any():
+        said.append("upside down: the camera was, or what was found is nobody; look at the video")
     first, end = facts["still"].tolist()
     if end - first == frames > 1:
         said.append("nothing moves: it is a still picture")

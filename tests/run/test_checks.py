@@ -51,6 +51,8 @@ def test_videos_labels_and_patterns_are_checked_before_the_first_notebook(tmp_pa
     assert f"{labels}, line 1" in said[0]
     (said,) = refused("02", videos=videos, video_person="[a-z")
     assert "'video_person'" in said and "regular expression" in said
+    (said,) = refused("02", videos=videos / "anna_1.mp4")
+    assert "expected a folder, found a file" in said
     said = refused("02", videos=tmp_path / "none", video_labels=tmp_path / "no.txt")
     assert len(said) == 2 and "no such folder" in said[0] and "no such file" in said[1]
 

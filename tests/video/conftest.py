@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from video.films import frameless, grain, sound, write
+from video.films import cover, frameless, grain, sound, write
 
 from mbnb.files import InputError
 from mbnb.video.frames import read_video
@@ -57,4 +57,5 @@ def faulty(tmp_path_factory) -> dict[str, Path]:
     frameless(folder / "frameless.avi")
     frameless(folder / "frameless.mkv")
     sound(folder / "sound.mp4")
+    cover(folder / "cover.mp4")
     return {path.name: path for path in folder.iterdir()} | {"nowhere.mp4": folder / "nowhere.mp4"}

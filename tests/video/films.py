@@ -97,6 +97,16 @@ def sound(path: Path) -> Path:
     return path
 
 
+def cover(path: Path) -> Path:
+    """The cover of a song, and no moving pictures."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuvj420p"
+        stream.disposition = av.stream.Disposition.attached_pic
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(greys(1)[0], format="rgb24")))
+    return path
+
+
 def frameless(path: Path) -> Path:
     """A video stream that begins and has no frame."""
     with av.open(str(path), "w") as container:

@@ -86,6 +86,9 @@ def remarked(extractor, tmp_path_factory, pictures, portrait):
         "frozen": write(folder / "frozen.mp4", pictures[:20] + pictures[20:21] * 60),
         "long": write(folder / "long.mp4", pictures, stamps=[90 * i for i in range(60)]),
         "alone": stamped(folder / "alone.mkv", [0, *(9000 + t for t in even[:19])], pictures[:20]),
+        "lapse": write(folder / "lapse.mp4", pictures[:5], rate=1),
+        "ends": stamped(folder / "ends.mkv", [0, 10_000], pictures[:2]),
+        "upside": write(folder / "upside.mp4", [picture[::-1, ::-1] for picture in pictures[:20]]),
         "good": portrait,
     }
     sources = [Source(path, name, 0, "Grace") for name, path in videos.items()]
@@ -97,7 +100,9 @@ def test_one_bad_video_is_refused_with_its_reason_and_the_others_go_on(remarked)
     assert reasons["one"] == "expected at least 2 frames, found one"
     assert "a pause of 3600.03 s" in reasons["hour"] and "from 0.97 to 3601.00 s" in reasons["hour"]
     assert remarked.loc["hour", "frames"] == 60, "not an hour of a frozen person"
-    assert (reasons.drop(["one", "hour"]) == "").all()
+    assert reasons["lapse"].startswith("1.00 frames a second are too few")
+    assert reasons["ends"] == "expected at least 2 frames, found none"
+    assert (reasons.drop(["one", "hour", "lapse", "ends"]) == "").all()
 
 
 def test_what_makes_an_answer_doubtful_is_said(remarked):
@@ -110,6 +115,8 @@ def test_what_makes_an_answer_doubtful_is_said(remarked):
     assert said["long"].startswith("5.3 s are long for one movement")
     assert said.str.contains("are long").sum() == 1
     assert "one frame left out, 9.0 s from the others" in said["alone"]
+    assert "; upside down: the camera was, or" in said["upside"]
+    assert said.str.contains("upside down").sum() == 1
     assert "only head and shoulders are seen; outside the picture: Pelvis, R_Hip" in said["good"]
     assert "Neck" not in said["good"] and "Head" not in said["good"]
 

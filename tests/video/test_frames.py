@@ -16,6 +16,7 @@ FAULTS = {
     "frameless.avi": "holds no frames",
     "frameless.mkv": "holds no frames",
     "sound.mp4": "no video stream, found audio",
+    "cover.mp4": "no video stream, found a still picture",
     "nowhere.mp4": "no such file",
 }
 
@@ -137,6 +138,8 @@ def test_a_pause_is_not_filled_and_its_place_is_known(tmp_path):
 
     bridged = read_video(stamped(tmp_path / "slow.mkv", [300 * i for i in range(9)]))
     assert len(list(bridged)) == 73 and not bridged.pauses
+    third = read_video(write(tmp_path / "third.mp4", greys(10), rate=3))
+    assert len(list(third)) == 91 and not third.pauses and not third.alone
 
 
 def test_a_frame_that_a_camera_writes_while_it_starts_is_left_out(tmp_path):
