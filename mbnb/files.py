@@ -86,12 +86,14 @@ def disk_error(error: Exception, path: str | os.PathLike | None = None) -> DiskE
     if isinstance(error, DiskError):
         return error
     number, named = getattr(error, "errno", None), Path(path or ".").absolute()
+    lost = named
     if (other := getattr(error, "filename", None)) and isinstance(other, str | bytes):
         other = Path(os.fsdecode(other)).absolute()
+        lost = other if named in other.parents else named
         # Files beside `path` have names that are made up until they are whole.
         named = named if path and named.parent in other.parents else other
     place = next(parent for parent in (named, *named.parents) if os.path.isdir(parent))
-    if path and place not in (named, named.parent) and number in (None, errno.ENOENT):
+    if path and number in (None, errno.ENOENT) and not (lost.parent.is_dir() or lost.is_dir()):
         return DiskError(
             f"{named} cannot be written: its folder is gone, renamed or deleted meanwhile. What "
             f"was written before is whole; go on where the folder is now"

@@ -104,6 +104,12 @@ def test_a_folder_that_is_renamed_while_it_is_written_to_is_named(write, tmp_pat
         write(part)
 
 
+def test_a_folder_that_is_made_anew_while_a_file_is_written_deeper_in_it_is_named(tmp_path):
+    file = tmp_path / "tensorboard" / "events"
+    with pytest.raises(DiskError, match="its folder is gone"), on_disk(tmp_path):
+        open(bytes(file), "wb")
+
+
 def test_a_name_that_is_as_long_as_disks_allow_is_written(tmp_path):
     path = tmp_path / ("x" * 240 + ".txt")
     write_text(path, "ü")
