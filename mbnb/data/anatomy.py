@@ -96,7 +96,8 @@ def _stance(pose: np.ndarray, skeleton: Skeleton) -> tuple:
     up, left, front = (_unit(_medians(axis)) for axis in (up, left, front))
     feet = [place[name] - place["Pelvis"] for name in ("L_Ankle", "R_Ankle") if name in place]
     below = np.dot(_medians(np.concatenate(feet)) if feet else up * np.nan, up) < -length / 2
-    extent = np.nanmax(pose, (0, 1)) - np.nanmin(pose, (0, 1))
+    known_points = pose[np.isfinite(pose).all(-1)]  # (N, 3)
+    extent = np.ptp(known_points, axis=0) if len(known_points) else np.full(3, np.nan)
     return (
         up,
         left,

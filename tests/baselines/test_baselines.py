@@ -137,7 +137,7 @@ def test_one_damaged_clip_spoils_no_baseline(train, test, method, damage, tmp_pa
         answers = METHODS[method].fit(known, build.H36M, 4).answer(test)
         return hits(test.labels, answers, 1).mean()
 
-    assert top1(data.splits["train"]) == pytest.approx(top1(train), abs=0.05)
+    assert top1(data.splits["train"]) > top1(train) - 0.05
 
 
 @pytest.mark.parametrize("method", WITH_FEATURES)
