@@ -9,7 +9,7 @@ from mbnb.data.dataset import load
 from mbnb.data.motion import load_motion
 from mbnb.model.dstformer import DSTformer
 from mbnb.prepare.corrupt import Mask, Noise, detect, hide
-from mbnb.train import train
+from mbnb.train import pose_losses, train
 from mbnb.train.pose_losses import weighted_2d_loss
 from mbnb.train.pretrain import pose_loss, pretrain
 
@@ -20,7 +20,18 @@ def golden(shared):
     return torch.load(path, weights_only=True)
 
 
-@pytest.mark.parametrize("name", ["rootrel", "global"])
+def total_loss(predicted, true, weights):
+    """All losses with a case's weights, of which most are 0 in the original's own files."""
+    return (
+        pose_loss(predicted, true)
+        + weights["lambda_lv"] * pose_losses.limb_variance_loss(predicted)
+        + weights["lambda_lg"] * pose_losses.limb_length_loss(predicted, true)
+        + weights["lambda_a"] * pose_losses.angle_loss(predicted, true)
+        + weights["lambda_av"] * pose_losses.angle_velocity_loss(predicted, true)
+    )
+
+
+@pytest.mark.parametrize("name", ["rootrel", "global", "all_losses"])
 def test_three_steps_of_lifting_equal_the_originals(name, golden):
     case = golden[name]
     model = DSTformer(**case["config"]).double()
@@ -33,7 +44,7 @@ def test_three_steps_of_lifting_equal_the_originals(name, golden):
             true = y - y[:, :, :1]
         else:
             true = torch.cat([y[..., :2], y[..., 2:] - y[:, :1, :1, 2:]], dim=-1)
-        loss = pose_loss(model(x), true)
+        loss = total_loss(model(x), true, case["lambdas"])
         assert loss.item() == pytest.approx(losses["total"], abs=1e-7)
         optimizer.zero_grad()
         loss.backward()
@@ -43,6 +54,22 @@ def test_three_steps_of_lifting_equal_the_originals(name, golden):
     state = model.state_dict()
     for key, value in case["final"].items():
         torch.testing.assert_close(state[key], value, atol=1e-7, rtol=0)
+
+
+def test_a_step_on_2d_alone_equals_the_originals(golden):
+    case = golden["only_2d"]
+    model = DSTformer(**case["config"]).double()
+    model.load_state_dict(case["init_state"])
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=case["lr"], weight_decay=case["weight_decay"]
+    )
+    x = case["x"].double()
+    loss = pose_losses.weighted_2d_loss(model(x), x - x[:, :, :1], x[..., 2])
+    assert loss.item() == pytest.approx(case["losses"]["total"], abs=1e-7)
+    loss.backward()
+    optimizer.step()
+    for key, value in case["final"].items():
+        torch.testing.assert_close(model.state_dict()[key], value, atol=1e-7, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["pretrain_3d", "pretrain_posetrack", "pretrain_insta"])
