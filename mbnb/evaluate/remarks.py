@@ -22,11 +22,10 @@ def remarks(clips: Clips, skeleton: Skeleton, fps: float, usual: float = np.inf)
     for i, pose in enumerate(clips):
         seconds, seen = len(pose) / fps, clips.seen_in(i)
         share = np.ones(len(skeleton)) if seen is None else seen.mean(0)
+        never, seldom = share == 0, (share > 0) & (share < 0.5)
         parts = {
-            "never seen: " + _names(skeleton, share == 0): (share == 0).any(),
-            "mostly not seen: " + _names(skeleton, (share > 0) & (share < 0.5)): (
-                (share > 0) & (share < 0.5)
-            ).any(),
+            "never seen: " + _names(skeleton, never): never.any(),
+            "mostly not seen: " + _names(skeleton, seldom): seldom.any(),
             "nothing moves": not moves(pose, skeleton),
             f"{seconds:.1f} s long, in training {usual:.1f} s: more than one movement?": (
                 seconds > TOO_LONG * usual

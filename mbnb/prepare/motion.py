@@ -147,11 +147,11 @@ class ParityMotion:
         shape = len(clips), config.clip_len
         coins = torch.randint(2, shape, generator=generator)
         rows = parity_windows(names, config.clip_len, self.STRIDE, coins)
-        frames = torch.as_tensor(clips.gather())
-        self.poses = METRES * frames[rows].to(device)  # (W, F, J, 3)
+        self.frames = torch.as_tensor(clips.gather(), device=device)
+        self.rows = rows.to(device)  # (W, F); windows overlap, so their frames stay where they are
 
     def __len__(self) -> int:
-        return len(self.poses)
+        return len(self.rows)
 
     def training_batches(
         self, indices: Iterable[Tensor], rank: int = 0, world: int = 1
@@ -159,7 +159,7 @@ class ParityMotion:
         """Corrupted windows; the jitter and the hidden frames are the same in a whole batch."""
         generator = epoch_generator(self.device)
         for index in indices:
-            pose = self.poses[index.to(self.device)]
+            pose = METRES * self.frames[self.rows[index.to(self.device)]]  # (B, F, J, 3)
             coins = torch.rand(len(pose), device=self.device, generator=generator)
             mirrored = flip(pose, self.skeleton.mirror)
             pose = torch.where(coins[:, None, None, None] > 0.5, mirrored, pose)

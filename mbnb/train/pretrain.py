@@ -113,16 +113,15 @@ class PretrainTask:
         """Of people held out, whose windows are corrupted in the same way in every epoch."""
         if self.val_recipe is None:
             return {}
-        state = torch.get_rng_state()
-        torch.manual_seed(0)
         order = torch.arange(len(self.val_recipe)).split(self.config.batch_size)
         self.model.eval()
         flat, deep = [], []
-        for batch in self.val_recipe.training_batches(order):
-            error = (self.model(batch.x).float() - batch.true).norm(dim=-1).mean((1, 2))  # (B,)
-            flat.append(error[batch.flat])
-            deep.append(error[~batch.flat])
-        torch.set_rng_state(state)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            for batch in self.val_recipe.training_batches(order):
+                error = (self.model(batch.x).float() - batch.true).norm(dim=-1).mean((1, 2))  # (B,)
+                flat.append(error[batch.flat])
+                deep.append(error[~batch.flat])
         scores = {"val_flat_error": torch.cat(flat), "val_deep_error": torch.cat(deep)}
         both = torch.cat([*flat, *deep])
         return {"val_error": both.mean().item()} | {
