@@ -22,6 +22,7 @@ import yaml
 from mbnb import settings
 from mbnb.classes import ClassTable, read_classes
 from mbnb.config import (
+    OWN_WEIGHTS,
     SETTINGS,
     Config,
     find_settings,
@@ -29,7 +30,7 @@ from mbnb.config import (
     read_yaml,
     settings_page,
 )
-from mbnb.files import InputError, disk_error, fault_line
+from mbnb.files import PACKAGE, InputError, disk_error, fault_line
 from mbnb.runs import RunFolder
 from mbnb.text import VIDEO_ENDINGS
 
@@ -356,6 +357,19 @@ def pretrain(given: dict[str, Any]) -> None:
 
 @main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def pack(checkpoint: Path, out: Path) -> None:
+    """Write the weights of CHECKPOINT, a file or a run, to the safetensors file OUT.
+
+    What a model needs to answer goes with them; paths of this machine do not.
+    """
+    from mbnb.model.shipped import pack as write
+
+    click.echo(f"{out}: sha256 {write(_checkpoint_file(checkpoint, {}), out)}")
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
 @with_settings
 def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names.
@@ -616,10 +630,14 @@ def _classes(given: dict[str, Any]) -> ClassTable:
 
 
 def _checkpoint_file(named: Path, given: dict[str, Any]) -> Path:
-    """The file that is meant by a checkpoint's or a run's name or folder.
+    """The file that is meant by a checkpoint's or a run's name or folder, or by own weights' name.
 
     Raises InputError where there is none, which names the runs that have one.
     """
+    if str(named) in OWN_WEIGHTS:
+        from mbnb.model.shipped import find_weights
+
+        return find_weights(str(named))
     if named.is_file():
         return named
     outputs = Config.of({"run": "run"}, given).folder.path.parent
@@ -665,7 +683,8 @@ def _with_checkpoint(checkpoint: Path, given: dict[str, Any]) -> Config:
     """The settings that the checkpoint carries, then the user's.
 
     Results go to the run that the checkpoint lies in, wherever it was trained. One that lies by
-    itself has them in a folder of its name, beside it; one that is not mbnb's below `outputs`.
+    itself has them in a folder of its name, beside it; one that is not mbnb's, and one that comes
+    with mbnb, below `outputs`.
     """
     from mbnb.model.checkpoints import read_checkpoint
 
@@ -674,6 +693,8 @@ def _with_checkpoint(checkpoint: Path, given: dict[str, Any]) -> Config:
     if not isinstance(carried, dict):
         return Config.of({"run": checkpoint.stem}, given, path)
     place = checkpoint.absolute()
+    if place.stem in OWN_WEIGHTS and place.is_relative_to(PACKAGE):
+        return Config.of(given, path, saved=carried | {"run": place.stem})
     in_run = place.parent.name == "checkpoints" and place.parents[1].name
     folder = RunFolder(place.parents[1] if in_run else place.with_suffix(""))
     return Config.of(given, path, saved=found_in(folder, carried))

@@ -21,6 +21,8 @@ from mbnb.parameters import parameters_of
 from mbnb.runs import RunFolder
 from mbnb.settings import setting
 
+# Weights that come with mbnb, see mbnb/weights/README.md.
+OWN_WEIGHTS = ("encoder", "simulated_ma52")
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
 PRESETS: dict[str, dict[str, Any]] = {
@@ -381,10 +383,12 @@ class TrainingSettings:
         least=0,
     )
     init_from: str = setting(
-        "",
-        "File of weights to start from, such as MotionBERT's, as far as they fit; empty: random "
-        "weights.",
+        "auto",
+        "Weights to start from, as far as they fit: mbnb's own encoder or simulated_ma52, or a "
+        "file, such as MotionBERT's; auto: the encoder where it is of the network's size; empty: "
+        "random weights.",
         path=True,
+        words=("auto", *OWN_WEIGHTS),
     )
     freeze: list[str] = setting(
         [], "Beginnings of the names of weights that stay as they are, such as backbone."
@@ -657,7 +661,7 @@ def _foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str
     if idle:
         told = "; ".join(f"{' and '.join(names)} ({why})" for why, names in idle.items())
         settings.say_once(f"of the original's settings these have no effect here: {told}")
-    if foreign.get("finetune") and not values.get("init_from"):
+    if foreign.get("finetune") and values.get("init_from", "auto") in ("", "auto"):
         settings.say_once(
             "finetune: true, but no init_from: a training will start from nothing unless "
             "init_from names weights"

@@ -136,10 +136,11 @@ def _device(config: Config) -> None:
 
 
 def _weights(config: Config) -> None:
-    if config.init_from:
+    if config.init_from not in ("", "auto"):
         from mbnb.model.checkpoints import read_checkpoint, weights_of
+        from mbnb.model.shipped import find_weights
 
-        weights_of(read_checkpoint(ROOT / config.init_from), config.init_from)
+        weights_of(read_checkpoint(find_weights(config.init_from)), config.init_from)
 
 
 def _same_training(config: Config) -> None:

@@ -21,6 +21,7 @@ from mbnb.files import InputError
 from mbnb.model.checkpoints import build_model
 from mbnb.model.fast import make_fast
 from mbnb.model.predict import answer_views, embed_views
+from mbnb.model.shipped import starting_weights
 from mbnb.prepare import make_recipe, views_of
 from mbnb.scores.calibration import fit_temperature, log_loss
 from mbnb.scores.metrics import confusion, score
@@ -68,7 +69,7 @@ class ActionTask:
         self.val_recipe = None
         if val_clips and val_clips.labelled:
             self.val_recipe = prepare(val_clips, device=device)
-        self.size = len(self.recipe)
+        self.size, self.start = len(self.recipe), starting_weights(config)
         self.region_ids = torch.tensor(self.classes.region_ids, device=device)  # (C,)
         self.regions: dict[int, list[list[int]]] = {}  # (R, R) confusion counts by epoch
         self.labels: list[Tensor] = []

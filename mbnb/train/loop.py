@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
@@ -27,8 +27,9 @@ from tqdm.auto import tqdm
 from mbnb import settings
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
-from mbnb.files import ROOT, InputError
+from mbnb.files import InputError
 from mbnb.model.checkpoints import GONE, save_checkpoint, start_from
+from mbnb.model.shipped import find_weights
 from mbnb.train.history import best_epoch, record_environment
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Task(Protocol):
     model: nn.Module  # on its device
     size: int  # clips in an epoch
     steps: int  # batches in an epoch
+    start: str  # weights to start from, a name that `find_weights` knows; empty: none
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Parts of the model with their learning rates, each `name`, `params` and `lr`."""
@@ -93,8 +95,8 @@ class Training:
         self.fingerprint = data.fingerprint()
         if checkpoint:
             check_same_training(config.folder.latest, checkpoint, config, self.fingerprint)
-        elif config.init_from:
-            told = start_from(ROOT / config.init_from, task.model, config)
+        elif task.start:
+            told = start_from(find_weights(task.start), task.model, config)
             if fabric.is_global_zero:
                 print(told)
         freeze(config, task.model)
@@ -119,6 +121,7 @@ class Training:
             "clips": len(train),
             "people": len(set(train.subjects)),
             "held_out": len(set(val.subjects)) if val else 0,
+            "started_from": PurePath(task.start).name,
         }
         self.engine, self.optimizer = fabric.setup(task.model, optimizer)
 

@@ -86,6 +86,7 @@ class PretrainTask:
         self.recipe = _recipe(config, data, "train", device)
         self.val_recipe = _recipe(config, data, "val", device) if "val" in data.splits else None
         self.size = len(self.recipe)
+        self.start = "" if config.init_from == "auto" else config.init_from
         self.errors: list[Tensor] = []
 
     def parameter_groups(self) -> list[dict[str, Any]]:

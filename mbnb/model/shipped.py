@@ -1,0 +1,90 @@
+"""Weights that come with mbnb, by name: checked by their hash, and how such a file is made.
+
+`mbnb/weights/README.md` is their card: what each learned from, on whose terms, and how well.
+"""
+
+import hashlib
+import json
+from pathlib import Path, PurePath
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from mbnb.config import OWN_WEIGHTS, SETTINGS, Config
+from mbnb.files import PACKAGE, ROOT, InputError, read_table, replacing
+from mbnb.model.weight_files import read_checkpoint
+
+WEIGHTS = PACKAGE / "weights"
+TABLE = WEIGHTS / "weights.csv"
+# What a network must have in common with weights that are meant for it.
+SAME = (
+    "recipe",
+    "dim_feat",
+    "dim_rep",
+    "depth",
+    "num_heads",
+    "mlp_ratio",
+    "maxlen",
+    "att_fuse",
+    "patch",
+    "streams",
+    "skeleton",
+)
+# What a checkpoint holds that a model needs to answer, and that a reader wants to know of it.
+KEPT = ("config", "classes", "epoch", "temperature", "usual_length", "learned", "skeleton", "task")
+
+
+def find_weights(name: str) -> Path:
+    """The file that `name` names: weights that come with mbnb, or a path.
+
+    Raises InputError where a file of ours is not the one that was shipped.
+    """
+    if name not in OWN_WEIGHTS:
+        return ROOT / name
+    path = WEIGHTS / f"{name}.safetensors"
+    hashes = {row["name"]: row["sha256"] for _, row in read_table(TABLE, ("name", "sha256"))}
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "no file"
+    if found != hashes[name]:
+        raise InputError(
+            f"{path}: not the weights that came with mbnb: expected sha256 {hashes[name][:12]}…, "
+            f"found {found[:12]}; take the file from mbnb's release again"
+        )
+    return path
+
+
+def starting_weights(config: Config) -> str:
+    """What a training of actions starts from: `init_from`, whose `auto` means ours where they fit.
+
+    Empty where it starts from nothing.
+    """
+    if config.init_from != "auto":
+        return config.init_from
+    path = WEIGHTS / "encoder.safetensors"
+    carried = read_checkpoint(path)["config"] if path.exists() else {}
+    fits = carried and all(carried[name] == getattr(config, name) for name in SAME)
+    return "encoder" if fits else ""
+
+
+def pack(checkpoint: Path, path: Path) -> str:
+    """Write a checkpoint's weights and what belongs to them as safetensors; returns the sha256.
+
+    No path of the machine that trained it is kept, only the last part of each.
+    """
+    content = read_checkpoint(checkpoint)
+    kept: dict[str, Any] = {key: content[key] for key in KEPT if key in content}
+    for one in SETTINGS.values():
+        value = kept["config"].get(one.name)
+        if one.path and value and value not in one.words:
+            kept["config"][one.name] = PurePath(value).name
+    kept["config"]["motion"] = [PurePath(name).name for name in kept["config"]["motion"]]
+    weights = {
+        name: value.contiguous()
+        for name, value in content["model"].items()
+        if isinstance(value, torch.Tensor)
+    }
+    metadata = {key: json.dumps(value) for key, value in kept.items()}
+    packed = save(weights, metadata)
+    with replacing(path) as part:
+        part.write_bytes(packed)
+    return hashlib.sha256(packed).hexdigest()
