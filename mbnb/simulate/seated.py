@@ -12,12 +12,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mbnb.simulate.body import Body
-from mbnb.simulate.choreography import DISTRACTORS, HANDS, KNEE_UP, Move, Place, Reach
+from mbnb.simulate.choreography import DISTRACTORS, HANDS, KNEE_UP, Drive, Move, Place, Reach
 from mbnb.simulate.clip import Performance
 from mbnb.simulate.extractor import extract
 from mbnb.simulate.official import BESIDES, OFFICIAL_MOVES, OVER_ANKLE, POSTURES
 from mbnb.simulate.person import BONES, Person
-from mbnb.simulate.timing import FPS, Span, Timing, smooth_noise
+from mbnb.simulate.timing import FPS, REPEATS, Span, Timing, smooth_noise
 from mbnb.skeleton import load_skeleton
 
 FRAMES = (20, 150)  # the shortest and the longest clip
@@ -68,7 +68,7 @@ def seated_clip(
     distractors: bool = True,
     camera: bool = True,
 ) -> np.ndarray:
-    """A clip of one class of `ma52.csv` or of nothing: (T, 17, 3) float32 at 30 fps, T in 20-150.
+    """A clip of a class of `ma52_still.csv`: (T, 17, 3) float32 at 30 fps, T in 20-150.
 
     Metres, x right in the image, y down, z away from the camera, the pelvis at the origin; NaN
     where the extractor sees nothing. region: of the class. Without `noise`, the extractor's errors
@@ -104,6 +104,11 @@ def seated_clip(
     return pose.astype(np.float32)
 
 
+def _repeats(parts: tuple[Reach | Drive, ...]) -> bool:
+    """Whether something goes on while a move holds."""
+    return any(part.course in (*REPEATS, "wander") for part in parts)
+
+
 class Seated(Performance):
     """What a person does in one clip that may begin and end anywhere.
 
@@ -132,8 +137,8 @@ class Seated(Performance):
         before, after = rng.uniform(0, margin, 2)
         end = rise + hold + back + after
         if rng.random() < 0.2:  # begins in the middle
-            before = -rng.uniform(0.2, 0.7) * rise
-            if move.cycles:
+            before = -rng.uniform(0.2, 0.55) * rise
+            if all(map(_repeats, move.variants)):  # later, others have nothing left to show
                 before -= rng.uniform(0, 0.4) * hold
         if rng.random() < 0.15:  # ends there
             end = rise + rng.uniform(0.6, 1) * hold
