@@ -26,6 +26,7 @@ SHARE = {
 STEADY = 0.8  # the calmest recording's noise is that times the calmest measured level
 CORRELATION = 0.6  # of a frame's noise with that of the frame before
 HIDDEN_HAND = 0.17  # metres from the nose or inside the trunk, where a hand is hard to see
+LONGEST_GAP = 10  # frames without a person that a conversion of videos fills in
 ARMS = ("L_Elbow", "L_Wrist", "R_Elbow", "R_Wrist")
 LEGS = ("R_Knee", "R_Ankle", "L_Knee", "L_Ankle")
 # A seated person's legs as the extractor imagines them, metres from the pelvis, for LEGS.
@@ -57,6 +58,7 @@ def extract(pose: np.ndarray, rng: np.random.Generator, legs: bool, trunk: bool)
     shown = _with_noise(pose, rng)
     _jump(shown, rng)
     _swap_sides(shown, rng)
+    _lose_person(shown, rng)
     _join(shown)
     shown -= shown[:, [skeleton.root]]
     return np.where(hidden[..., None], np.nan, shown)
@@ -165,6 +167,16 @@ def _swap_sides(pose: np.ndarray, rng: np.random.Generator) -> None:
     length = int(rng.integers(1, 6))
     start = int(rng.integers(0, len(pose) - length))
     pose[start : start + length, here] = pose[start : start + length, there]
+
+
+def _lose_person(pose: np.ndarray, rng: np.random.Generator) -> None:
+    """In a few clips nobody is found for some frames, which a conversion fills in linearly."""
+    if rng.random() > 0.05:
+        return
+    length = int(rng.integers(1, min(LONGEST_GAP, len(pose) - 3) + 1))
+    before = int(rng.integers(0, len(pose) - length - 1))
+    after = before + length + 1
+    pose[before : after + 1] = np.linspace(pose[before], pose[after], length + 2)
 
 
 def _join(pose: np.ndarray) -> None:
