@@ -135,11 +135,11 @@ BODY = {
         habit="either",
     ),
     "A2": move(
-        Drive("shoulders.up", (3.5, 8)),
+        Drive("shoulders.up", (3.5, 7)),
         or_else=(
             (Drive("shoulders.up", (3.5, 7), "bob"),),
             (
-                Drive("shoulders.up", (3.5, 8)),
+                Drive("shoulders.up", (3.5, 7)),
                 *both(chest(24, -26, 20)),
                 Drive("head.tilt", (2, 10)),
             ),
@@ -151,7 +151,7 @@ BODY = {
         habit="either",
     ),
     "A3": move(
-        Drive("trunk.twist", (22, 70)),
+        Drive("trunk.twist", (22, 60)),
         Drive("head.look", (10, 50)),
         Drive("trunk.tilt", (-2, 6)),
         or_else=((Drive("trunk.twist", (25, 60)), Drive("trunk.lean", (0, 12))),),
@@ -159,8 +159,8 @@ BODY = {
         habit="either",
     ),
     "A4": move(
-        Drive("pelvis.up", (12, 42)),
-        Drive("pelvis.forward", (8, 34)),
+        Drive("pelvis.up", (14, 38)),
+        Drive("pelvis.forward", (8, 28)),
         Drive("trunk.lean", (12, 34)),
         or_else=(
             (  # half-way, to sit down anew
@@ -169,8 +169,8 @@ BODY = {
                 Drive("trunk.lean", (10, 30)),
             ),
             (  # up to standing straight
-                Drive("pelvis.up", (34, 42)),
-                Drive("pelvis.forward", (26, 36)),
+                Drive("pelvis.up", (32, 38)),
+                Drive("pelvis.forward", (22, 30)),
                 Drive("trunk.lean", (0, 8)),
             ),
         ),
@@ -206,7 +206,7 @@ HEAD = {
         rise=(0.25, 0.7),
     ),
     "B8": move(
-        Drive("head.look", (14, 60)),
+        Drive("head.look", (14, 52)),
         or_else=(
             (Drive("head.look", (14, 50)), Drive("head.nod", (-6, 10))),
             (Drive("head.look", (14, 45)), Drive("trunk.twist", (2, 8))),

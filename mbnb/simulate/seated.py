@@ -21,6 +21,7 @@ from mbnb.simulate.timing import FPS, REPEATS, Span, Timing, smooth_noise
 from mbnb.skeleton import load_skeleton
 
 FRAMES = (20, 150)  # the shortest and the longest clip
+SIZES = (0.45, 1.45)  # of the movements of one clip against a person's usual ones
 LONGEST_HOLD = 1.8  # seconds of a move that most people repeat or hold
 # Lengths as shares of the stature, as MediaPipe gives them of seated adults and children: it makes
 # arms and shanks shorter than they are, and noses stand out further from the shoulders.
@@ -82,7 +83,7 @@ def seated_clip(
         "either": 0.5,
     }
     left = rng.random() < chance_of_left[move.habit]
-    size = np.exp(rng.uniform(np.log(0.6), np.log(1.3))) if distractors else 1.0
+    size = np.exp(rng.uniform(*np.log(SIZES))) if distractors else 1.0
     performance = Seated(replace(person, size=person.size * size), move, left, rng)
     if distractors:
         performance.distract()
