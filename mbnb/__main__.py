@@ -277,13 +277,14 @@ def verify(folder: Path, given: dict[str, Any]) -> None:
 @with_settings
 def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
     """Write simulated people into FOLDER in the documented layout."""
-    from mbnb.data.simulated import simulated_splits
+    from mbnb.data.simulated import simulated_splits, simulated_table
     from mbnb.data.write import write_dataset
 
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: expected an empty or a new folder")
-    splits = simulated_splits(Config.of(given))
-    write_dataset(folder, splits, read_classes("document"), packed, simulated=True)
+    config = Config.of(given)
+    splits, classes = simulated_splits(config), read_classes(simulated_table(config))
+    write_dataset(folder, splits, classes, packed, simulated=True)
     counts = ", ".join(f"{split} {len(clips)} clips" for split, clips in splits.items())
     click.echo(f"{folder}: simulated people; {counts}")
 

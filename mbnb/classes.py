@@ -2,7 +2,8 @@
 
 `document52.csv` is the list of 52 classes A1-D17 in four regions that this system was asked for
 with. `ma52.csv` is the official MA-52 list (Guo et al., TCSVT 2024): 52 actions under seven body
-parts. A data set may bring a table of its own.
+parts. `ma52_still.csv` is the same with a 53rd class, that nothing happens. A data set may bring a
+table of its own.
 """
 
 import csv
@@ -13,7 +14,11 @@ from pathlib import Path
 from mbnb.files import ROOT, TABLES, InputError, read_table, replacing
 from mbnb.text import whole_number
 
-BUILT_IN = {"document": TABLES / "document52.csv", "ma52": TABLES / "ma52.csv"}
+BUILT_IN = {
+    "document": TABLES / "document52.csv",
+    "ma52": TABLES / "ma52.csv",
+    "ma52_still": TABLES / "ma52_still.csv",
+}
 COLUMNS = ("class_id", "code", "name", "region")
 
 
@@ -83,7 +88,7 @@ class ClassTable:
 
 
 def read_classes(source: str | Path) -> ClassTable:
-    """A built-in class table ('document' or 'ma52') or one from a CSV file.
+    """A built-in class table, one of `BUILT_IN`, or one from a CSV file.
 
     The file has the columns class_id, code, name, region. An optional column `mirror` holds the
     class id after exchanging left and right. Relative paths start at the checkout. Raises

@@ -170,9 +170,10 @@ class DataSettings:
     skeleton: str = setting("h36m17", "Table of the joints that the clips have.")
     class_table: str = setting(
         "document",
-        "Table of the classes for data without a file classes.csv: document, ma52 or a path.",
+        "Table of the classes for data without a file classes.csv, and of simulated people: "
+        "document, ma52, ma52_still (with a 53rd class, that nothing happens) or a path.",
         path=True,
-        words=("document", "ma52"),
+        words=("document", "ma52", "ma52_still"),
     )
     action_classes: int = setting(
         0,

@@ -131,7 +131,7 @@ def test_the_official_classes_are_the_official_ones(shared):
         assert table.codes[first : last + 1] == tuple(f"{letter}{i}" for i in ids)
 
 
-@pytest.mark.parametrize("name", ["document", "ma52"])
+@pytest.mark.parametrize("name", ["document", "ma52", "ma52_still"])
 def test_a_table_written_reads_back_equal(name, tmp_path):
     table = read_classes(name)
     write_classes(table, tmp_path / "classes.csv")

@@ -101,6 +101,7 @@ class Body:
         target = knee + swing @ (rest - knee[0]) + self._offset(limb)
         if limb in self.motion.reaches:
             target, pole = self._reach(limb, joints, target, pole, (0, 5, 10), 1)
+            target = target + self._offset(limb) * self.motion.reaches[limb][1][:, None]
         knee, ankle = _bend(hip, target, bone["thigh"], bone["shank"], pole)
         for name, points in (("L_Hip", hip), ("L_Knee", knee), ("L_Ankle", ankle)):
             joints[_on_side_of(limb, name)] = points
@@ -142,14 +143,16 @@ class Body:
         )
         spine = pelvis + lower @ (0, -bone["trunk"] / 2, 0)
         neck = spine + upper @ (0, -bone["trunk"] / 2, 0)
+        # Shoulders rise with the joint between them; the head stays.
+        raised = neck - controls["shoulders.up"][:, None] * (0, self.person.cm, 0)
         shoulder = upper @ (bone["half_shoulders"], 0, 0)
         return {
             "frame.trunk": upper,
             "frame.head": face,
             "Spine1": spine,
-            "Neck": neck,
-            "L_Shoulder": neck + shoulder,
-            "R_Shoulder": neck - shoulder,
+            "Neck": raised,
+            "L_Shoulder": raised + shoulder,
+            "R_Shoulder": raised - shoulder,
             "Head": neck + face @ (0, -bone["nose_up"], -bone["nose_forward"]),
             "Head_top": neck + face @ (0, -bone["crown_up"], -bone["crown_forward"]),
         }

@@ -77,8 +77,9 @@ class Drive:
 
     size: cm or degrees, times how largely the person moves.
     course: 'hold' goes out and, mostly, back; 'shift' goes out for good; 'release' comes from
-        there to rest. While the move holds, 'wave' goes both ways, 'bob' out and back smoothly,
-        'beat' is a lift and a pause, 'wander' has no pattern.
+        there to rest; 'always' is there from the first frame to the last. While the move holds,
+        'wave' goes both ways, 'bob' out and back smoothly, 'beat' is a lift and a pause, 'wander'
+        has no pattern.
     phase: in cycles, for two parts that take turns.
     """
 

@@ -77,7 +77,7 @@ class Performance:
             for part in parts
         }
         bends_down = any(isinstance(part, Reach) and part.lean for part in parts)
-        self.timing = Timing.draw(move, person.tempo, rng)
+        self.timing = self._timing(move)
         size = rng.uniform(0.8, 1.2)
         # The order of the draws from here on decides every movement: a clip is its seed's.
         controls = self._sit(left)
@@ -102,6 +102,10 @@ class Performance:
                 self.motion.reaches[part.limb] = (part, courses[part.course])
             else:
                 self._drive(part, courses, person.size * size)
+
+    def _timing(self, move: Move) -> Timing:
+        """When the move happens."""
+        return Timing.draw(move, self.person.tempo, self.rng)
 
     def _sit(self, left: bool) -> dict[str, np.ndarray]:
         """Control -> (T,) posture of trunk and head: constant offsets, sway and breathing."""

@@ -10,10 +10,11 @@ import numpy as np
 
 from mbnb.classes import read_classes
 from mbnb.clips import Clips, pack
-from mbnb.simulate.choreography import MOVES
 from mbnb.simulate.clip import simulate_clip
 from mbnb.simulate.person import Person
+from mbnb.simulate.seated import draw_person, seated_clip
 
+SIMULATED = ("document", "ma52", "ma52_still")  # class tables of which there are moves
 LONG_TAIL = 0.8  # exponent of the power law
 FEWEST = 5  # clips of a class under a long tail
 
@@ -24,27 +25,36 @@ def simulate(
     clips_per_person: int = 52,
     seed: int = 0,
     tail: bool = False,
+    class_table: str = "document",
 ) -> dict[str, Clips]:
     """Clips of `people` people, the last `test_people` of them in 'test', the others in 'train'.
 
-    Names are `<code>_sim_p<person>_<clip>`, subjects `p<person>`, labels ids of `document52.csv`.
-    Each person does each class about equally often. With `tail`, frequencies within a split
-    follow a power law over the classes, in a fixed order, with at least 5 clips a class where the
-    split is large enough. The same arguments give the same bytes; a clip's movement depends on
-    nothing but the seed, its person, its number and its class.
+    Names are `<code>_sim_p<person>_<clip>`, subjects `p<person>`, labels ids of the class table,
+    one of `SIMULATED`; clips of the official ones are NaN where the extractor saw nothing. Each
+    person does each class about equally often. With `tail`, frequencies within a split follow a
+    power law over the classes, in a fixed order, with at least 5 clips a class where the split is
+    large enough. The same arguments give the same bytes; a clip's movement depends on nothing but
+    the seed, its person, its number and its class.
     """
-    codes = read_classes("document").codes
+    table = read_classes(class_table)
+    official = class_table != "document"
+    draw = draw_person if official else Person.draw
     splits = {}
     for split, members in (
         ("train", range(people - test_people)),
         ("test", range(people - test_people, people)),
     ):
         poses, names, labels, subjects = [], [], [], []
-        for number, classes in zip(members, _class_plan(members, clips_per_person, seed, tail)):
-            person = Person.draw(_rng(seed, number))
-            for i, class_id in enumerate(classes):
-                poses.append(simulate_clip(int(class_id), person, _rng(seed, number, i)))
-                names.append(f"{codes[class_id]}_sim_p{number:02d}_{i:04d}")
+        plan = _class_plan(members, clips_per_person, seed, tail, len(table))
+        for number, classes in zip(members, plan):
+            person = draw(_rng(seed, number))
+            for i, class_id in enumerate(map(int, classes)):
+                rng = _rng(seed, number, i)
+                if official:
+                    poses.append(seated_clip(class_id, table.regions[class_id], person, rng))
+                else:
+                    poses.append(simulate_clip(class_id, person, rng))
+                names.append(f"{table.codes[class_id]}_sim_p{number:02d}_{i:04d}")
                 labels.append(class_id)
                 subjects.append(f"p{number:02d}")
         splits[split] = pack(poses, names, labels, subjects)
@@ -55,9 +65,11 @@ def _rng(seed: int, *key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def _class_plan(members: range, clips_per_person: int, seed: int, tail: bool) -> np.ndarray:
-    """(people, clips) class ids in random order."""
-    count, size = len(MOVES), (len(members), clips_per_person)
+def _class_plan(
+    members: range, clips_per_person: int, seed: int, tail: bool, count: int
+) -> np.ndarray:
+    """(people, clips) ids of `count` classes in random order."""
+    size = (len(members), clips_per_person)
     if not tail:
         plan = np.resize(np.arange(count), size)  # everyone starts where the one before stopped
         return np.array(

@@ -65,7 +65,14 @@ class Timing:
             out = shift - minimum_jerk((t - span.lead - span.rise - span.hold) / span.back)
         busy = minimum_jerk((out - 0.6) / 0.4)
         cycles = np.cumsum(self.rate * (busy > 0)) / FPS
-        return {"hold": out, "shift": shift, "release": 1 - shift, "busy": busy, "cycles": cycles}
+        return {
+            "hold": out,
+            "shift": shift,
+            "release": 1 - shift,
+            "always": np.ones(self.frames),
+            "busy": busy,
+            "cycles": cycles,
+        }
 
 
 def minimum_jerk(t: np.ndarray) -> np.ndarray:

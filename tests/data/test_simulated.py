@@ -8,6 +8,7 @@ import pytest
 from build import DOCUMENT, SIMULATED, config
 
 from mbnb import simulate
+from mbnb.classes import read_classes
 from mbnb.data import simulated
 from mbnb.data.dataset import load, verify
 
@@ -31,6 +32,14 @@ def test_who_has_no_data_gets_simulated_people_once(monkeypatch):
         assert data.splits[split].names == clips.names
     monkeypatch.setattr(simulated, "simulated_splits", None)  # nobody is simulated any more
     assert load(config(**FEW, epochs=9)).root == data.root
+
+
+@pytest.mark.parametrize("name", ["ma52", "ma52_still"])
+def test_they_do_the_list_that_the_class_table_names(name):
+    data = load(config(**FEW, val_fraction=0.0, class_table=name))
+    assert data.simulated and data.classes == read_classes(name)
+    assert {data.classes.id_of_code(clip) for clip in data.splits["train"].names} <= set(range(53))
+    assert data.root != simulated.simulated_folder(config(**FEW))
 
 
 def test_another_setting_and_another_simulator_make_other_people(monkeypatch, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from mbnb.classes import read_classes
 from mbnb.files import InputError
-from mbnb.scores.challenge import write_submission
+from mbnb.scores.challenge import COLUMNS, write_submission
 
 CLASSES = read_classes("ma52")
 NAMES = [f"{i:04d}" for i in range(7)]
@@ -51,6 +51,22 @@ def test_a_submission_follows_the_sample_to_the_letter(tmp_path, probabilities):
     quoted = sample_of(tmp_path, '"action_pred_1","vid"', *(f'"0","{name}"' for name in order))
     table = submitted(tmp_path, quoted, probabilities)
     assert table.columns.tolist() == ["action_pred_1", "vid"] and table["vid"].tolist() == order
+
+
+def test_that_nothing_happens_is_never_submitted(tmp_path, probabilities):
+    still = read_classes("ma52_still")
+    with_nothing = (probabilities * 0.1).assign(N52=0.9)
+    regions = pd.DataFrame(np.eye(8)[[7, 0, 1, 2, 3, 4, 7]], NAMES, still.region_names)
+    for parts in (None, regions):
+        written = []
+        for scores, classes in ((probabilities, CLASSES), (with_nothing, still)):
+            given = parts if parts is None else parts[list(classes.region_names)]
+            sample = sample_of(tmp_path, "vid", *NAMES)
+            sample.write_text(",".join(COLUMNS) + "".join(f"\n{name}" for name in NAMES))
+            write_submission(tmp_path / "s.zip", sample, scores, classes, given)
+            with zipfile.ZipFile(tmp_path / "s.zip") as file:
+                written.append(file.read("prediction.csv"))
+        assert written[0] == written[1]
 
 
 def test_a_sample_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path, probabilities):
