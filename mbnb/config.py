@@ -17,6 +17,15 @@ import yaml
 
 from mbnb import settings, yaml_files
 from mbnb.files import ROOT, InputError, write_text
+from mbnb.originals import (
+    FOREIGN,
+    LIFTING,
+    OTHER_TASKS,
+    RENAMED,
+    for_lifting,
+    foreign_faults,
+    taken_over,
+)
 from mbnb.parameters import parameters_of
 from mbnb.runs import RunFolder
 from mbnb.settings import setting
@@ -66,44 +75,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         peaks=False,
         region_weight=0.0,
         views=1,
-    ),
-}
-# Keys of the original's own files that mbnb has no setting for: the values that it stands for
-# anyway, none where that is all of them, and why the key has no effect here.
-FOREIGN: dict[str, tuple[tuple, str]] = {
-    "finetune": ((False, True), "the setting init_from names weights to start from"),
-    "partial_train": ((None,), "all weights are trained but those that the setting freeze names"),
-    "model_version": (("class",), "the model tells classes"),
-    "num_joints": ((17,), "the setting skeleton says which joints there are"),
-    "dataset": ((), "the files in data_root say it"),
-    "data_split": ((), "the files in data_root say it"),
-    "normalize": ((True,), "parity always does it"),
-    "scale_range_test": (([2, 2],), "in parity it is always that"),
-    "preprocess_3d": ((True,), "clips are always prepared"),
-    "skip_2d_lifting": ((True,), "clips are 3D already"),
-}
-# Keys that only the original's files for other tasks have.
-OTHER_TASKS: dict[str, tuple[str, ...]] = {
-    "recovering meshes": (
-        "train_pw3d",
-        "warmup_h36m",
-        "warmup_coco",
-        "dt_file_h36m",
-        "dt_file_coco",
-        "dt_file_pw3d",
-        "lambda_pose",
-        "lambda_shape",
-    ),
-    "one-shot recognition": ("n_views",),
-    "pretraining": ("pretrain_3d_curriculum",),
-    "pose3d, lifting 2D poses to 3D": (
-        "train_2d",
-        "gt_2d",
-        "rootrel",
-        "no_conf",
-        "subset_list",
-        "dt_file",
-        "lambda_3d_velocity",
     ),
 }
 # Settings of earlier versions that are gone, and what replaced them.
@@ -333,7 +304,10 @@ class AugmentationSettings:
         below=1,
     )
     noise: float = setting(
-        0.01, "Inaccuracy added to the joints, in lengths of the trunk.", least=0
+        0.01,
+        "Inaccuracy added to the joints, in lengths of the trunk; in a pretraining by parity 0 "
+        "turns the detector's errors off.",
+        least=0,
     )
     random_move: bool = setting(
         True, "Only in parity: turn, resize and shift the body a little.", recipe="parity"
@@ -341,6 +315,50 @@ class AugmentationSettings:
     scale_range_train: list[float] = setting(
         [0.8, 3.2],
         "Only in parity: least and greatest size of a training clip's frame beside the body.",
+        recipe="parity",
+    )
+
+
+@dataclass
+class LiftingSettings:
+    """Pretraining and lifting, only in parity: what the network sees, and what it is asked for"""
+
+    synthetic: bool = setting(
+        True,
+        "Only in parity: pretraining makes 2D joints of the 3D ones; otherwise it takes those that "
+        "a detector found.",
+        recipe="parity",
+    )
+    gt_2d: bool = setting(
+        False,
+        "Only in parity: 2D joints are the true ones, in training and in scoring.",
+        recipe="parity",
+    )
+    rootrel: bool = setting(
+        True,
+        "Only in parity: 3D joints are told as seen from the pelvis; otherwise the way of the body "
+        "through the picture, too.",
+        recipe="parity",
+    )
+    mask_ratio: float = setting(
+        0.05,
+        "Only in parity: share of the joints that pretraining hides.",
+        least=0,
+        below=1,
+        recipe="parity",
+    )
+    mask_T_ratio: float = setting(
+        0.1,
+        "Only in parity: share of the frames that pretraining hides.",
+        least=0,
+        below=1,
+        recipe="parity",
+    )
+    pretrain_3d_curriculum: int = setting(
+        30,
+        "Only in parity: epochs of a pretraining before people without depth are learned from, "
+        "too; otherwise a third of all epochs.",
+        least=0,
         recipe="parity",
     )
 
@@ -507,6 +525,7 @@ class Config(  # the groups from the last to the first, since dataclasses join f
     EvaluationSettings,
     MachineSettings,
     TrainingSettings,
+    LiftingSettings,
     AugmentationSettings,
     ClipSettings,
     ModelSettings,
@@ -524,13 +543,13 @@ class Config(  # the groups from the last to the first, since dataclasses join f
         its settings that are gone are named in one line. Raises InputError that lists every fault.
         """
         given = _still_there(saved or {})
-        for source in sources:
+        for source in map(taken_over, sources):
             given |= {k: value for k, value in source.items() if value is not None or k in FOREIGN}
         if "run" not in given and (own := given.get("data_root") or given.get("videos")):
             given["run"] = _own_run(str(own), str(given.get("outputs", "outputs")))
-        foreign = {name: given.pop(name) for name in FOREIGN if name in given}
+        foreign = {name: given.pop(name) for name in FOREIGN | LIFTING if name in given}
         values, faults = settings.read(cls, given, GONE)
-        faults += _foreign_faults(foreign, values)
+        faults += foreign_faults(foreign, values)
         only = [name for name in given if name in SETTINGS and SETTINGS[name].recipe]
         if foreign or only:
             values.setdefault("recipe", "parity")
@@ -648,28 +667,6 @@ def _still_there(saved: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in saved.items() if name not in GONE and value is not None}
 
 
-def _foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str]:
-    """Say why keys of the original have no effect; faults are values that have no counterpart."""
-    faults, idle = [], {}
-    for name, value in foreign.items():
-        same, why = FOREIGN[name]
-        alike = str(value).lower() in [str(one).lower() for one in same]  # "False" is False
-        if same and value not in same and not alike:
-            expected = " or ".join(map(repr, same))
-            faults.append(f"setting {name!r}: expected {expected}, found {value!r}; {why}")
-        else:
-            idle.setdefault(why, []).append(name)
-    if idle:
-        told = "; ".join(f"{' and '.join(names)} ({why})" for why, names in idle.items())
-        settings.say_once(f"of the original's settings these have no effect here: {told}")
-    if foreign.get("finetune") and values.get("init_from", "auto") in ("", "auto"):
-        settings.say_once(
-            "finetune: true, but no init_from: a training will start from nothing unless "
-            "init_from names weights"
-        )
-    return faults
-
-
 def settings_page() -> str:
     """The text of SETTINGS.md."""
     names = dict.fromkeys(name for preset in PRESETS.values() for name in preset)
@@ -699,8 +696,10 @@ def find_settings(word: str) -> list[settings.Setting]:
     """
     if word in GONE:
         raise InputError(settings.gone(word, GONE))
-    if word in FOREIGN:
-        raise InputError(f"{word}: has no effect here; {FOREIGN[word][1]}")
+    if word in RENAMED:
+        raise InputError(f"{word}: in the original's files alone; here it is {RENAMED[word]}")
+    if word in FOREIGN | LIFTING:
+        raise InputError(f"{word}: has no effect here; {(FOREIGN | LIFTING)[word][1]}")
     hits = [one for one in SETTINGS.values() if word.lower() in f"{one.name} {one.help}".lower()]
     if hits:
         return hits
@@ -723,6 +722,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
                 f"{path}: this file is for {task} ({found[0]}), which mbnb does not do yet; it "
                 f"recognises actions, as with MB_train_custom.yaml"
             )
+    if for_lifting(values):  # the original has one data_root for all of them, so it names no run
+        values = {"run": Path(path).stem} | values
     return values
 
 
@@ -743,7 +744,7 @@ def notebook_parameters() -> dict[str, Any]:
 
 
 def _parameters(caller: FrameType) -> dict[str, Any]:
-    given = parameters_of(caller, SETTINGS, GONE | FOREIGN)
+    given = parameters_of(caller, SETTINGS, GONE | FOREIGN | LIFTING | RENAMED)
     listed = ", ".join(f"{name} = {value!r}" for name, value in given.items())
     print(f"parameters: {listed or 'none'}")
     return given

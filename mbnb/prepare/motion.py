@@ -7,15 +7,18 @@ and moments are hidden. `ParityMotion` does what MotionBERT's pretraining does.
 Shapes: B windows, F frames, J joints, P frames of a patch.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mbnb.clips import Clips
 from mbnb.config import Config
+from mbnb.data.sources import METRES
+from mbnb.files import InputError
 from mbnb.prepare.augment import draw
 from mbnb.prepare.cameras import draw_cameras
 from mbnb.prepare.corrupt import detect, draw_mask, draw_noise, hide
@@ -36,7 +39,6 @@ HALF_PICTURE = 4.0  # lengths of a trunk that half a picture is wide, for a dete
 WOBBLE = 0.06  # largest deviation of a depth sensor's slow errors, in lengths of a trunk
 HIDDEN = 0.2  # largest share of joints, and of moments, that are hidden in a window
 FEWEST = 24  # frames of the shortest windows
-METRES = 0.298  # of MotionBERT's picture a metre: somebody 7.7 m before a camera of Human3.6M
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,13 @@ class Windows:
     """One batch: x, what the model sees, (B, F / P, J, C); true (B, F, J, 3) relative to the root.
 
     flat: (B,) bool, seen without depth: how far away the root is cannot be told.
+    weight: (B, F, J) what joints count whose depth nobody knows; None where it is known.
     """
 
     x: Tensor
     true: Tensor
     flat: Tensor
+    weight: Tensor | None = None
 
 
 class MotionRecipe:
@@ -132,16 +136,24 @@ class MotionRecipe:
 
 
 class ParityMotion:
-    """MotionBERT's pretraining: windows of `clip_len`, half of them mirrored, seen from the front.
+    """MotionBERT's pretraining and lifting: windows of `clip_len`, half of them mirrored.
 
-    x is (B, F, J, 3): x, y and a confidence; true relative to the root in the same unit, of which a
-    metre is `METRES`.
+    x is (B, F, J, 3): x, y and a confidence, made of the true pose with a detector's errors, or
+    `detected` by name of a clip where the settings say so; true in the same unit, of which a metre
+    is `METRES`, relative to the root, or to its depth in the first frame.
     """
 
     STRIDE = 81
 
-    def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, device: torch.device):
-        self.skeleton, self.device = skeleton, device
+    def __init__(
+        self,
+        clips: Clips,
+        config: Config,
+        skeleton: Skeleton,
+        device: torch.device,
+        detected: Mapping[str, np.ndarray] | None = None,
+    ):
+        self.config, self.skeleton, self.device = config, skeleton, device
         names = [i for i, length in enumerate(clips.lengths.tolist()) for _ in range(length)]
         generator = torch.Generator().manual_seed(0)
         shape = len(clips), config.clip_len
@@ -149,9 +161,23 @@ class ParityMotion:
         rows = parity_windows(names, config.clip_len, self.STRIDE, coins)
         self.frames = torch.as_tensor(clips.gather(), device=device)
         self.rows = rows.to(device)  # (W, F); windows overlap, so their frames stay where they are
+        self.detected = None
+        if not (config.synthetic or config.gt_2d):
+            self.detected = self._detected(clips, detected or {})
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _detected(self, clips: Clips, detected: Mapping[str, np.ndarray]) -> Tensor:
+        """(sum T, J, 3) what was detected. Raises InputError for clips of which nothing was."""
+        missing = [name for name in clips.names if name not in detected]
+        if missing:
+            raise InputError(
+                f"{len(missing)} clips have no detected 2D joints, {missing[0]} the first, which "
+                f"synthetic: false asks for; give synthetic: true to make them of the 3D ones"
+            )
+        found = np.concatenate([detected[name] for name in clips.names])
+        return torch.as_tensor(found, dtype=torch.float32, device=self.device)
 
     def training_batches(
         self, indices: Iterable[Tensor], rank: int = 0, world: int = 1
@@ -159,13 +185,41 @@ class ParityMotion:
         """Corrupted windows; the jitter and the hidden frames are the same in a whole batch."""
         generator = epoch_generator(self.device)
         for index in indices:
-            pose = METRES * self.frames[self.rows[index.to(self.device)]]  # (B, F, J, 3)
-            coins = torch.rand(len(pose), device=self.device, generator=generator)
-            mirrored = flip(pose, self.skeleton.mirror)
-            pose = torch.where(coins[:, None, None, None] > 0.5, mirrored, pose)
-            shape = pose.shape[:3]
-            x = detect(pose, draw_noise(*shape, generator, shared=True))
-            x = hide(x, draw_mask(*shape, generator, shared=True))
-            true = pose - pose[:, :, self.skeleton.root, None]
+            rows = self.rows[index.to(self.device)]
+            pose = METRES * self.frames[rows]  # (B, F, J, 3)
+            x = torch.cat([pose[..., :2], torch.ones_like(pose[..., :1])], dim=-1)
+            x = x if self.detected is None else self.detected[rows]
+            if self.config.flip:
+                coins = torch.rand(len(pose), device=self.device, generator=generator)
+                both = torch.stack([x, pose])  # (2, B, F, J, 3)
+                mirrored = flip(both, self.skeleton.mirror)
+                x, pose = torch.where(coins[:, None, None, None] > 0.5, mirrored, both)
+            x = spoil(x, self.config, generator)
             flat = torch.ones(len(pose), dtype=torch.bool, device=self.device)
+            true = lifting_target(pose, self.config.rootrel, self.skeleton.root)
             yield Windows(x[rank::world], true[rank::world], flat[rank::world])
+
+
+def lifting_target(pose: Tensor, root_relative: bool, root: int = 0) -> Tensor:
+    """What MotionBERT lifts to, of poses (B, F, J, 3).
+
+    Relative to the root of each frame, or "global": depth from the root's in the first frame.
+    """
+    if root_relative:
+        return pose - pose[:, :, root, None]
+    return torch.cat([pose[..., :2], pose[..., 2:] - pose[:, :1, root, None, 2:]], dim=-1)
+
+
+def spoil(x: Tensor, config: Config, generator: torch.Generator, noisy: bool = True) -> Tensor:
+    """Joints (B, F, J, 3) with a detector's errors and masks, as the settings of parity say.
+
+    The jitter and the hidden frames are the same in the whole batch. Not `noisy` is what a detector
+    saw already.
+    """
+    shape = x.shape[:3]
+    if noisy and config.noise:
+        x = detect(x, draw_noise(*shape, generator, shared=True))
+    if config.mask_ratio or config.mask_T_ratio:
+        mask = draw_mask(*shape, generator, shared=True)
+        x = hide(x, mask, config.mask_ratio, config.mask_T_ratio)
+    return x

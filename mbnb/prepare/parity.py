@@ -6,13 +6,14 @@ recipe does better; this one exists to agree with the original to the last digit
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from mbnb.clips import Clips
 from mbnb.config import Config
+from mbnb.prepare.geometry import flip
 from mbnb.skeleton import Skeleton
 
 Parts = list[Tensor]
@@ -128,6 +129,12 @@ def random_resample_index(length: int, frames: int, draws: Tensor) -> Tensor:
     return index.clamp(0, length - 1).long()
 
 
+def replay_index(length: int, frames: int, start: int = 0) -> Tensor:
+    """(frames,) positions that play a short clip again and again, or cut a long one at `start`."""
+    rows = torch.arange(frames)
+    return start + rows if length > frames else rows % length
+
+
 def with_empty_person(pose: Tensor) -> Tensor:
     """(..., T, J, 3) -> (..., 2, T, J, 3), the second person all zeros."""
     return torch.stack([pose, torch.zeros_like(pose)], dim=-4)
@@ -168,6 +175,31 @@ def crop_scale(pose: Tensor, ratio: Tensor) -> Tensor:
     shape = (-1, 1, 1, 1)
     xy = ((pose[..., :2] - corner.view(*shape, 2)) / size.view(*shape, 1) - 0.5) * 2
     return torch.cat([xy, pose[..., 2:]], dim=-1).clamp(-1, 1) * usable.view(*shape, 1)
+
+
+def crop_scale_3d(pose: Tensor, ratio: Tensor, root: int = 0) -> Tensor:
+    """Map poses (..., T, J, 3) so that their frame's longer side, enlarged, is 2; nothing is clipped.
+
+    The frame is around x and y of the whole clip, its side divided by `ratio` (...). Depth is
+    counted from the `root` in the first frame, and from -1 there.
+    """
+    xy = pose[..., :2].flatten(-3, -2)  # (..., T, J, 2) -> (..., T·J, 2)
+    low, high = xy.amin(-2), xy.amax(-2)  # (..., 2)
+    size = ((high - low).amax(-1) / ratio)[..., None, None, None]
+    middle = ((low + high) / 2)[..., None, None, :]
+    depth = pose[..., 2:] - pose[..., :1, root : root + 1, 2:]
+    return torch.cat([2 * (pose[..., :2] - middle) / size, 2 * depth / size - 1], dim=-1)
+
+
+def augment_3d(
+    pose: Tensor, ratio: Tensor | None, coin: Tensor, mirror: Sequence[int] | Tensor
+) -> Tensor:
+    """Clips (B, T, J, 3) resized by `crop_scale_3d`, then mirrored where `coin` (B,) is above 0.5.
+
+    Without a `ratio` (B,) they keep their size, as in all of the original's own settings.
+    """
+    pose = pose if ratio is None else crop_scale_3d(pose, ratio)
+    return torch.where(coin[:, None, None, None] > 0.5, flip(pose, mirror), pose)
 
 
 def camera_range(pixels: Tensor, width: int, height: int) -> Tensor:

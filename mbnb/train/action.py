@@ -76,6 +76,10 @@ class ActionTask:
         self.logits: list[Tensor] = []
         self.last: tuple[np.ndarray, np.ndarray] | None = None  # classes, predictions of an epoch
 
+    def parts(self, epoch: int) -> list[tuple[range, int]]:
+        """All clips."""
+        return [(range(self.size), self.steps)]
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Backbone and head, each with its own learning rate."""
         parts = ("backbone", self.config.lr_backbone), ("head", self.config.lr_head)

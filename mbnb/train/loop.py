@@ -12,12 +12,14 @@ Best is the best on people held out from train; test data plays no part.
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
@@ -48,9 +50,13 @@ class Task(Protocol):
     """
 
     model: nn.Module  # on its device
-    size: int  # clips in an epoch
-    steps: int  # batches in an epoch
     start: str  # weights to start from, a name that `find_weights` knows; empty: none
+
+    def parts(self, epoch: int) -> list[tuple[range, int]]:
+        """What `epoch`, from 1 on, goes through: places of clips, and in how many batches.
+
+        One part after the other; clips of different parts are never in one batch.
+        """
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Parts of the model with their learning rates, each `name`, `params` and `lr`."""
@@ -105,7 +111,8 @@ class Training:
         if not moving:
             raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
         optimizer = torch.optim.AdamW(moving, weight_decay=config.weight_decay, fused=True)
-        rate = partial(learning_rate, steps=task.steps, config=config)
+        self.steps = [sum(n for _, n in task.parts(1 + i)) for i in range(config.epochs)]
+        rate = partial(learning_rate, ends=np.cumsum(self.steps).tolist(), config=config)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         self.history: list[dict[str, float]] = []
         if checkpoint:
@@ -135,7 +142,10 @@ class Training:
         rates = {g["name"]: next(rates) if g["params"] else 0.0 for g in self.groups}
         losses, norms = [], []
         # Batches of nearly equal size: a last batch of a single clip would break BatchNorm.
-        order = torch.randperm(task.size).tensor_split(task.steps)
+        order, clips = [], 0
+        for places, steps in task.parts(epoch):
+            order += (places.start + torch.randperm(len(places))).tensor_split(steps)
+            clips += len(places)
         for batch in task.batches(order, self.fabric.global_rank, self.fabric.world_size):
             loss = task.loss(self.engine, batch)
             norms.append(self._step(loss))
@@ -152,7 +162,7 @@ class Training:
             | task.train_scores()
             | {f"lr_{name}": rate for name, rate in rates.items()}
             | {f"grad_norm_{group['name']}": norm for group, norm in means}
-            | {"clips_per_second": task.size / (time.perf_counter() - began)}
+            | {"clips_per_second": clips / (time.perf_counter() - began)}
         )
 
     def _step(self, loss: Tensor) -> Tensor:
@@ -212,8 +222,8 @@ def fit(
     with (
         _board(config, start, leads) as board,
         tqdm(
-            total=config.epochs * task.steps,
-            initial=start * task.steps,
+            total=sum(training.steps),
+            initial=sum(training.steps[:start]),
             desc="training",
             unit="step",
             mininterval=1.0,
@@ -273,14 +283,14 @@ def freeze(config: Config, model: nn.Module) -> None:
             parameter.requires_grad = False
 
 
-def learning_rate(step: int, steps: int, config: Config) -> float:
-    """The learning rates' factor at a step.
+def learning_rate(step: int, ends: Sequence[int], config: Config) -> float:
+    """The learning rates' factor at a step; `ends` are the steps done at the end of each epoch.
 
     A rise and a cosine's fall to zero; in the parity recipe times `lr_decay` after every epoch.
     """
     if config.parity:
-        return config.lr_decay ** (step // steps)
-    total = config.epochs * steps
+        return config.lr_decay ** bisect_right(ends, step)
+    total = ends[-1]
     rise = WARMUP * total
     if step < rise:
         return (step + 1) / (rise + 1)

@@ -4,6 +4,8 @@ Shapes: N clips, F frames, J joints; predicted and true poses (N, F, J, 3), all 
 The limbs and angles are those of the 17 joints of Human3.6M.
 """
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,6 +25,16 @@ EDGE = 1 - 1e-7  # the arc cosine's gradient is infinite at 1
 def position_loss(predicted: Tensor, true: Tensor) -> Tensor:
     """MPJPE."""
     return (predicted - true).norm(dim=-1).mean()
+
+
+def weighted_position_loss(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
+    """Weighted MPJPE: each joint's distance times its `weight` (N, F, J)."""
+    return (weight * (predicted - true).norm(dim=-1)).mean()
+
+
+def coordinate_loss(predicted: Tensor, true: Tensor) -> Tensor:
+    """The original's `loss_joint`: the mean absolute difference of all numbers (L1)."""
+    return (predicted - true).abs().mean()
 
 
 def scale_free_loss(predicted: Tensor, true: Tensor) -> Tensor:
@@ -79,6 +91,33 @@ def angle_velocity_loss(predicted: Tensor, true: Tensor) -> Tensor:
     if predicted.shape[1] < 2:
         return predicted.new_zeros(())
     return (limb_angles(predicted).diff(dim=1) - limb_angles(true).diff(dim=1)).abs().mean()
+
+
+# What each loss counts in MotionBERT's pretraining and lifting.
+WEIGHTS = {
+    "mpjpe": 1.0,
+    "n_mpjpe": 0.5,
+    "velocity": 20.0,
+    "limb_var": 0.0,
+    "limb_gt": 0.0,
+    "angle": 0.0,
+    "angle_velocity": 0.0,
+}
+
+
+def total_loss(predicted: Tensor, true: Tensor, weights: Mapping[str, float] = WEIGHTS) -> Tensor:
+    """The sum of all losses times their `weights`; one of weight 0 cannot spoil it."""
+    losses = {
+        "mpjpe": position_loss,
+        "n_mpjpe": scale_free_loss,
+        "velocity": velocity_loss,
+        "limb_var": lambda predicted, true: limb_variance_loss(predicted),
+        "limb_gt": limb_length_loss,
+        "angle": angle_loss,
+        "angle_velocity": angle_velocity_loss,
+    }
+    parts = [weight * losses[name](predicted, true) for name, weight in weights.items() if weight]
+    return torch.stack(parts).sum()
 
 
 def _limbs(pose: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """Pretraining: an encoder learns how people move by making good what detectors and sensors spoil.
 
-MotionBERT's (Zhu et al., ICCV 2023), with its losses and their weights. Shapes: B windows, F
-frames, J joints.
+MotionBERT's (Zhu et al., ICCV 2023), with its losses and their weights; with `synthetic: false` in
+the recipe parity it is its training of lifting. Shapes: B windows, F frames, J joints.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,14 @@ from mbnb.devices import compile_mode, keep_freed_memory
 from mbnb.files import InputError
 from mbnb.model.checkpoints import build_pose_net
 from mbnb.prepare.motion import MotionRecipe, ParityMotion, Windows
+from mbnb.prepare.tracks import FlatTracks, ParityTracks
 from mbnb.train.history import write_history
 from mbnb.train.loop import Watcher
-from mbnb.train.pose_losses import position_loss, scale_free_loss, velocity_loss
+from mbnb.train.pose_losses import position_loss, total_loss, weighted_2d_loss
 from mbnb.train.start import start
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-SCALE_WEIGHT, VELOCITY_WEIGHT = 0.5, 20.0
 
 
 def pretrain(
@@ -46,22 +46,19 @@ def pretrain(
     if len(clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(clips)}")
     windows = len(_recipe(config, data, "train", torch.device("cpu")))
+    if not windows:
+        raise InputError(
+            f"{data.root}: no clip of train fills a window of clip_len ({config.clip_len}) frames"
+        )
     task = partial(PretrainTask, network=network)
     return start(task, config, data, windows, on_epoch, command="pretrain")
 
 
-def pose_loss(predicted: Tensor, true: Tensor) -> Tensor:
-    """Of positions, of positions apart from scale, and of velocities, (B, F, J, 3) both."""
-    return (
-        position_loss(predicted, true)
-        + SCALE_WEIGHT * scale_free_loss(predicted, true)
-        + VELOCITY_WEIGHT * velocity_loss(predicted, true)
-    )
-
-
 def _recipe(config: Config, data: Motion, split: str, device: torch.device):
-    kind = ParityMotion if config.parity else MotionRecipe
-    return kind(data.splits[split], config, data.skeleton, device)
+    clips = data.splits[split]
+    if config.parity:
+        return ParityMotion(clips, config, data.skeleton, device, data.detected)
+    return MotionRecipe(clips, config, data.skeleton, device)
 
 
 class PretrainTask:
@@ -87,7 +84,22 @@ class PretrainTask:
         self.val_recipe = _recipe(config, data, "val", device) if "val" in data.splits else None
         self.size = len(self.recipe)
         self.start = "" if config.init_from == "auto" else config.init_from
+        kind = ParityTracks if config.parity else FlatTracks
+        tracks = [kind(one, config, data.skeleton, device) for one in data.tracks]
+        self.tracks = [recipe for recipe in tracks if len(recipe)]
         self.errors: list[Tensor] = []
+
+    def parts(self, epoch: int) -> list[tuple[range, int]]:
+        """People with depth alone at first; later all people without depth come before them."""
+        with_depth = (range(self.size), self.steps)
+        alone = self.config.epochs // 3
+        if epoch <= (self.config.pretrain_3d_curriculum if self.config.parity else alone):
+            return [with_depth]
+        parts, first = [], self.size
+        for recipe in self.tracks:
+            steps = math.ceil(len(recipe) / self.config.batch_size)
+            parts.append((range(first, first := first + len(recipe)), steps))
+        return [*parts, with_depth]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """One, the backbone with its head."""
@@ -97,13 +109,22 @@ class PretrainTask:
     def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Windows]:
         """Corrupted windows beside their true poses."""
         self.errors = []
-        return self.recipe.training_batches(order, rank, world)
+        first = self.size
+        for recipe in self.tracks:
+            last = first + len(recipe)
+            chosen = [index - first for index in order if first <= index[0] < last]
+            yield from recipe.training_batches(chosen, rank, world)
+            first = last
+        chosen = [index for index in order if index[0] < self.size]
+        yield from self.recipe.training_batches(chosen, rank, world)
 
     def loss(self, engine: nn.Module, batch: Windows) -> Tensor:
-        """See `pose_loss`."""
+        """Of positions, scale and velocities; where no depth is known, of weighted places alone."""
         predicted = engine(batch.x).float()
+        if batch.weight is not None:
+            return weighted_2d_loss(predicted, batch.true, batch.weight)
         self.errors.append(position_loss(predicted.detach(), batch.true))
-        return pose_loss(predicted, batch.true)
+        return total_loss(predicted, batch.true)
 
     def train_scores(self) -> dict[str, float]:
         """The mean distance of joints, in the unit of the recipe: lengths of a trunk by default."""

@@ -9,9 +9,10 @@ from mbnb.data.dataset import load
 from mbnb.data.motion import load_motion
 from mbnb.model.dstformer import DSTformer
 from mbnb.prepare.corrupt import Mask, Noise, detect, hide
+from mbnb.prepare.motion import lifting_target
 from mbnb.train import pose_losses, train
-from mbnb.train.pose_losses import weighted_2d_loss
-from mbnb.train.pretrain import pose_loss, pretrain
+from mbnb.train.pose_losses import total_loss, weighted_2d_loss
+from mbnb.train.pretrain import pretrain
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +21,15 @@ def golden(shared):
     return torch.load(path, weights_only=True)
 
 
-def total_loss(predicted, true, weights):
-    """All losses with a case's weights, of which most are 0 in the original's own files."""
-    return (
-        pose_loss(predicted, true)
-        + weights["lambda_lv"] * pose_losses.limb_variance_loss(predicted)
-        + weights["lambda_lg"] * pose_losses.limb_length_loss(predicted, true)
-        + weights["lambda_a"] * pose_losses.angle_loss(predicted, true)
-        + weights["lambda_av"] * pose_losses.angle_velocity_loss(predicted, true)
-    )
+# What the original calls the weights of losses.
+LAMBDAS = dict(
+    n_mpjpe="lambda_scale",
+    velocity="lambda_3d_velocity",
+    limb_var="lambda_lv",
+    limb_gt="lambda_lg",
+    angle="lambda_a",
+    angle_velocity="lambda_av",
+)
 
 
 @pytest.mark.parametrize("name", ["rootrel", "global", "all_losses"])
@@ -40,11 +41,9 @@ def test_three_steps_of_lifting_equal_the_originals(name, golden):
         model.parameters(), lr=case["lr"], weight_decay=case["weight_decay"]
     )
     for x, y, losses in zip(case["x"].double(), case["y"].double(), case["losses"]):
-        if case["rootrel"]:
-            true = y - y[:, :, :1]
-        else:
-            true = torch.cat([y[..., :2], y[..., 2:] - y[:, :1, :1, 2:]], dim=-1)
-        loss = total_loss(model(x), true, case["lambdas"])
+        weights = {name: case["lambdas"][theirs] for name, theirs in LAMBDAS.items()}
+        true = lifting_target(y, case["rootrel"])
+        loss = total_loss(model(x), true, {"mpjpe": 1.0} | weights)
         assert loss.item() == pytest.approx(losses["total"], abs=1e-7)
         optimizer.zero_grad()
         loss.backward()
@@ -88,7 +87,7 @@ def test_a_pretraining_batch_equals_the_originals(name, golden):
     true = case["y"] - case["y"][:, :, :1]
     predicted = model(case["network_input"])
     if name == "pretrain_3d":
-        loss = pose_loss(predicted, true)
+        loss = total_loss(predicted, true)
     else:
         loss = weighted_2d_loss(predicted, true, case["x"][..., 2])
     assert loss.item() == pytest.approx(case["losses"]["total"], rel=3e-6)

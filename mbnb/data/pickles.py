@@ -1,0 +1,78 @@
+"""Other people's pickles, read as data: arrays and plain values, and nothing that could run code."""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mbnb.files import InputError
+
+ARRAYS = {
+    ("numpy", "dtype"): np.dtype,
+    ("numpy", "ndarray"): np.ndarray,
+    **{
+        (f"numpy.{core}.multiarray", name): getattr(np._core.multiarray, name)
+        for core in ("core", "_core")
+        for name in ("_reconstruct", "scalar")
+    },
+    **{
+        (f"numpy.{core}.numeric", "_frombuffer"): np._core.numeric._frombuffer
+        for core in ("core", "_core")
+    },
+}
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file begins as pickles do."""
+    with open(path, "rb") as file:
+        return file.read(1) == b"\x80"
+
+
+def read_pickle(path: Path, expected: str) -> Any:
+    """What a pickle holds. Raises InputError, with what was `expected`, for anything but data."""
+    try:
+        with open(path, "rb") as file:
+            return _Plain(file, encoding="latin1").load()
+    except Exception as error:  # every sort of damage raises a different kind
+        raise refusal(path, expected, error) from None
+
+
+def read_objects(path: Path, name: str, expected: str) -> Any:
+    """What stands in an object array `name` of an npz, which numpy keeps as a pickle.
+
+    Raises InputError, with what was `expected`, for anything but data.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+            shape, _, kind = _header(file)
+            content = _Plain(file, encoding="latin1").load() if kind.hasobject else None
+            if shape != () or content is None:
+                raise InputError(f"{name} is an array of the shape {shape}, of {kind}")
+            return content.item()
+    except Exception as error:
+        raise refusal(path, expected, error) from None
+
+
+def refusal(path: Path, expected: str, error: Exception) -> InputError:
+    """What is said of a file that is not what was `expected`."""
+    if isinstance(error, InputError):
+        return InputError(f"{path}: expected {expected}: {error}")
+    return InputError(f"{path}: expected {expected} ({type(error).__name__}: {error})")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and kind of the array that a npy file holds."""
+    version = np.lib.format.read_magic(file)
+    read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+    return read[version[0]](file)
+
+
+class _Plain(pickle.Unpickler):
+    """Makes numpy's arrays and plain values; whatever else a pickle asks for is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in ARRAYS:
+            return ARRAYS[module, name]
+        raise InputError(f"asks for {module}.{name}, which is more than data, and is not read")

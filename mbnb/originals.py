@@ -1,0 +1,125 @@
+"""The original's own configuration files: what their keys are called here, or why they do nothing.
+
+Those of actions, of pretraining and of lifting 2D poses to 3D are taken as they stand.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mbnb import settings
+from mbnb.files import ROOT
+
+# Keys that mbnb has no setting for: the values that it stands for anyway, none where that is all of
+# them, and why the key has no effect here.
+FOREIGN: dict[str, tuple[tuple, str]] = {
+    "finetune": ((False, True), "the setting init_from names weights to start from"),
+    "partial_train": ((None,), "all weights are trained but those that the setting freeze names"),
+    "model_version": (("class",), "the model tells classes"),
+    "num_joints": ((17,), "the setting skeleton says which joints there are"),
+    "dataset": ((), "the files in data_root say it"),
+    "data_split": ((), "the files in data_root say it"),
+    "normalize": ((True,), "parity always does it"),
+    "scale_range_test": (([2, 2],), "in parity it is always that"),
+    "preprocess_3d": ((True,), "clips are always prepared"),
+    "skip_2d_lifting": ((True,), "clips are 3D already"),
+}
+# The same of the files for pretraining and lifting alone.
+LIFTING: dict[str, tuple[tuple, str]] = {
+    "dropout": ((0, 0.0), "the network has none"),
+    "data_stride": ((81,), "in parity windows always lie so far apart"),
+    "sample_stride": ((1,), "every frame is taken"),
+    "no_conf": ((False,), "the network always sees a confidence"),
+    "no_eval": ((False, True), "people held out are scored after every epoch"),
+    "checkpoint_frequency": ((), "latest.pt and best.pt are written after every epoch"),
+    "noise_path": ((), "the detector's errors are a table of mbnb"),
+    "d2c_params_path": ((), "the detector's errors are a table of mbnb"),
+    "lambda_3d_velocity": ((20, 20.0), "losses have the original's weights"),
+    "lambda_scale": ((0.5,), "losses have the original's weights"),
+    "lambda_lv": ((0, 0.0), "losses have the original's weights"),
+    "lambda_lg": ((0, 0.0), "losses have the original's weights"),
+    "lambda_a": ((0, 0.0), "losses have the original's weights"),
+    "lambda_av": ((0, 0.0), "losses have the original's weights"),
+}
+# Keys that are taken over under another name, and where they go.
+RENAMED: dict[str, str] = {
+    "learning_rate": "lr_backbone",
+    "subset_list": "motion",
+    "dt_file": "motion",
+    "train_2d": "motion",
+}
+# Keys by which a file for pretraining or lifting is told.
+OF_LIFTING = ("subset_list", "dt_file", "train_2d", "no_conf", "lambda_3d_velocity")
+# Keys that only the original's files for other tasks have.
+OTHER_TASKS: dict[str, tuple[str, ...]] = {
+    "recovering meshes": (
+        "train_pw3d",
+        "warmup_h36m",
+        "warmup_coco",
+        "dt_file_h36m",
+        "dt_file_coco",
+        "dt_file_pw3d",
+        "lambda_pose",
+        "lambda_shape",
+    ),
+    "one-shot recognition": ("n_views",),
+}
+CLIPS_3D, PICKLE = "data/motion3d/MB3D_f243s81", "h36m_sh_conf_cam_source_final.pkl"
+
+
+def for_lifting(given: Mapping[str, Any]) -> bool:
+    """Whether settings come from a file for pretraining or lifting, for `mbnb pretrain`."""
+    return any(name in given for name in OF_LIFTING)
+
+
+def taken_over(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings of such a file under the names that they have here; others as they are.
+
+    What else is given under those names wins. `data_root`, `subset_list` and `dt_file` become
+    `motion`, and so do the 2D data that `train_2d` asks for, which the original always has in
+    data/motion2d. Of Human3.6M the pickle is taken where it is there, and the clips made of it
+    where they alone are.
+    """
+    if not for_lifting(given):
+        return given
+    rest = {name: value for name, value in given.items() if name not in RENAMED}
+    if given.get("learning_rate") is not None:
+        rest.setdefault("lr_backbone", given["learning_rate"])
+    if isinstance(noise := given.get("noise"), bool):
+        rest |= {"noise": None if noise else 0.0}
+    folder = Path(str(rest.pop("data_root", None) or CLIPS_3D))
+    pickle = folder.parent / str(given.get("dt_file") or PICKLE)
+    subsets = given.get("subset_list") or []
+    sources = [folder / str(name) for name in subsets]
+    is_there = (ROOT / pickle).is_file()
+    if "H36M-SH" in subsets and (is_there or not (ROOT / folder / "H36M-SH").is_dir()):
+        sources[subsets.index("H36M-SH")] = pickle
+    if str(given.get("train_2d")).lower() == "true":
+        flat = folder.parent.parent / "motion2d"
+        sources += [flat / "posetrack18_annotations" / "train", flat]
+    if sources and not rest.get("motion"):
+        rest["motion"] = [str(source) for source in sources]
+    rest.setdefault("recipe", "parity")
+    return {name: value for name, value in rest.items() if value is not None or name in FOREIGN}
+
+
+def foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str]:
+    """Say why keys of the original have no effect; faults are values that have no counterpart."""
+    faults, idle = [], {}
+    for name, value in foreign.items():
+        same, why = (FOREIGN | LIFTING)[name]
+        alike = str(value).lower() in [str(one).lower() for one in same]  # "False" is False
+        if same and value not in same and not alike:
+            expected = " or ".join(map(repr, same))
+            faults.append(f"setting {name!r}: expected {expected}, found {value!r}; {why}")
+        else:
+            idle.setdefault(why, []).append(name)
+    if idle:
+        told = "; ".join(f"{' and '.join(names)} ({why})" for why, names in idle.items())
+        settings.say_once(f"of the original's settings these have no effect here: {told}")
+    if foreign.get("finetune") and values.get("init_from", "auto") in ("", "auto"):
+        settings.say_once(
+            "finetune: true, but no init_from: a training will start from nothing unless "
+            "init_from names weights"
+        )
+    return faults
