@@ -31,6 +31,7 @@ from mbnb.config import (
     settings_page,
 )
 from mbnb.files import PACKAGE, InputError, disk_error, fault_line
+from mbnb.originals import for_lifting
 from mbnb.runs import RunFolder
 from mbnb.text import VIDEO_ENDINGS
 
@@ -226,6 +227,7 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any]) -> None:
     """
     from mbnb.run.checks import check_before, choose_notebooks
 
+    _expect_actions(given)
     chosen = choose_notebooks(notebooks)
     if not notebooks and given.get("data_root") and not given.get("videos"):
         chosen = [path for path in chosen if not path.name.startswith("02")]
@@ -329,6 +331,7 @@ def train(given: dict[str, Any]) -> None:
     from mbnb.data import dataset
     from mbnb.train import action
 
+    _expect_actions(given)
     config = Config.of(given)
     data = dataset.load(config)
     click.echo(data.describe())
@@ -343,12 +346,17 @@ def pretrain(given: dict[str, Any]) -> None:
     """Pretrain a network on movement without classes, into outputs/<run>/.
 
     The setting `motion` names the recordings. What was learned is where a training may start from:
-    `train -p init_from outputs/<run>/checkpoints/best.pt`.
+    `train -p init_from outputs/<run>/checkpoints/best.pt`. The original's files for pretraining and
+    for lifting, such as MB_pretrain.yaml and MB_train_h36m.yaml, can be given with -f.
     """
     from mbnb.data.motion import load_motion
     from mbnb.train import pretrain as pretraining
 
     config = Config.of(given)
+    if str(given.get("finetune")).lower() == "true" and config.init_from in ("", "auto"):
+        raise InputError(
+            "finetune: true: expected weights to start from, as in `-p init_from best_epoch.bin`"
+        )
     data = load_motion(config)
     click.echo(data.describe())
     history = pretraining.pretrain(config, data)
@@ -375,13 +383,20 @@ def pack(checkpoint: Path, out: Path) -> None:
 def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names.
 
-    CHECKPOINT is a file, or a run, whose best.pt is taken.
+    CHECKPOINT is a file, or a run, whose best.pt is taken. A network that lifts 2D joints to 3D is
+    scored on Human3.6M, by its own settings or by a file like MB_train_h36m.yaml.
     """
     from mbnb.data import dataset
-    from mbnb.evaluate import score
+    from mbnb.evaluate import h36m, score
+    from mbnb.model.checkpoints import read_checkpoint
 
     checkpoint = _checkpoint_file(checkpoint, given)
     config = _with_checkpoint(checkpoint, given)
+    if for_lifting(given) or read_checkpoint(checkpoint).get("task") == "pretraining":
+        table = h36m.score_h36m(config, checkpoint)
+        click.echo("millimetres; _all: every frame, also the ends that the original leaves out")
+        click.echo(table.to_string(index=False, float_format="%.1f"))
+        return
     data = dataset.load(config)
     click.echo(data.describe())
     score.evaluate(config, data)
@@ -614,6 +629,15 @@ def _list_settings(word: str | None, page: bool) -> None:
     if page:
         _as_file()
     click.echo(settings_page() if page else settings.as_text(chosen), nl=not page)
+
+
+def _expect_actions(given: dict[str, Any]) -> None:
+    """Raise InputError for a file of the original's that is for another command."""
+    if for_lifting(given):
+        raise InputError(
+            "this file is for pretraining or lifting: `python -m mbnb pretrain -f FILE` trains by "
+            "it, `python -m mbnb evaluate CHECKPOINT -f FILE` scores on Human3.6M"
+        )
 
 
 def _as_file() -> None:

@@ -359,8 +359,6 @@ def test_the_originals_files_for_other_actions_are_accepted_as_they_are(changes,
     ("task", "keys"),
     [
         ("one-shot recognition", {"model_version": "embed", "n_views": 2, "temp": 0.1}),
-        ("pose3d", {"train_2d": False, "gt_2d": False, "synthetic": False, "noise": False}),
-        ("pretraining", {"train_2d": True, "pretrain_3d_curriculum": 30, "noise": True}),
         ("recovering meshes", {"train_pw3d": True, "loss_type": "L1", "flip": True}),
     ],
 )

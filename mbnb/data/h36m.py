@@ -16,9 +16,7 @@ from mbnb.data.pickles import read_pickle, refusal
 # Width and height in pixels of the cameras that are not 1000 x 1000.
 HIGHER = {"54138969": 1002, "60457274": 1002}
 WIDTH = 1000
-EXPECTED = (
-    "Human3.6M as h36m_sh_conf_cam_source_final.pkl has it, a dictionary with train and test"
-)
+EXPECTED = "Human3.6M as h36m_sh_conf_cam_source_final.pkl has it, a dictionary with train and test"
 
 
 @dataclass(frozen=True)

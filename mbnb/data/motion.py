@@ -57,9 +57,9 @@ class Motion(DataSet):
 def load_motion(config: Config) -> Motion:
     """All recordings that the setting `motion` names, or simulated people where it names none.
 
-    What a source calls test is test; of the rest people are held out as val where there are none, but
-    of those whose names are not known. Raises InputError with every fault, such as a person of test
-    who is in another source's train.
+    What a source calls test is test; of the rest people whose names are known are held out as val
+    where there are none. Raises InputError with every fault, such as a person of test who is in
+    another source's train.
     """
     skeleton, findings = load_skeleton(config.skeleton), Findings()
     paths = [(ROOT / source).resolve() for source in config.motion]
@@ -150,7 +150,9 @@ class _Sources:
         elif _has_positions(path):
             self._add_recordings(of_positions(path))
         else:
-            for split, of_split in _of_file(path, self.config, self.skeleton, self.findings).items():
+            for split, of_split in _of_file(
+                path, self.config, self.skeleton, self.findings
+            ).items():
                 self._add_clips(split, *of_split)
 
     def _add_recordings(self, recordings: list[Recording]) -> None:
@@ -158,8 +160,12 @@ class _Sources:
             raise InputError(f"setting 'skeleton': these recordings are of {load_skeleton().name}")
         for split in SPLITS:
             chosen = [one for one in recordings if one.split == split]
-            poses = [at_rate(one.pose, _rate(one.rate, self.config), self.config.fps) for one in chosen]
-            clips = pack(poses, [r.name for r in chosen], [0] * len(chosen), [r.subject for r in chosen])
+            poses = [
+                at_rate(one.pose, _rate(one.rate, self.config), self.config.fps) for one in chosen
+            ]
+            clips = pack(
+                poses, [r.name for r in chosen], [0] * len(chosen), [r.subject for r in chosen]
+            )
             self._add_clips(split, clips, [one.kind for one in chosen])
             same = [one for one, pose in zip(chosen, poses) if pose is one.pose]
             self.detected |= {one.name: one.detected for one in same if one.detected is not None}

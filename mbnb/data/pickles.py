@@ -1,4 +1,4 @@
-"""Other people's pickles, read as data: arrays and plain values, and nothing that could run code."""
+"""Pickles of other people, read as data: arrays and plain values, nothing that runs code."""
 
 import pickle
 import zipfile

@@ -55,6 +55,9 @@ SIZES = {
     "num_heads": "number of heads",
 }
 PRESET_SIZES = ("dim_feat", "dim_rep", "depth", "mlp_ratio")
+# Settings that decide about a network for poses and what it sees.
+OF_NETWORK = (*PRESET_SIZES, "num_heads", "maxlen", "att_fuse", "recipe", "rate", "clip_len")
+OF_NETWORK += ("patch", "streams", "skeleton")
 # With another one of these it is another network; other ends may be learned anew.
 DECISIVE = {"dim_feat", "depth", "mlp_ratio", "num_heads"}
 SHARE = 0.5  # of the backbone's weights that must fit, so that a training starts from a file
@@ -176,9 +179,11 @@ def _flat(content: dict[Any, Any], above: tuple[str, ...] = ()) -> Iterator[tupl
 def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> LoadReport:
     """Copy what fits by name and shape into `model`.
 
-    Weights of a bare backbone go into an ActionNet's backbone.
+    Weights of a bare backbone go into the backbone of an ActionNet or a PoseNet.
     """
-    if isinstance(model, ActionNet) and not any(key.startswith("backbone.") for key in weights):
+    if isinstance(model, ActionNet | PoseNet) and not any(
+        key.startswith("backbone.") for key in weights
+    ):
         weights = {f"backbone.{key}": value for key, value in weights.items()}
     elif isinstance(model, DSTformer):
         weights = {key.removeprefix("backbone."): value for key, value in weights.items()}
@@ -228,7 +233,7 @@ def preset_of(sizes: dict[str, Any]) -> str | None:
     return next((name for name, p in PRESETS.items() if wanted.items() <= p.items()), None)
 
 
-def start_from(path: Path, model: ActionNet, config: Config) -> str:
+def start_from(path: Path, model: ActionNet | PoseNet, config: Config) -> str:
     """Take over the weights in a file as far as they fit; returns in a line which did.
 
     Another head and other ends of the backbone stay as they were. Raises InputError where the
@@ -392,6 +397,37 @@ def load_trained(path: str | Path, config: Config) -> Trained:
         temperature=float(_number(content, "temperature", 1.0)),
         usual_length=float(_number(content, "usual_length", math.inf)),
     )
+
+
+def load_pose_net(path: str | Path, config: Config) -> tuple[PoseNet, Config]:
+    """A pretrained encoder with the head that tells poses, and the settings that it goes with.
+
+    Those are `config` with what decides about the network and what it sees as the file has it. A
+    file of the original's has sizes alone, and is of the recipe parity. Raises InputError for what
+    is no such encoder, and for a model that tells actions.
+    """
+    content = read_checkpoint(path)
+    weights, carried = weights_of(content, path), _carried(content)
+    if "head.fc2.weight" in weights:
+        raise InputError(f"{path}: tells actions, not poses; expected what a pretraining wrote")
+    if carried:
+        theirs = dataclasses.asdict(_settings_of(path, carried, config))
+        config = dataclasses.replace(config, **{name: theirs[name] for name in OF_NETWORK})
+    else:
+        try:
+            sizes = sizes_of(weights)
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{path}: not a whole encoder ({error})") from None
+        sizes = {name: sizes[name] for name in (*PRESET_SIZES, "maxlen", "att_fuse")}
+        sized = dataclasses.replace(config, recipe="parity", patch=1, **sizes)
+        heads = _heads(content, weights, sized, config)
+        config = dataclasses.replace(sized, num_heads=heads)
+    _check_lengths(path, config)
+    model = build_pose_net(config, weights["pos_embed"].shape[1])
+    report = load_weights(model, weights)
+    if report.missing or report.mismatched:
+        raise InputError(f"{path}: not a whole encoder with its head for poses: {report}")
+    return model.eval(), config
 
 
 def _carried(content: dict[str, Any]) -> dict[str, Any]:

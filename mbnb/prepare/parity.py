@@ -178,10 +178,10 @@ def crop_scale(pose: Tensor, ratio: Tensor) -> Tensor:
 
 
 def crop_scale_3d(pose: Tensor, ratio: Tensor, root: int = 0) -> Tensor:
-    """Map poses (..., T, J, 3) so that their frame's longer side, enlarged, is 2; nothing is clipped.
+    """Map poses (..., T, J, 3) so that the longer side of their frame is 2; nothing is clipped.
 
-    The frame is around x and y of the whole clip, its side divided by `ratio` (...). Depth is
-    counted from the `root` in the first frame, and from -1 there.
+    The frame is around x and y of the whole clip, and its longer side is divided by `ratio` (...).
+    Depth is counted from the `root` in the first frame, and from -1 there.
     """
     xy = pose[..., :2].flatten(-3, -2)  # (..., T, J, 2) -> (..., T·J, 2)
     low, high = xy.amin(-2), xy.amax(-2)  # (..., 2)

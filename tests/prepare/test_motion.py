@@ -5,6 +5,7 @@ import pytest
 import torch
 from build import H36M, clips, config
 
+from mbnb.files import InputError
 from mbnb.prepare.geometry import standardise_flat
 from mbnb.prepare.motion import METRES, MotionRecipe, ParityMotion
 
@@ -60,3 +61,53 @@ def test_parity_sees_the_picture_and_a_confidence():
     tall = (batch.true[..., 1].amax(-1) - batch.true[..., 1].amin(-1)).median()
     assert tall == pytest.approx(1.6 * METRES, rel=0.3)
     np.testing.assert_array_equal(batch.true[:, :, H36M.root], 0)
+
+
+def detected_of(some):
+    """Joints as a detector might have found them, by name of a clip."""
+    return {
+        name: np.concatenate([METRES * pose[..., :2] + 0.01, np.full_like(pose[..., :1], 0.7)], -1)
+        for name, pose in zip(some.names, some)
+    }
+
+
+def lifting(recipe, **settings):
+    """The first batch of a training of lifting: no noise, no masks, not mirrored."""
+    some = clips("abc", [0, 1, 2] * 20, "train")
+    off = dict(recipe="parity", clip_len=24, noise=0, mask_ratio=0, mask_T_ratio=0, flip=False)
+    windows = recipe(some, config(**off | settings), H36M, CPU, detected_of(some))
+    return next(windows.training_batches(torch.arange(len(windows)).split(16))), windows
+
+
+def test_lifting_sees_what_was_detected_or_the_true_places():
+    batch, windows = lifting(ParityMotion, synthetic=False)
+    pose = METRES * windows.frames[windows.rows[:16]]
+    torch.testing.assert_close(batch.x[..., :2], pose[..., :2] + 0.01)
+    torch.testing.assert_close(batch.true, pose - pose[:, :, :1])
+    assert (batch.x[..., 2] == np.float32(0.7)).all()
+    batch, _ = lifting(ParityMotion, synthetic=False, gt_2d=True)
+    torch.testing.assert_close(batch.x[..., :2], pose[..., :2])
+    assert (batch.x[..., 2] == 1).all()
+    batch, _ = lifting(ParityMotion, synthetic=False, rootrel=False)
+    torch.testing.assert_close(batch.true[..., :2], pose[..., :2])
+    assert (batch.true[:, 0, 0, 2] == 0).all() and (batch.true[:, -1, 0, 2] != 0).all()
+
+
+def test_lifting_mirrors_what_it_sees_with_what_it_is_asked_for():
+    torch.manual_seed(0)
+    batch, windows = lifting(ParityMotion, synthetic=False, flip=True)
+    pose = METRES * windows.frames[windows.rows[:16]]
+    turned = (batch.true - (pose - pose[:, :, :1])).abs().amax((1, 2, 3)) > 1e-3
+    assert 0 < turned.sum() < 16
+    straight, mirrored = (
+        batch.x[..., 0] - pose[..., 0],
+        batch.x[:, :, H36M.mirror, 0] + pose[..., 0],
+    )
+    torch.testing.assert_close(straight[~turned], torch.full_like(straight[~turned], 0.01))
+    torch.testing.assert_close(mirrored[turned], torch.full_like(mirrored[turned], -0.01))
+
+
+def test_clips_of_which_nothing_was_detected_are_named():
+    some = clips("ab", [0, 1], "train")
+    with pytest.raises(InputError, match="4 clips have no detected 2D joints"):
+        ParityMotion(some, config(recipe="parity", synthetic=False, clip_len=24), H36M, CPU)

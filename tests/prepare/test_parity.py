@@ -124,3 +124,33 @@ def test_the_parity_recipe_equals_the_plain_reference():
     expected = plain.PlainDataSet(list(clips), 30, np.random.default_rng(0)).test_batch(range(6))
     batch = test_batch(recipe(clips, recipe="parity", clip_len=30), ALL)
     torch.testing.assert_close(batch, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def augmented(shared):
+    path = shared / "golden" / "motionbert" / "augment.npz"
+    with np.load(path, allow_pickle=False) as file:
+        return {key: torch.tensor(file[key]) for key in file.files}
+
+
+@pytest.mark.parametrize("case", ["0", "1", "2"])
+def test_clips_with_depth_are_resized_and_mirrored_as_the_originals(case, augmented):
+    pose, ratio = augmented[f"aug3d{case}_in"], augmented[f"aug3d{case}_ratio"]
+    cropped = parity.crop_scale_3d(pose, ratio)
+    close(cropped, augmented[f"crop3d{case}_out"])
+    coin = augmented[f"aug3d{case}_coin"]
+    varied = parity.augment_3d(pose[None], ratio[None], coin[None], H36M.mirror)
+    close(varied[0], augmented[f"aug3d{case}_out"])
+
+
+def test_shipped_settings_mirror_clips_and_keep_their_size(augmented):
+    pose = augmented["aug3d_default_in"]
+    varied = parity.augment_3d(pose[None], None, torch.ones(1), H36M.mirror)
+    close(varied[0], augmented["aug3d_default_out"])
+
+
+def test_a_short_clip_is_played_again_and_a_long_one_cut_as_the_originals(shared):
+    with np.load(shared / "golden" / "motionbert" / "data.npz", allow_pickle=False) as golden:
+        close(parity.replay_index(10, 24), golden["replay_10_24"])
+        close(parity.replay_index(24, 24), golden["replay_24_24"])
+        close(parity.replay_index(50, 24, start=13), golden["replay_50_24_start13"])

@@ -10,6 +10,7 @@ from mbnb.train import pose_losses
 
 LOSSES = {
     "mpjpe": pose_losses.position_loss,
+    "joint_l1": pose_losses.coordinate_loss,
     "n_mpjpe": pose_losses.scale_free_loss,
     "velocity": pose_losses.velocity_loss,
     "limb_gt": pose_losses.limb_length_loss,
@@ -44,6 +45,21 @@ def test_losses_without_truth_or_with_confidence_equal_the_originals(golden):
     true, confidence = golden["gt"].double(), golden["conf"].double()[..., 0]
     weighted = partial(pose_losses.weighted_2d_loss, true=true, weight=confidence)
     check(weighted, golden["pred"], golden, "weighted_2d")
+    weighted = partial(pose_losses.weighted_position_loss, true=true, weight=golden["w"].double())
+    check(weighted, golden["pred"], golden, "weighted_mpjpe")
+
+
+@pytest.mark.parametrize("name", ["pretrain", "all"])
+def test_all_losses_together_equal_the_originals(name, golden):
+    weights = dict(zip(pose_losses.WEIGHTS, golden[f"lam_{name}"].tolist()))
+    true = golden["gt"].double()
+    total = partial(pose_losses.total_loss, true=true, weights=weights)
+    check(total, golden["pred"], golden, f"total_{name}")
+    if name == "pretrain":
+        assert weights == pose_losses.WEIGHTS
+    else:
+        equal = total(true)
+        torch.testing.assert_close(equal, golden["equal_total_all"], atol=1e-6, rtol=0)
 
 
 def test_limbs_and_angles_equal_the_originals(golden):
