@@ -392,7 +392,8 @@ def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
 
     checkpoint = _checkpoint_file(checkpoint, given)
     config = _with_checkpoint(checkpoint, given)
-    if for_lifting(given) or read_checkpoint(checkpoint).get("task") == "pretraining":
+    lifts = config.parity and read_checkpoint(checkpoint).get("task") == "pretraining"
+    if for_lifting(given) or lifts:
         table = h36m.score_h36m(config, checkpoint)
         click.echo("millimetres; _all: every frame, also the ends that the original leaves out")
         click.echo(table.to_string(index=False, float_format="%.1f"))
@@ -484,7 +485,9 @@ def grid(file: Path, share: str, given: dict[str, Any]) -> None:
     first, _, every = share.partition("/")
     if not (first.isdecimal() and every.isdecimal() and 1 <= int(first) <= int(every)):
         raise InputError(f"--share: expected I/N with I from 1 to N, found {share!r}")
-    plan = plan_grid(collect((file,), ()) | given)
+    described = collect((file,), ()) | given
+    _expect_actions(described)
+    plan = plan_grid(described)
     run_grid(plan, (int(first), int(every)))
     runs = {name: run_settings for runs in plan.values() for name, run_settings in runs.items()}
     table = leaderboard(Config.of(next(iter(runs.values()))).folder.path.parent)

@@ -85,6 +85,10 @@ def test_pretraining_runs_its_curriculum_and_goes_on_after_a_break(place):
     assert again.exit_code == 0, again.stderr
     parts = pd.read_csv(place / "outputs" / "parts" / "history.csv")
     pd.testing.assert_series_equal(parts["train_loss"], history["train_loss"], check_exact=True)
+    later = run(place, "pretrain", "MB_pretrain", "-p", "run", "later", pretrain_3d_curriculum=2)
+    assert later.exit_code == 0, later.stderr
+    deep = pd.read_csv(place / "outputs" / "later" / "history.csv")["train_loss"]
+    assert deep[0] == history["train_loss"][0] and deep[1] != history["train_loss"][1]
 
 
 def test_lifting_starts_from_the_originals_weights_and_is_scored_on_human36m(place):
@@ -115,6 +119,8 @@ def test_other_commands_say_which_one_a_file_is_for(place):
     for command in ("train", "run"):
         told = run(place, command, "MB_train_h36m")
         assert told.exit_code == 2 and "`python -m mbnb pretrain -f FILE`" in told.stderr
+    told = command_line("grid", write_settings(place, "MB_train_h36m"))
+    assert told.exit_code == 2 and "is for pretraining or lifting" in told.stderr
 
 
 def test_sources_that_are_not_there_are_named_together(tmp_path):

@@ -27,6 +27,7 @@ FLOW = (
     "runs",
     "settings",
     "parameters",
+    "originals",
     "config",
     "devices",
     "skeleton",

@@ -77,6 +77,7 @@ def load_motion(config: Config) -> Motion:
         raise InputError(f"people of test are in train, too: {', '.join(sorted(both))}")
     root = paths[0] if paths else simulated_folder(config)
     splits, notes = _hold_named_out(splits, read.unnamed, config, root)
+    notes += [f"{one.name}: {one.track.max() + 1} people without depth" for one in read.tracks]
     kept = {name for clips in splits.values() for name in clips.names}
     return Motion(
         root,

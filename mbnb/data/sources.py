@@ -74,9 +74,9 @@ def of_pictures(path: Path) -> list[Recording]:
 
 
 def of_positions(path: Path) -> list[Recording]:
-    """VideoPose3D's file of positions. Raises InputError that names every array of another shape.
+    """VideoPose3D's file of positions; subjects 9 and 11 are the test.
 
-    Subjects 9 and 11 are the test.
+    Raises InputError that names every array of another shape.
     """
     expected = "positions_3d of VideoPose3D's data_3d_h36m.npz, arrays by subject and action"
     content = read_objects(path, "positions_3d", expected)

@@ -194,7 +194,7 @@ def crop_scale_3d(pose: Tensor, ratio: Tensor, root: int = 0) -> Tensor:
 def augment_3d(
     pose: Tensor, ratio: Tensor | None, coin: Tensor, mirror: Sequence[int] | Tensor
 ) -> Tensor:
-    """Clips (B, T, J, 3) resized by `crop_scale_3d`, then mirrored where `coin` (B,) is above 0.5.
+    """Clips (B, T, J, 3) resized by `crop_scale_3d`, then mirrored where `coin` (B,) > 0.5.
 
     Without a `ratio` (B,) they keep their size, as in all of the original's own settings.
     """

@@ -85,7 +85,7 @@ def instavariety_window(joints: Tensor, ratio: Tensor) -> Tensor:
 
 
 class ParityTracks:
-    """MotionBERT's windows of people without depth; x is (B, F, J, 3), true relative to the root.
+    """MotionBERT's windows of people without depth; x and true are (B, F, J, 3).
 
     Annotated windows are cropped once and get a detector's errors; detected ones are cropped anew
     each time. Weights are the confidences before that.
@@ -126,7 +126,7 @@ class ParityTracks:
                 mirrored = flip(joints, self.skeleton.mirror)
                 joints = torch.where(coins[:, None, None, None] > 0.5, mirrored, joints)
             x = spoil(joints, self.config, generator, noisy=self.annotated)
-            true = lifting_target(joints, True, self.skeleton.root)
+            true = lifting_target(joints, self.config.rootrel, self.skeleton.root)
             flat = torch.ones(len(joints), dtype=torch.bool, device=self.device)
             parts = (x, true, flat, joints[..., 2])
             yield Windows(*(part[rank::world] for part in parts))

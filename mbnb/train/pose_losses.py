@@ -32,8 +32,8 @@ def weighted_position_loss(predicted: Tensor, true: Tensor, weight: Tensor) -> T
     return (weight * (predicted - true).norm(dim=-1)).mean()
 
 
-def coordinate_loss(predicted: Tensor, true: Tensor) -> Tensor:
-    """The original's `loss_joint`: the mean absolute difference of all numbers (L1)."""
+def joint_l1_loss(predicted: Tensor, true: Tensor) -> Tensor:
+    """The mean absolute difference of all numbers."""
     return (predicted - true).abs().mean()
 
 

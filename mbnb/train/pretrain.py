@@ -46,10 +46,6 @@ def pretrain(
     if len(clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(clips)}")
     windows = len(_recipe(config, data, "train", torch.device("cpu")))
-    if not windows:
-        raise InputError(
-            f"{data.root}: no clip of train fills a window of clip_len ({config.clip_len}) frames"
-        )
     task = partial(PretrainTask, network=network)
     return start(task, config, data, windows, on_epoch, command="pretrain")
 
@@ -81,7 +77,7 @@ class PretrainTask:
             backbone = self.model.backbone
             backbone.layer = torch.compile(backbone.layer, mode=mode, dynamic=True)
         self.recipe = _recipe(config, data, "train", device)
-        self.val_recipe = _recipe(config, data, "val", device) if "val" in data.splits else None
+        self.val_recipe = _recipe(config, data, "val", device) if "val" in data.splits else ()
         self.size = len(self.recipe)
         self.start = "" if config.init_from == "auto" else config.init_from
         kind = ParityTracks if config.parity else FlatTracks
@@ -133,7 +129,7 @@ class PretrainTask:
     @torch.no_grad()
     def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
         """Of people held out, whose windows are corrupted in the same way in every epoch."""
-        if self.val_recipe is None:
+        if not len(self.val_recipe):
             return {}
         order = torch.arange(len(self.val_recipe)).split(self.config.batch_size)
         self.model.eval()

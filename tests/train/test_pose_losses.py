@@ -10,7 +10,7 @@ from mbnb.train import pose_losses
 
 LOSSES = {
     "mpjpe": pose_losses.position_loss,
-    "joint_l1": pose_losses.coordinate_loss,
+    "joint_l1": pose_losses.joint_l1_loss,
     "n_mpjpe": pose_losses.scale_free_loss,
     "velocity": pose_losses.velocity_loss,
     "limb_gt": pose_losses.limb_length_loss,

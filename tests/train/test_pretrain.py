@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 from build import TINY, config, data_folder, splits
+from data.originals import write_instavariety, write_posetrack
 
 from mbnb.data.dataset import load
 from mbnb.data.motion import load_motion
+from mbnb.devices import connect
 from mbnb.model.dstformer import DSTformer
 from mbnb.prepare.corrupt import Mask, Noise, detect, hide
 from mbnb.prepare.motion import lifting_target
 from mbnb.train import pose_losses, train
 from mbnb.train.pose_losses import total_loss, weighted_2d_loss
-from mbnb.train.pretrain import pretrain
+from mbnb.train.pretrain import PretrainTask, pretrain
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,32 @@ def test_it_learns_goes_on_after_a_break_and_gives_actions_their_start(tmp_path)
     resumed = pretrain(broken, load_motion(broken))
     np.testing.assert_array_equal(resumed["train_loss"], history["train_loss"])
     np.testing.assert_array_equal(resumed["val_error"], history["val_error"])
+
+
+def test_people_without_depth_are_learned_from_after_a_third_of_the_epochs(tmp_path):
+    folder = str(data_folder(tmp_path / "data", splits()))
+    flat = [write_posetrack(tmp_path / "pose", 6), write_instavariety(tmp_path / "insta", 3)]
+    settings = dict(motion=[folder, *map(str, flat)], outputs=tmp_path, clip_len=16, batch_size=4)
+    whole = config(run="whole", epochs=3, seed=5, **settings)
+    data = load_motion(whole)
+    history = pretrain(whole, data)
+    task = PretrainTask(whole, data, connect(whole), steps=4)
+    sizes = [[(len(places), steps) for places, steps in task.parts(epoch)] for epoch in (1, 2)]
+    deep, posetrack, insta = sizes[0][0], *sizes[1][:2]
+    assert sizes == [[deep], [posetrack, insta, deep]] and posetrack[0] >= 6 and insta[0] >= 3
+    order = [torch.arange(p.start, p.stop) for p, _ in task.parts(2)]
+    weights = [batch.weight is None for batch in task.batches(order, 0, 1)]
+    assert weights == [False, False, True]
+    broken = config(run="broken", epochs=3, seed=5, **settings)
+
+    def stop(history):
+        if len(history) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(broken, data, stop)
+    resumed = pretrain(broken, data)
+    np.testing.assert_array_equal(resumed["train_loss"], history["train_loss"])
 
 
 def test_actions_start_from_a_pretrained_backbone(tmp_path, capsys):
