@@ -21,6 +21,7 @@ from mbnb.files import InputError
 from mbnb.model.checkpoints import build_pose_net
 from mbnb.prepare.motion import MotionRecipe, ParityMotion, Windows
 from mbnb.prepare.tracks import FlatTracks, ParityTracks
+from mbnb.settings import say_once
 from mbnb.train.history import write_history
 from mbnb.train.loop import Watcher
 from mbnb.train.pose_losses import position_loss, total_loss, weighted_2d_loss
@@ -81,8 +82,12 @@ class PretrainTask:
         self.size = len(self.recipe)
         self.start = "" if config.init_from == "auto" else config.init_from
         kind = ParityTracks if config.parity else FlatTracks
-        tracks = [kind(one, config, data.skeleton, device) for one in data.tracks]
-        self.tracks = [recipe for recipe in tracks if len(recipe)]
+        self.tracks = []
+        for tracks in data.tracks:
+            if len(recipe := kind(tracks, config, data.skeleton, device)):
+                self.tracks.append(recipe)
+            else:
+                say_once(f"{tracks.name}: nobody is seen long and well enough to learn from")
         self.errors: list[Tensor] = []
 
     def parts(self, epoch: int) -> list[tuple[range, int]]:

@@ -157,6 +157,15 @@ def test_people_without_depth_are_learned_from_after_a_third_of_the_epochs(tmp_p
     np.testing.assert_array_equal(resumed["train_loss"], history["train_loss"])
 
 
+def test_tracks_that_are_too_short_are_told_and_left_out(tmp_path, capsys):
+    folder = str(data_folder(tmp_path / "data", splits()))
+    short = write_posetrack(tmp_path / "pose", 2, frames=20)
+    settings = config(motion=[folder, str(short)], outputs=tmp_path, clip_len=16)
+    task = PretrainTask(settings, load_motion(settings), connect(settings), steps=4)
+    assert len(task.parts(epoch=2)) == 1
+    assert "PoseTrack18: nobody is seen long and well enough" in capsys.readouterr().err
+
+
 def test_actions_start_from_a_pretrained_backbone(tmp_path, capsys):
     folder = str(data_folder(tmp_path / "data", splits()))
     settings = dict(TINY, outputs=str(tmp_path), clip_len=16, batch_size=4)
