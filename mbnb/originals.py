@@ -78,7 +78,8 @@ def taken_over(given: dict[str, Any]) -> dict[str, Any]:
     What else is given under those names wins. `data_root`, `subset_list` and `dt_file` become
     `motion`, and so do the 2D data that `train_2d` asks for, which the original always has in
     data/motion2d. Of Human3.6M the pickle is taken where it is there, and the clips made of it
-    where they alone are.
+    where they alone are. Paths start at the current folder where they are there, else at the
+    checkout.
     """
     if not for_lifting(given):
         return given
@@ -91,16 +92,20 @@ def taken_over(given: dict[str, Any]) -> dict[str, Any]:
     pickle = folder.parent / str(given.get("dt_file") or PICKLE)
     subsets = given.get("subset_list") or []
     sources = [folder / str(name) for name in subsets]
-    is_there = (ROOT / pickle).is_file()
-    if "H36M-SH" in subsets and (is_there or not (ROOT / folder / "H36M-SH").is_dir()):
+    if "H36M-SH" in subsets and (_exists(pickle) or not _exists(folder / "H36M-SH")):
         sources[subsets.index("H36M-SH")] = pickle
     if str(given.get("train_2d")).lower() == "true":
         flat = folder.parent.parent / "motion2d"
         sources += [flat / "posetrack18_annotations" / "train", flat]
     if sources and not rest.get("motion"):
-        rest["motion"] = [str(source) for source in sources]
+        rest["motion"] = [str(path.resolve() if path.exists() else path) for path in sources]
     rest.setdefault("recipe", "parity")
     return {name: value for name, value in rest.items() if value is not None or name in FOREIGN}
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a path, from the current folder or from the checkout."""
+    return path.exists() or (ROOT / path).exists()
 
 
 def foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str]:

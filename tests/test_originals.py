@@ -128,6 +128,14 @@ def test_sources_that_are_not_there_are_named_together(tmp_path):
     assert told.exit_code == 2 and told.stderr.count("no such file or folder") == 4
 
 
+def test_the_pickle_alone_is_found_from_the_current_folder(place, tmp_path):
+    (tmp_path / "data" / "motion3d").mkdir(parents=True)
+    pickle = "data/motion3d/h36m_sh_conf_cam_source_final.pkl"
+    shutil.copy(place / pickle, tmp_path / pickle)
+    done = run(tmp_path, "pretrain", "MB_train_h36m", epochs=1)
+    assert done.exit_code == 0, done.stderr
+
+
 def test_clips_of_human36m_are_taken_where_the_pickle_is_not(place, tmp_path):
     shutil.copytree(place / "data", tmp_path / "data")
     clips = tmp_path / "data" / "motion3d" / "MB3D_f243s81"
