@@ -658,7 +658,7 @@ def _classes(given: dict[str, Any]) -> ClassTable:
 
 
 def _checkpoint_file(named: Path, given: dict[str, Any]) -> Path:
-    """The file that is meant by a checkpoint's or a run's name or folder, or by own weights' name.
+    """The file that is meant by a checkpoint's, a run's or own weights' name, or a folder.
 
     Raises InputError where there is none, which names the runs that have one.
     """

@@ -379,7 +379,7 @@ def test_the_originals_files_for_other_tasks_are_told_in_one_line(task, keys, tm
         ("epochs: 5\nrun: \u00fcbung\n".encode("utf-16"), {"epochs": 5, "run": "\u00fcbung"}),
         ("epochs:\u00a05\nrun: a\u00a0b\n".encode(), {"epochs": 5, "run": "a\u00a0b"}),
         (b"lr_head: &rate 5e-5\nlr_backbone: *rate\n", {"lr_head": 5e-5, "lr_backbone": 5e-5}),
-        (b"partial_train: None\nnum_joints: '17'\ninit_from: None\n", {"init_from": ""}),
+        (b"partial_train: None\nnum_joints: '17'\ninit_from: None\n", {"init_from": "auto"}),
         (b"run: 007\n", {"run": "007"}),
         (b"run: 2024-05-01\n", {"run": "2024-05-01"}),
         (b"run: 12_30\n", {"run": "12_30"}),
