@@ -365,6 +365,35 @@ def pretrain(given: dict[str, Any]) -> None:
 
 
 @main.command()
+@click.argument("encoder", type=click.Path(path_type=Path))
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0),
+    help="How long each simpler network is trained; 0: there are none. Else as long as ENCODER.",
+)
+@with_settings
+def lift(encoder: Path, minutes: float | None, given: dict[str, Any]) -> None:
+    """Lift 2D joints of unseen people to 3D with ENCODER, beside simpler networks.
+
+    ENCODER is a file that `pretrain` wrote, or a run, whose best.pt is taken. The people are those
+    in test of its recordings, or of the ones that -p motion names.
+    """
+    from mbnb.data.motion import load_motion
+    from mbnb.evaluate import lifters
+
+    config = _with_checkpoint(_checkpoint_file(encoder, given), given)
+    data = load_motion(config)
+    click.echo(data.describe())
+    lifted = lifters.lift_all(config, data, None if minutes is None else 60 * minutes)
+    click.echo(lifters.with_intervals(lifters.lifting_table(lifted, config)).to_string())
+    if len(lifted) > 1:
+        click.echo("per cent that the encoder's errors are below others'")
+        table = lifters.differences(lifted, config)
+        click.echo(table.to_string(index=False, float_format="%.1f"))
+    click.echo(f"tables: {config.folder.lifting}, {config.folder.lifted_clips}")
+
+
+@main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 def pack(checkpoint: Path, out: Path) -> None:

@@ -46,6 +46,10 @@ class RunFolder:
         self.people_predictions = path / "people_predictions.csv"  # what it made of them
         self.per_class = path / "per_class.csv"
         self.members = path / "members.json"  # what a mean of several tables is made of
+        # Lifting
+        self.lifting = path / "lifting.csv"  # a row a method
+        self.lifted_clips = path / "lifted_clips.csv"  # a row a method and clip
+        self.lifters = path / "lifters"  # runs of simpler networks
         # What people look at and write
         self.notebooks = path / "notebooks"
         self.figures = path / "figures"

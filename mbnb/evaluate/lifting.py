@@ -6,20 +6,22 @@ the same pictures, and the size of each person is given to all of them alike: er
 Shapes: T frames of a clip, J joints.
 """
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
+from mbnb.clips import first_rows
 from mbnb.config import Config
 from mbnb.data.motion import Motion
-from mbnb.prepare.cameras import draw_cameras
+from mbnb.prepare.cameras import Cameras, draw_cameras
 from mbnb.prepare.corrupt import detect, draw_noise
 from mbnb.prepare.geometry import flip, gather_windows, standardise, standardise_flat
-from mbnb.prepare.motion import HALF_PICTURE
+from mbnb.prepare.motion import HALF_PICTURE, METRES
 from mbnb.prepare.streams import fold, to_streams
 from mbnb.prepare.windows import cover
 from mbnb.scores.poses import aligned_errors, joint_errors, scaled_errors, velocity_errors
@@ -27,84 +29,136 @@ from mbnb.skeleton import Skeleton
 
 # Network: what it sees (B, F / P, J, C) -> poses (B, F, J, 3) in lengths of a trunk.
 Lifter = Callable[[Tensor], Tensor]
+ERRORS = ("mpjpe", "p_mpjpe", "n_mpjpe", "velocity")
+TRUNK = 0.5  # metres, of a grown person
+BATCH = 128  # windows that are lifted at once
+STRETCH = 81  # frames for which a detector's errors are drawn at a time, as for windows in training
 
 
-def photograph(pose: np.ndarray, number: int, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class Lifted:
+    """N clips that were lifted.
+
+    clips: a row a clip: clip, subject, kind, frames, and `ERRORS`, its means over the frames in mm,
+    of velocity in mm a frame. joints: (N, J) mm, the mean error of each joint. places: what was
+    seen, N times (T, J, 2); predicted and true: N times (T, J, 3) from the root; all in metres.
+    """
+
+    clips: pd.DataFrame
+    joints: np.ndarray
+    places: list[np.ndarray]
+    predicted: list[np.ndarray]
+    true: list[np.ndarray]
+
+
+def photograph(pose: np.ndarray, name: str, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
     """A clip (T, J, 3) in metres, seen by a camera -> detected (T, J, 2), true (T, J, 3).
 
-    `number` says which camera. Places are in half widths of the picture, the true pose is in
-    lengths of the person's trunk.
+    The clip's `name` says which camera. Places are in half widths of the picture, the true pose is
+    in lengths of the person's trunk.
     """
-    generator = torch.Generator().manual_seed(number)
+    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     frames = torch.as_tensor(pose)
     centred = standardise(frames, torch.tensor([len(pose)]), skeleton)[None]
     cameras = draw_cameras(1, generator)
+    # Whoever walks about does not walk into the camera.
+    reach = centred[0, :, skeleton.root, [0, 2]].norm(dim=-1).max()
+    cameras = Cameras(cameras.turn, cameras.distance + reach)
     seen = cameras.see(centred)
-    noise = draw_noise(1, len(pose), len(skeleton), generator)
-    detected = detect(cameras.project(seen) / HALF_PICTURE, noise)
-    return detected[0, ..., :2], seen[0]
+    places = cameras.project(seen)[0] / HALF_PICTURE  # (T, J, 2)
+    stretches = -(-len(places) // STRETCH)
+    noise = draw_noise(stretches, STRETCH, len(skeleton), generator)
+    padded = torch.cat([places, places[-1:].expand(stretches * STRETCH - len(places), -1, -1)])
+    detected = detect(padded.unflatten(0, (stretches, STRETCH)), noise)  # -> (S, STRETCH, J, 3)
+    return detected.flatten(0, 1)[: len(places), :, :2], seen[0]
 
 
-def lift(lifter: Lifter, places: Tensor, config: Config, skeleton: Skeleton) -> Tensor:
-    """Places in a picture (T, J, 2), any unit -> poses (T, J, 3) from the root, in trunks.
+def lift(
+    lifter: Lifter, clips: Sequence[Tensor], config: Config, skeleton: Skeleton
+) -> list[Tensor]:
+    """Places in pictures, N times (T, J, 2) in any unit -> N times (T, J, 3), in trunks.
 
-    Windows overlap by half and cover every frame; each is lifted as it is and in a mirror. Where
-    windows overlap, the nearer a frame is to a window's middle, the more that window counts.
+    Poses are from the root. Windows overlap by half and cover every frame; each is lifted as it is
+    and in a mirror. Where windows overlap, the nearer a frame is to a window's middle, the more
+    that window counts.
     """
-    longest = config.clip_len - config.clip_len % config.patch
-    moments = max(2, round((len(places) - 1) * config.rate / config.fps) + 1)
-    moments = max(config.patch, moments - moments % config.patch)
-    window = min(longest, moments)
-    span = min((window - 1) * config.fps / config.rate, len(places) - 1)  # frames of the recording
-    steps = cover(len(places), int(span) + 1, max(1, int(span) // 2))
-    total, weights = torch.zeros(len(places), len(skeleton), 3), torch.zeros(len(places), 1, 1)
-    spans = torch.tensor([steps.shape[1] - 1.0], dtype=torch.float64)
-    for rows in steps:
-        start = torch.tensor([float(rows[0])], dtype=torch.float64)
-        flat = standardise_flat(gather_windows(places, start, spans, window), skeleton)
-        pose = torch.cat([flat, torch.zeros_like(flat[..., :1])], dim=-1)
-        both = torch.cat([pose, flip(pose, skeleton.mirror)])  # (2, F, J, 3)
-        seconds = (spans / config.fps).float().expand(2)
-        x = fold(to_streams(both, seconds, config.streams, skeleton), config.patch)
-        straight, mirrored = lifter(x).float().split(1)
-        lifted = (straight + flip(mirrored, skeleton.mirror)) / 2
-        back = torch.tensor([0.0], dtype=torch.float64)
-        last = torch.tensor([window - 1.0], dtype=torch.float64)
-        at_frames = gather_windows(lifted[0], back, last, len(rows))[0]
-        near = torch.bartlett_window(len(rows) + 2, periodic=False)[1:-1, None, None]
-        total[rows] += near * at_frames
-        weights[rows] += near
+    frames, lengths = torch.cat(list(clips)), torch.tensor([len(clip) for clip in clips])
+    windows: dict[int, list[np.ndarray]] = {}  # by how many moments they have: their frames
+    for first, length in zip(first_rows(lengths).tolist(), lengths.tolist()):
+        moments, stretch = _window(length, config)
+        rows = first + cover(length, stretch, max(1, stretch // 2))
+        windows.setdefault((moments, rows.shape[1]), []).append(rows)
+    total, weights = torch.zeros(len(frames), len(skeleton), 3), torch.zeros(len(frames), 1, 1)
+    for (moments, stretch), of_clips in windows.items():
+        # (W, stretch) frames of each window
+        near = torch.bartlett_window(stretch + 2, periodic=False)[1:-1, None, None]
+        for rows in torch.as_tensor(np.concatenate(of_clips)).split(BATCH):
+            lifted = _lift_windows(lifter, frames, rows, moments, config, skeleton)
+            total.index_add_(0, rows.flatten(), (near * lifted).flatten(0, 1))
+            weights.index_add_(0, rows.flatten(), near.repeat(len(rows), 1, 1))
     lifted = total / weights
-    return lifted - lifted[:, skeleton.root, None]
+    return list((lifted - lifted[:, skeleton.root, None]).split(lengths.tolist()))
 
 
-def score_lifter(
-    lifter: Lifter, data: Motion, config: Config, split: str = "test"
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """A row a clip of people who were left out, and the errors (clips, J) of each joint, in mm.
+def _window(length: int, config: Config) -> tuple[int, int]:
+    """How many moments the network sees of a clip at once, and how many frames that takes."""
+    if config.parity:
+        return min(length, config.clip_len), min(length, config.clip_len)
+    longest = config.clip_len - config.clip_len % config.patch
+    rate = config.rate or config.fps
+    moments = max(2, round((length - 1) * rate / config.fps) + 1)
+    moments = min(longest, max(config.patch, moments - moments % config.patch))
+    return moments, min(int((moments - 1) * config.fps / rate) + 1, length)
 
-    Columns: clip, subject, kind, frames, mpjpe, p_mpjpe, n_mpjpe, velocity (mm a frame).
+
+@torch.no_grad()
+def _lift_windows(
+    lifter: Lifter, frames: Tensor, rows: Tensor, moments: int, config: Config, skeleton: Skeleton
+) -> Tensor:
+    """The frames at `rows` (B, stretch) of (sum T, J, 2), lifted: (B, stretch, J, 3)."""
+    starts, spans = rows[:, 0].double(), (rows[:, -1] - rows[:, 0]).double()
+    flat = standardise_flat(gather_windows(frames, starts, spans, moments), skeleton)
+    pose = torch.cat([flat, torch.zeros_like(flat[..., :1])], dim=-1)
+    both = torch.cat([pose, flip(pose, skeleton.mirror)])  # (2·B, F, J, 3)
+    unit = METRES * TRUNK if config.parity else 1.0  # what a trunk is to the network
+    if config.parity:
+        x = torch.cat([unit * both[..., :2], torch.ones_like(both[..., :1])], dim=-1)
+    else:
+        seconds = (spans / config.fps).float().repeat(2)
+        x = fold(to_streams(both, seconds, config.streams, skeleton), config.patch)
+    straight, mirrored = (lifter(x).float().cpu() / unit).chunk(2)
+    lifted = (straight + flip(mirrored, skeleton.mirror)) / 2
+    starts = moments * torch.arange(len(rows), dtype=torch.float64)
+    spans = torch.full_like(starts, moments - 1)
+    return gather_windows(lifted.flatten(0, 1), starts, spans, rows.shape[1])
+
+
+def score_lifter(lifter: Lifter, data: Motion, config: Config, split: str = "test") -> Lifted:
+    """The clips of people who were left out, photographed, lifted and compared with the truth.
+
+    `config` says what the lifter sees.
     """
     clips, skeleton = data.splits[split], data.skeleton
-    pelvis, neck = skeleton.index("Pelvis", "Neck")
-    rows, of_joints = [], []
-    for number, pose in enumerate(tqdm(clips, desc="lifting", unit="clip", delay=2)):
-        places, seen = photograph(pose, number, skeleton)
-        predicted = lift(lifter, places, config, skeleton).double().numpy()
-        true = (seen - seen[:, skeleton.root, None]).double().numpy()
-        size = 1000 * float(np.median(np.linalg.norm(pose[:, neck] - pose[:, pelvis], axis=-1)))
-        predicted, true = size * predicted, size * true
-        of_joints.append(np.linalg.norm(predicted - true, axis=-1).mean(0))
+    pictures = [photograph(pose, name, skeleton) for name, pose in zip(clips.names, clips)]
+    lifted = lift(lifter, [places for places, _ in pictures], config, skeleton)
+    rows, joints, places, predicted, true = [], [], [], [], []
+    for i, pose in enumerate(clips):
+        seen = (pictures[i][1] - pictures[i][1][:, skeleton.root, None]).double().numpy()
+        metres = np.linalg.norm(pose - pose[:, skeleton.root, None], axis=-1).sum()
+        metres /= np.linalg.norm(seen, axis=-1).sum()
+        places.append(metres * HALF_PICTURE * pictures[i][0].numpy())
+        predicted.append(metres * lifted[i].double().numpy())
+        true.append(metres * seen)
+        pair = 1000 * predicted[i], 1000 * true[i]
+        joints.append(np.linalg.norm(pair[0] - pair[1], axis=-1).mean(0))
+        measures = (joint_errors, aligned_errors, scaled_errors, velocity_errors)
         rows.append(
             {
-                "clip": clips.names[number],
-                "subject": clips.subjects[number],
-                "kind": data.kinds[split][number],
+                "clip": clips.names[i],
+                "subject": clips.subjects[i],
+                "kind": data.kinds[split][i] or "not told",
                 "frames": len(pose),
-                "mpjpe": joint_errors(predicted, true).mean(),
-                "p_mpjpe": aligned_errors(predicted, true).mean(),
-                "n_mpjpe": scaled_errors(predicted, true).mean(),
-                "velocity": velocity_errors(predicted, true).mean(),
             }
+            | {name: measure(*pair).mean() for name, measure in zip(ERRORS, measures)}
         )
-    return pd.DataFrame(rows), np.stack(of_joints)
+    return Lifted(pd.DataFrame(rows), np.stack(joints), places, predicted, true)

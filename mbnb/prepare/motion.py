@@ -56,10 +56,20 @@ class Windows:
 
 
 class MotionRecipe:
-    """Windows of unlabelled clips, drawn anew in each epoch, each clip as often as it is long."""
+    """Windows of unlabelled clips, drawn anew in each epoch, each clip as often as it is long.
 
-    def __init__(self, clips: Clips, config: Config, skeleton: Skeleton, device: torch.device):
-        self.config, self.skeleton, self.device = config, skeleton, device
+    `flat` is the share of the windows that are seen without depth.
+    """
+
+    def __init__(
+        self,
+        clips: Clips,
+        config: Config,
+        skeleton: Skeleton,
+        device: torch.device,
+        flat: float = FLAT,
+    ):
+        self.config, self.skeleton, self.device, self.flat = config, skeleton, device, flat
         self.frames = torch.as_tensor(clips.gather(), device=device)
         lengths = torch.as_tensor(clips.lengths, device=device)
         self.starts, self.lengths = lengths.cumsum(0) - lengths, lengths
@@ -103,7 +113,7 @@ class MotionRecipe:
 
     def _corrupt(self, pose: Tensor, seconds: Tensor, generator: torch.Generator) -> Windows:
         count, frames, joints = pose.shape[:3]
-        flat = torch.rand(count, device=self.device, generator=generator) < FLAT
+        flat = torch.rand(count, device=self.device, generator=generator) < self.flat
         cameras = draw_cameras(count, generator)
         seen = torch.where(flat[:, None, None, None], cameras.see(pose), pose)
         noise = draw_noise(count, frames, joints, generator)
@@ -160,6 +170,7 @@ class ParityMotion:
         coins = torch.randint(2, shape, generator=generator)
         rows = parity_windows(names, config.clip_len, self.STRIDE, coins)
         self.frames = torch.as_tensor(clips.gather(), device=device)
+        self.clip_of = torch.tensor(names, device=device)[rows[:, 0].to(device)]
         self.rows = rows.to(device)  # (W, F); windows overlap, so their frames stay where they are
         self.detected = None
         if not (config.synthetic or config.gt_2d):

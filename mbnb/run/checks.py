@@ -19,6 +19,8 @@ from mbnb.skeleton import load_skeleton
 from mbnb.video.convert import find_videos
 
 NOTEBOOKS = ROOT / "notebooks"
+# Notebooks of encoders, and those that train a model of actions in their run or look at one.
+OF_ENCODERS, OF_ACTIONS = {"08", "09"}, {"03", "04", "05", "07"}
 
 
 def choose_notebooks(chosen: Sequence[str]) -> list[Path]:
@@ -61,18 +63,35 @@ def _is_meant(path: Path, text: str) -> bool:
     return bool(name) and (path.stem.startswith(name) or title.startswith(name))
 
 
+def settings_of(path: Path, notebooks: Iterable[Path], given: dict[str, Any]) -> dict[str, Any]:
+    """What is `given` to one of the `notebooks` that are run together.
+
+    A run holds one training, so beside notebooks of actions those of encoders have `<run>_encoder`.
+    """
+    if path.name[:2] in OF_ENCODERS and OF_ACTIONS & {other.name[:2] for other in notebooks}:
+        return given | {"run": f"{Config.of(given).run}_encoder"}
+    return given
+
+
 def check_before(notebooks: Iterable[Path], given: dict[str, Any]) -> None:
     """Raise InputError with everything that the notebooks would refuse in these settings."""
     config, saved = Config.of(given), saved_config(given)  # of 01, 02, 03, 06, and of the others
+    notebooks = sorted(notebooks)
+    of_last = settings_of(notebooks[-1], notebooks, given)  # of an encoder, if any is
+    encoder, saved_encoder = Config.of(of_last), saved_config(of_last)
     checks: list[tuple[str, Callable[[], object]]] = [
-        ("01 03 04 05 06 07", partial(load_skeleton, config.skeleton)),
+        ("01 03 04 05 06 07 08 09", partial(load_skeleton, config.skeleton)),
         ("01 03 06", partial(_lists, config)),
         ("04 05 07", partial(_lists, saved)),
         ("02", partial(_videos, config)),
-        ("03 04 05 06 07", partial(_device, config)),
-        ("03 06", partial(_weights, config)),
+        ("08", partial(_motion, config)),
+        ("09", partial(_motion, saved_encoder)),
+        ("03 04 05 06 07 08 09", partial(_device, config)),
+        ("03 06 08", partial(_weights, config)),
         ("03", partial(_same_training, config)),
+        ("08", partial(_same_training, encoder)),
         ("04 05 07", partial(_checkpoint, saved)),
+        ("09", partial(_checkpoint, saved_encoder)),
         ("06", partial(_variants, config, given)),
         ("07", partial(_other_run, saved)),
     ]
@@ -112,6 +131,16 @@ def _missing(config: Config) -> dict[str, str]:
 def _lists(config: Config) -> None:
     if not (ROOT / config.data_root).is_relative_to(config.folder.path):
         check_lists(config)
+
+
+def _motion(config: Config) -> None:
+    faults = [
+        f"setting 'motion': {ROOT / source}: no such file or folder"
+        for source in config.motion
+        if not (ROOT / source).exists()
+    ]
+    if faults:
+        raise InputError("\n".join(faults))
 
 
 def _videos(config: Config) -> None:

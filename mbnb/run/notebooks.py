@@ -21,19 +21,30 @@ from traitlets.config import Config as TraitletsConfig
 
 from mbnb.config import Config, saved_config
 from mbnb.files import ROOT, InputError, on_disk, write_text
-from mbnb.run.checks import NOTEBOOKS
+from mbnb.run.checks import NOTEBOOKS, settings_of
 from mbnb.show.report import write_report
 from mbnb.video.landmarks import require_mediapipe
 
 # Seconds on two cores with the settings of `make run`, by the beginnings of names. Only their
 # proportions matter to the time that is said to be left, once the first notebook is done.
-SECONDS = {"01": 25, "02": 25, "03": 110, "04": 25, "05": 80, "06": 120, "07": 30}
+SECONDS = {
+    "01": 25,
+    "02": 25,
+    "03": 110,
+    "04": 25,
+    "05": 80,
+    "06": 120,
+    "07": 30,
+    "08": 60,
+    "09": 120,
+}
 OTHER_SECONDS = 60
 
 
 def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path:
     """Execute notebooks in order into the run's folder, write `report.html`, return its path.
 
+    Encoders have a run of their own beside it where actions are trained, too (`settings_of`).
     Where this Python cannot read videos, 02 is left out and a line says why. Raises InputError
     before the first one for unknown parameters, and papermill's PapermillExecutionError for a
     notebook that fails; its executed part stays in the run's folder, and nothing after it is run.
@@ -58,7 +69,8 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
         for i, path in enumerate(notebooks):
             bar.set_description_str(f"{path.stem} ({i + 1} of {len(notebooks)})")
             with _clock(bar, seconds[path]), on_disk(config.folder.notebooks):
-                _execute(path, config.folder.notebooks / path.name, given, private)
+                settings = settings_of(path, notebooks, given)
+                _execute(path, config.folder.notebooks / path.name, settings, private)
     return write_report(saved_config(given))
 
 

@@ -29,7 +29,7 @@ def score_intervals(
     Where there are three or four people the interval ends with the best and the worst of them, and
     is still too narrow.
     """
-    bounds = _over_people(
+    bounds = over_people(
         lambda counts: list(score(labels, probabilities, classes, counts).values()),
         subjects,
         resamples,
@@ -50,7 +50,7 @@ def f1_intervals(
 
     NaN where there is one person only, or the class is nowhere true or predicted.
     """
-    bounds = _over_people(
+    bounds = over_people(
         lambda counts: f1_per_class(confusion(labels, predictions, classes, counts)),
         subjects,
         resamples,
@@ -71,7 +71,7 @@ def official_interval(
     """The 95 % interval of F1_mean over people; None where there is one person only."""
     if len(set(subjects)) < 2:
         return None
-    (bounds,) = _over_people(
+    (bounds,) = over_people(
         lambda counts: [
             official_scores(labels, probabilities, classes, regions, counts)["F1_mean"]
         ],
@@ -98,7 +98,7 @@ def compare(
     """
     change = np.asarray(right, float) - was_right
     gained, lost = int((change > 0).sum()), int((change < 0).sum())
-    ((low, high),) = _over_people(
+    ((low, high),) = over_people(
         lambda counts: [np.average(change, weights=counts)], subjects, resamples, seed
     )
     return {
@@ -111,7 +111,7 @@ def compare(
     }
 
 
-def _over_people(
+def over_people(
     statistic: Callable[[np.ndarray], Sequence[float]],
     subjects: Sequence[str],
     resamples: int,

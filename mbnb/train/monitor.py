@@ -18,6 +18,8 @@ SPARKLINES = (
     "val_loss",
     "train_top1",
     "val_top1",
+    "train_error",
+    "val_error",
     "grad_norm_backbone",
     "grad_norm_head",
     "clips_per_second",
@@ -29,10 +31,17 @@ COLUMNS = (
     "val_loss",
     "val_top1",
     "val_macro_f1",
+    "train_error",
+    "val_error",
     "lr_head",
     "clips_per_second",
 )
-OF_BEST = {"val_top1": "{:.1%}", "val_loss": "{:.3f}", "train_loss": "{:.3f}"}
+OF_BEST = {
+    "val_top1": "{:.1%}",
+    "val_loss": "{:.3f}",
+    "val_error": "{:.3f}",
+    "train_loss": "{:.3f}",
+}
 
 
 def progress(folder: RunFolder) -> tuple[str, bool]:

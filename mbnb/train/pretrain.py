@@ -4,7 +4,9 @@ MotionBERT's (Zhu et al., ICCV 2023), with its losses and their weights; with `s
 the recipe parity it is its training of lifting. Shapes: B windows, F frames, J joints.
 """
 
+import dataclasses
 import math
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,10 +18,10 @@ from torch import Tensor, nn
 
 from mbnb.config import Config
 from mbnb.data.motion import Motion
-from mbnb.devices import compile_mode, keep_freed_memory
+from mbnb.devices import compile_mode, connect, keep_freed_memory
 from mbnb.files import InputError
 from mbnb.model.checkpoints import build_pose_net
-from mbnb.prepare.motion import MotionRecipe, ParityMotion, Windows
+from mbnb.prepare.motion import FLAT, MotionRecipe, ParityMotion, Windows
 from mbnb.prepare.tracks import FlatTracks, ParityTracks
 from mbnb.settings import say_once
 from mbnb.train.history import write_history
@@ -30,32 +32,66 @@ from mbnb.train.start import start
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+PACE_STEPS = 8  # by which it is told how long an epoch takes
+
 
 def pretrain(
     config: Config,
     data: Motion,
     on_epoch: Watcher | None = None,
     network: Callable[[int], nn.Module] | None = None,
+    seconds: float = 0.0,
 ) -> pd.DataFrame:
     """Pretrain the configured backbone and return its history, a row an epoch.
 
     As `train.action.train` otherwise: resumable, in several processes, watched by `on_epoch`.
     `network` makes another network of the number of joints (`baselines.lifters`), which is trained
-    alike.
+    on windows without depth alone and by positions alone. `seconds` stands for as many epochs as
+    take about so long here, which are counted once, when the training begins.
     """
     clips = data.splits["train"]
     if len(clips) < 2:
         raise InputError(f"{data.root}: expected at least 2 clips in train, found {len(clips)}")
-    windows = len(_recipe(config, data, "train", torch.device("cpu")))
+    windows = len(recipe_of(config, data, "train", torch.device("cpu")))
     task = partial(PretrainTask, network=network)
+    if seconds:
+        begun = config.resume and config.folder.latest.exists()
+        epochs = 0 if begun else _epochs_in(seconds, task, config, data, windows)
+        config = dataclasses.replace(config, epochs=epochs)
     return start(task, config, data, windows, on_epoch, command="pretrain")
 
 
-def _recipe(config: Config, data: Motion, split: str, device: torch.device):
-    clips = data.splits[split]
-    if config.parity:
-        return ParityMotion(clips, config, data.skeleton, device, data.detected)
-    return MotionRecipe(clips, config, data.skeleton, device)
+def recipe_of(
+    config: Config, data: Motion, split: str, device: torch.device, flat: float = FLAT
+) -> MotionRecipe | ParityMotion:
+    """What is seen of a split; in parity all of it is flat."""
+    given = data.splits[split], config, data.skeleton, device
+    return ParityMotion(*given, data.detected) if config.parity else MotionRecipe(*given, flat)
+
+
+def _epochs_in(
+    seconds: float,
+    make_task: Callable[[Config, Motion, Fabric, int], "PretrainTask"],
+    config: Config,
+    data: Motion,
+    windows: int,
+) -> int:
+    """How many epochs take `seconds`, by the pace of a network that is let go after some steps."""
+    fabric, steps = connect(config), math.ceil(windows / config.batch_size)
+    torch.manual_seed(config.seed)
+    task = make_task(config, data, fabric, steps)
+    model, optimizer = fabric.setup(task.model, torch.optim.AdamW(task.model.parameters()))
+    order = [torch.randperm(windows)[: math.ceil(windows / steps)] for _ in range(PACE_STEPS)]
+    times = [time.perf_counter()]
+    for batch in task.batches(order, 0, 1):
+        fabric.backward(task.loss(model, batch))
+        optimizer.step()
+        optimizer.zero_grad()
+        times.append(time.perf_counter())
+    task.held_out_scores(fabric)
+    held_out = time.perf_counter() - times[-1]
+    step = (times[-1] - times[PACE_STEPS // 2]) / (PACE_STEPS // 2)  # the first steps are slower
+    return max(1, round(seconds / (steps * step + held_out)))
 
 
 class PretrainTask:
@@ -70,6 +106,7 @@ class PretrainTask:
         network: Callable[[int], nn.Module] | None = None,
     ):
         self.config, self.data, self.steps = config, data, steps
+        self.of_other = network is not None  # frame by frame, steady is what does not move at all
         device, joints = fabric.device, len(data.skeleton)
         self.model = (network(joints) if network else build_pose_net(config, joints)).to(device)
         keep_freed_memory()
@@ -77,8 +114,12 @@ class PretrainTask:
         if mode and not network:
             backbone = self.model.backbone
             backbone.layer = torch.compile(backbone.layer, mode=mode, dynamic=True)
-        self.recipe = _recipe(config, data, "train", device)
-        self.val_recipe = _recipe(config, data, "val", device) if "val" in data.splits else ()
+        self.recipe, self.val_recipe = (
+            recipe_of(config, data, split, device, 1.0 if network else FLAT)
+            if split in data.splits
+            else ()
+            for split in ("train", "val")
+        )
         self.size = len(self.recipe)
         self.start = "" if config.init_from == "auto" else config.init_from
         kind = ParityTracks if config.parity else FlatTracks
@@ -120,12 +161,16 @@ class PretrainTask:
         yield from self.recipe.training_batches(chosen, rank, world)
 
     def loss(self, engine: nn.Module, batch: Windows) -> Tensor:
-        """Of positions, scale and velocities; where no depth is known, of weighted places alone."""
+        """Of positions, scale and velocities; where no depth is known, of weighted places alone.
+
+        Of another network that of positions, as their authors have it.
+        """
         predicted = engine(batch.x).float()
         if batch.weight is not None:
             return weighted_2d_loss(predicted, batch.true, batch.weight)
-        self.errors.append(position_loss(predicted.detach(), batch.true))
-        return total_loss(predicted, batch.true)
+        error = position_loss(predicted, batch.true)
+        self.errors.append(error.detach())
+        return error if self.of_other else total_loss(predicted, batch.true)
 
     def train_scores(self) -> dict[str, float]:
         """The mean distance of joints, in the unit of the recipe: lengths of a trunk by default."""

@@ -1,14 +1,25 @@
 """Lifting: windows that cover every frame, pictures alike for all, errors of what is wrong."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from build import H36M, clips, config
+from build import H36M, clips, config, data_folder, splits
 
 from mbnb.baselines.lifters import LIFTERS
-from mbnb.evaluate.lifting import lift, photograph
+from mbnb.data.dataset import load
+from mbnb.data.motion import load_motion
+from mbnb.evaluate import lifters
+from mbnb.evaluate.lifting import ERRORS, Lifted, lift, photograph, score_lifter
+from mbnb.files import InputError
+from mbnb.model.checkpoints import load_pose_net
+from mbnb.train import train
+from mbnb.train.pretrain import pretrain
 
 SETTINGS = config(patch=4, clip_len=32, streams=["joint"])
+PARITY = config(recipe="parity", clip_len=32)
 
 
 def echo(x):
@@ -17,12 +28,31 @@ def echo(x):
     return x.flatten(1, 2)
 
 
+def zeros(x):
+    """A lifter that has every joint at the root."""
+    return 0 * echo(x)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    """The settings of a pretrained encoder and its recordings, with people in test."""
+    root = tmp_path_factory.mktemp("encoder")
+    folder = str(data_folder(root / "data", splits()))
+    settings = config(motion=[folder], outputs=root, run="enc", clip_len=16, batch_size=8)
+    data = load_motion(settings)
+    pretrain(settings, data)
+    return settings, data
+
+
 @pytest.mark.parametrize("frames", [9, 40, 41, 163])
-def test_every_frame_is_lifted_and_stays_where_it_was(frames):
+@pytest.mark.parametrize("settings", [SETTINGS, PARITY])
+def test_every_frame_is_lifted_and_stays_where_it_was(frames, settings):
     torch.manual_seed(0)
     time = torch.linspace(0, 3, frames)[:, None, None]
     places = torch.randn(1, 17, 2) + 0.1 * torch.sin(time + torch.arange(17.0)[:, None])
-    lifted = lift(echo, places, SETTINGS, H36M)
+    other = torch.randn(30, 17, 2)
+    echoed = echo if settings is SETTINGS else lambda x: x * torch.tensor([1, 1, 0])
+    _, lifted = lift(echoed, [other, places], settings, H36M)
     expected = places - places[:, :1]
     assert lifted.shape == (frames, 17, 3) and (lifted[..., 2] == 0).all()
     # Each window has a scale of its own, so that places agree up to a few hundredths.
@@ -33,9 +63,66 @@ def test_every_frame_is_lifted_and_stays_where_it_was(frames):
 
 def test_a_clip_has_one_picture_whoever_asks():
     pose = clips("a", [0], "train")[0]
-    first, again, other = (photograph(pose, number, H36M) for number in (3, 3, 4))
+    first, again, other = (photograph(pose, name, H36M) for name in ("a", "a", "b"))
     assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
     assert not torch.allclose(first[1], other[1], atol=0.1)
+
+
+def test_errors_are_of_frames_in_millimetres_and_the_same_for_fewer_clips(encoder):
+    settings, data = encoder
+    whole = score_lifter(zeros, data, SETTINGS)
+    for row, pose in zip(whole.clips.itertuples(), data.splits["test"]):
+        pose = 1000 * (pose - pose[:, :1])
+        assert row.frames == len(pose)
+        assert row.mpjpe == pytest.approx(np.linalg.norm(pose, axis=-1).mean(), rel=1e-4)
+        steps = np.linalg.norm(np.diff(pose, axis=0), axis=-1)
+        assert row.velocity == pytest.approx(steps.mean(), rel=1e-4)
+    np.testing.assert_allclose(whole.joints.mean(1), whole.clips["mpjpe"], rtol=1e-6)
+    network, seen = load_pose_net(settings.folder.best, settings)
+    some = {"train": data.splits["train"], "test": data.splits["test"].take(np.array([3, 1]))}
+    kinds = {split: ("",) * len(one) for split, one in some.items()}
+    few = score_lifter(network, dataclasses.replace(data, splits=some, kinds=kinds), seen)
+    all_of_them = score_lifter(network, data, seen).clips.iloc[[3, 1]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few.clips, all_of_them, rtol=1e-4)
+
+
+def test_simpler_networks_are_trained_once_for_a_time_and_compared(encoder, capsys):
+    settings, data = encoder
+    lifted = lifters.lift_all(settings, data, 0.1)
+    assert list(lifted) == ["encoder", *LIFTERS]
+    table = lifters.lifting_table(lifted, settings)
+    assert (table["mpjpe_low"] <= table["mpjpe"]).all()
+    assert (table["p_mpjpe"] < table["mpjpe"]).all()
+    written = pd.read_csv(settings.folder.lifting, index_col="method")
+    np.testing.assert_allclose(written, table, rtol=1e-4)
+    capsys.readouterr()
+    again = lifters.lifting_table(lifters.lift_all(settings, data, 0.1), settings)
+    pd.testing.assert_frame_equal(again, table)
+    assert capsys.readouterr().out.count("so nothing is trained") == len(LIFTERS)
+    assert list(lifters.lift_all(settings, data, 0)) == ["encoder"]
+
+
+def test_what_tells_actions_lifts_nothing(encoder, tmp_path):
+    settings, data = encoder
+    actions = dataclasses.replace(settings, data_root=settings.motion[0], outputs=str(tmp_path))
+    train(actions, load(actions))
+    with pytest.raises(InputError, match="tells actions, not poses"):
+        lifters.lift_all(actions, data)
+
+
+def test_long_clips_count_more_and_a_difference_is_of_the_same_frames():
+    def lifted(*errors):
+        table = pd.DataFrame({"subject": ["x", "y"], "frames": [10, 30], "kind": ["walk", "run"]})
+        table = table.assign(**dict.fromkeys(ERRORS, errors))
+        return Lifted(table, np.array(errors)[:, None] * np.ones(17), [], [], [])
+
+    both = {"encoder": lifted(40, 80), "linear": lifted(80, 160)}
+    table = lifters.lifting_table(both, config())
+    assert table["mpjpe"].tolist() == [70, 140]
+    below = lifters.differences(both, config())
+    np.testing.assert_allclose(below[["per cent", "low", "high"]], 50)
+    assert lifters.by_kind(both).loc["run", "linear"] == 160
+    assert lifters.by_joint(both, H36M.joints).loc["Neck", "encoder"] == 70
 
 
 @pytest.mark.parametrize("name", LIFTERS)

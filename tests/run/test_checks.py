@@ -11,7 +11,7 @@ from run.headless import NOTEBOOKS, command_line, options
 
 from mbnb.config import Config
 from mbnb.files import ROOT, InputError
-from mbnb.run.checks import check_before, choose_notebooks
+from mbnb.run.checks import check_before, choose_notebooks, settings_of
 
 
 @pytest.fixture
@@ -65,6 +65,21 @@ def test_files_of_all_chosen_notebooks_are_checked_at_once(tmp_path, refused):
     said = refused("03", "04", "06", "07", init_from=text, recipes=recipes, against="other")
     assert len(said) == 3
     assert str(text) in said[0] and "'epohcs'" in said[1] and "'other'" in said[2]
+
+
+def test_recordings_of_movement_are_looked_for_before_the_first_notebook(tmp_path, refused):
+    given = {"motion": f"[{tmp_path / 'a.npz'}, {tmp_path / 'b'}]"}
+    for notebook in ("08", "09"):
+        said = refused("01", notebook, **given)
+        assert len(said) == 2 and all("'motion'" in line and "no such" in line for line in said)
+
+
+def test_an_encoder_beside_actions_has_a_run_of_its_own():
+    names = [NOTEBOOKS[i] for i in (2, 7, 8)]
+    assert settings_of(names[0], names, {"run": "a"}) == {"run": "a"}
+    for name in names[1:]:
+        assert settings_of(name, names, {"run": "a"}) == {"run": "a_encoder"}
+        assert settings_of(name, names[1:], {"run": "a"}) == {"run": "a"}
 
 
 def test_settings_of_another_training_are_refused_before_the_first_notebook(tmp_path):

@@ -66,6 +66,23 @@ def test_a_run_leaves_its_files_and_pages_that_need_no_network(simulated_run):
         assert OUTSIDE.findall(page) == []
 
 
+def test_an_encoder_beside_actions_has_a_run_of_its_own_that_lift_takes(simulated_run):
+    encoder = simulated_run.with_name("tiny_encoder")
+    names = {path.relative_to(encoder).as_posix() for path in encoder.rglob("*") if path.is_file()}
+    assert {"checkpoints/best.pt", "history.csv", "lifting.csv", "lifted_clips.csv"} <= names
+    pictures = ("curves", "recovered", "recovered_joints", "lifted", "lifted_joints")
+    assert {f"figures/{name}.png" for name in pictures} <= names
+    table = pd.read_csv(encoder / "lifting.csv", index_col="method")
+    assert table.index.tolist() == ["encoder", "linear", "mlp", "convolutions"]
+    place = options(outputs=simulated_run.parent)
+    done = command_line("lift", "tiny_encoder", "--minutes", 0, *place)
+    assert done.exit_code == 0, done.stderr
+    assert f"encoder  {table['mpjpe']['encoder']:.1f} (" in re.sub(" +", "  ", done.stdout)
+    refused = command_line("lift", "tiny", *place)
+    assert refused.exit_code == 2 and "tells actions, not poses" in refused.stderr
+    assert "epoch 2 of 2" in command_line("monitor", encoder).stdout
+
+
 def test_a_bar_says_which_notebook_runs_and_how_long_is_left(simulated_run):
     told = (simulated_run / "stderr.txt").read_text()
     for i, path in enumerate(NOTEBOOKS):

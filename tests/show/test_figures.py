@@ -99,6 +99,13 @@ def history(epochs=EPOCHS):
     )
 
 
+def pretraining(epochs=EPOCHS):
+    falling = np.linspace(1, 0.3, epochs)
+    errors = ("train_error", "val_error", "val_flat_error", "val_deep_error")
+    history_of_actions = history(epochs)[["epoch", "train_loss", "lr_backbone", "seconds"]]
+    return history_of_actions.assign(**{name: falling for name in errors})
+
+
 def region_confusion(names, epochs=EPOCHS):
     rng = np.random.default_rng(0)
     return pd.DataFrame(
@@ -160,6 +167,13 @@ FIGURES = {
     "motion_by_class": lambda d, e: figures.motion_by_class(d),
     "motion_by_joint": lambda d, e: figures.motion_by_joint(d),
     "curves": lambda d, e: figures.curves(history(), region_confusion(d.classes.region_names)),
+    "curves_of_pretraining": lambda d, e: figures.curves(pretraining()),
+    "lifted_joints": lambda d, e: figures.pose_errors(
+        pd.DataFrame({"encoder": 40.0, "convolutions": 120.0}, d.skeleton.joints)
+    ),
+    "recovered": lambda d, e: figures.sheet(
+        [(title, e.clips[0]) for title in d.classes.titles[:3]], d.skeleton
+    ),
     "confusion_matrix": lambda d, e: figures.confusion_matrix(e),
     "region_matrix": lambda d, e: figures.region_matrix(e),
     "error_split": lambda d, e: figures.error_split(e),
@@ -191,6 +205,8 @@ SAME_FOR_ALL = (
     "speed",
     "people_and_lengths",
     "motion_by_joint",
+    "curves_of_pretraining",
+    "lifted_joints",
 )  # class tables make no difference to these
 
 

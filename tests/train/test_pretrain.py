@@ -6,6 +6,7 @@ import torch
 from build import TINY, config, data_folder, splits
 from data.originals import write_instavariety, write_posetrack
 
+from mbnb.baselines.lifters import LIFTERS
 from mbnb.data.dataset import load
 from mbnb.data.motion import load_motion
 from mbnb.devices import connect
@@ -164,6 +165,25 @@ def test_tracks_that_are_too_short_are_told_and_left_out(tmp_path, capsys):
     task = PretrainTask(settings, load_motion(settings), connect(settings), steps=4)
     assert len(task.parts(epoch=2)) == 1
     assert "PoseTrack18: nobody is seen long and well enough" in capsys.readouterr().err
+
+
+def test_simpler_networks_are_trained_for_a_time_and_go_on_after_a_break(tmp_path):
+    folder = str(data_folder(tmp_path / "data", splits()))
+    settings = dict(motion=[folder], outputs=str(tmp_path), clip_len=16, batch_size=4)
+    settings |= dict(patch=1, streams=["joint"])
+    short, long = (config(run=run, **settings) for run in ("short", "long"))
+    data = load_motion(short)
+    few, many = (
+        len(pretrain(own, data, network=LIFTERS["linear"], seconds=seconds))
+        for own, seconds in ((short, 0.2), (long, 3))
+    )
+    assert 2 * few < many
+    content = torch.load(short.folder.latest, weights_only=True)
+    assert content["config"]["epochs"] == few
+    # Whatever the machine's pace is by now, it has the epochs that it was begun with.
+    content["history"], content["config"]["epochs"] = content["history"][:1], few + 1
+    torch.save(content, short.folder.latest)
+    assert len(pretrain(short, data, network=LIFTERS["linear"], seconds=60)) == few + 1
 
 
 def test_actions_start_from_a_pretrained_backbone(tmp_path, capsys):

@@ -5,7 +5,7 @@ they are saved; the other files hold figures by what they show.
 """
 
 from mbnb.show.figures.captions import CAPTIONS, Captions, save_figure
-from mbnb.show.figures.clips import class_sheet, overlay_sheet, pair_sheet
+from mbnb.show.figures.clips import class_sheet, overlay_sheet, pair_sheet, sheet
 from mbnb.show.figures.data import (
     class_counts,
     motion_by_class,
@@ -23,6 +23,7 @@ from mbnb.show.figures.errors import (
     region_matrix,
 )
 from mbnb.show.figures.explanations import attribution_matrix, deletion
+from mbnb.show.figures.poses import pose_errors
 from mbnb.show.figures.runs import ablation, changes, right_by_region
 from mbnb.show.figures.style import (
     COLUMN,
@@ -75,7 +76,9 @@ __all__ = [
     "overview",
     "pair_sheet",
     "people_and_lengths",
+    "pose_errors",
     "region_matrix",
     "right_by_region",
     "save_figure",
+    "sheet",
 ]

@@ -48,6 +48,13 @@ CAPTIONS = {
     "motion_by_class": "What moves in which class: mean speed of each joint.",
     "motion_by_joint": "Mean speed of each joint over clips. Boxes hold the middle half of the "
     "clips.",
+    "recovered": "What the encoder sees of people held out, what it makes of that, and how they "
+    "moved, from the first to the last frame; what is hidden is left out.",
+    "recovered_joints": "Mean error of each joint in poses that the encoder makes good, of windows "
+    "seen flat and in depth.",
+    "lifted": "Lifted poses above the true ones: the clip with the smallest and that with the "
+    "greatest error.",
+    "lifted_joints": "MPJPE of each joint, by method.",
     "clips": "A clip a row, from its first to its last frame; the grey ghost is the first frame.",
     "converted": "Skeletons found in videos, over their frames.",
 }

@@ -28,7 +28,7 @@ def pair_sheet(
     evaluation: Evaluation, true: int, predicted: int, skeleton: Skeleton, frames: int = 8
 ) -> Figure:
     """Confused clips of a pair of classes and a recognised clip of either, one a row."""
-    return _sheet(clips_of_pair(evaluation, true, predicted), skeleton, frames)
+    return sheet(clips_of_pair(evaluation, true, predicted), skeleton, frames)
 
 
 def class_sheet(
@@ -42,7 +42,7 @@ def class_sheet(
         if len(places):
             title = shorten(data.classes.titles[class_id], 400, FONT)
             rows.append((title, clips.drawn(int(chance.choice(places)))))
-    return _sheet(rows, data.skeleton, frames)
+    return sheet(rows, data.skeleton, frames)
 
 
 def clips_of_pair(
@@ -86,7 +86,8 @@ def draw_rows(
         draw_moments(strip, title, clip, skeleton, frames)
 
 
-def _sheet(rows: list[tuple[str, np.ndarray]], skeleton: Skeleton, frames: int) -> Figure:
+def sheet(rows: list[tuple[str, np.ndarray]], skeleton: Skeleton, frames: int = 8) -> Figure:
+    """(title, clip), one a row, at evenly spaced moments."""
     figure = Sheet(figsize=(PAGE, 1.15 * max(len(rows), 1)), layout="constrained")
     draw_rows(figure, rows, skeleton, frames)
     return figure

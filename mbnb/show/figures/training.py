@@ -21,6 +21,8 @@ TITLES = {
     "loss": "loss",
     "top1": "top-1",
     "macro_f1": "macro-F1",
+    "error": "error, lengths of a trunk",
+    "kinds": "error of held-out people",
     "lr": "learning rate",
     "clips_per_second": "training clips a second",
     "grad_norm": "gradient norm",
@@ -32,34 +34,41 @@ def curves(history: pd.DataFrame, regions: pd.DataFrame | None = None) -> Figure
     """A training from the tables that `train.read_history` returns.
 
     Over the epochs: scores, learning rates, throughput and norms of gradients, errors within and
-    between body regions; and the confusion between regions. What a table lacks is left blank.
+    between body regions; and the confusion between regions. What a table lacks is left blank. Of a
+    pretraining there are errors of poses in place of scores.
     """
-    figure, axes = subplots(3, 3, figsize=(PAGE, 5.2))
+    of_poses = "train_error" in history
+    rows = 2 if of_poses else 3
+    figure, axes = subplots(rows, 3, figsize=(PAGE, 0.4 + 1.6 * rows))
     by_split = [(f"{split}_{{}}", label, line) for split, (label, line) in SPLITS.items()]
     by_half = [(f"{{}}_{half}", half, line) for half, line in zip(("backbone", "head"), LINES)]
-    lines_of = dict.fromkeys(("loss", "top1", "macro_f1"), by_split)
+    lines_of = dict.fromkeys(("loss", "top1", "macro_f1", "error"), by_split)
     lines_of |= dict.fromkeys(("lr", "grad_norm"), by_half)
     lines_of["clips_per_second"] = [("{}", "", LINES[0])]
-    panels = dict(zip(TITLES, axes.flat))
+    flat_deep = zip(("flat", "deep"), ("flat", "in depth"), LINES)
+    lines_of["kinds"] = [(f"val_{kind}_error", label, line) for kind, label, line in flat_deep]
+    others = ("top1", "macro_f1") if of_poses else ("error", "kinds")
+    panels = dict(zip((key for key in TITLES if key not in others), axes.flat))
     for key, axis in panels.items():
         axis.set(title=TITLES[key], xlabel="epoch")
         for column, label, line in lines_of[key]:
             if column.format(key) in history:
                 _draw_line(axis, history, history[column.format(key)], line, label)
         axis.set_visible(len(axis.lines) > 0)
-    panels["loss"].set_ylim(0, 1.05 * _highest(panels["loss"]))
-    panels["top1"].set_ylim(0, 1)
-    panels["macro_f1"].set_ylim(0, 1)
-    handles = panels["loss"].lines
+    shares = ("top1", "macro_f1")
+    for key in ("loss", *shares, "error", "clips_per_second"):
+        if key in panels:
+            panels[key].set_ylim(0, 1 if key in shares else 1.05 * _highest(panels[key]))
+    handles = panels.get("error", panels["loss"]).lines
     figure.legend(handles=handles, loc="outside upper center", ncols=2, handlelength=2.4)
-    for axis in (panels["lr"], panels["grad_norm"]):
-        if axis.lines:
-            _legend_above_lines(axis)
-    panels["clips_per_second"].set_ylim(0, 1.05 * _highest(panels["clips_per_second"]))
+    for key in ("kinds", "lr", "grad_norm"):
+        if key in panels and panels[key].lines:
+            _legend_above_lines(panels[key])
     panels["lr"].yaxis.set_major_formatter(StrMethodFormatter("{x:.2g}"))
-    _draw_region_errors(axes[2, 0], history)
-    _draw_region_confusions(axes[2, 1], axes[2, 2], regions)
-    for axis in [*axes.flat[:7], axes[2, 1]]:
+    if not of_poses:
+        _draw_region_errors(axes[2, 0], history)
+        _draw_region_confusions(axes[2, 1], axes[2, 2], regions)
+    for axis in axes.flat[:8]:
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return figure
 
