@@ -175,7 +175,7 @@ def test_simpler_networks_are_trained_for_a_time_and_go_on_after_a_break(tmp_pat
     data = load_motion(short)
     few, many = (
         len(pretrain(own, data, network=LIFTERS["linear"], seconds=seconds))
-        for own, seconds in ((short, 0.2), (long, 3))
+        for own, seconds in ((short, 0.1), (long, 1))
     )
     assert 2 * few < many
     content = torch.load(short.folder.latest, weights_only=True)
