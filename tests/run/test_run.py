@@ -77,7 +77,7 @@ def test_an_encoder_beside_actions_has_a_run_of_its_own_that_lift_takes(simulate
     place = options(outputs=simulated_run.parent)
     done = command_line("lift", "tiny_encoder", "--minutes", 0, *place)
     assert done.exit_code == 0, done.stderr
-    assert f"encoder  {table['mpjpe']['encoder']:.1f} (" in re.sub(" +", "  ", done.stdout)
+    assert f"encoder {table['mpjpe']['encoder']:.1f} (" in re.sub(" +", " ", done.stdout)
     refused = command_line("lift", "tiny", *place)
     assert refused.exit_code == 2 and "tells actions, not poses" in refused.stderr
     assert "epoch 2 of 2" in command_line("monitor", encoder).stdout
