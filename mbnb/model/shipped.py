@@ -54,7 +54,7 @@ def find_weights(name: str) -> Path:
 
 
 def starting_weights(config: Config) -> str:
-    """What a training of actions starts from: `init_from`, whose `auto` means ours where they fit.
+    """What a training of actions starts from; the `init_from` auto means our encoder if it fits.
 
     Empty where it starts from nothing.
     """
