@@ -138,6 +138,11 @@ class DataSettings:
         "simulated people.",
         may_change=True,
     )
+    motion_terms: str = setting(
+        "",
+        "Pretraining: learn only from recordings whose `terms` have these words, such as CMU; "
+        "empty: from all.",
+    )
     skeleton: str = setting("h36m17", "Table of the joints that the clips have.")
     class_table: str = setting(
         "document",
@@ -166,6 +171,12 @@ class DataSettings:
         "Put all labelled clips into train before people are held out, to leave out everybody "
         "in turn.",
     )
+    few_people: int = setting(
+        0,
+        "Learn from so many people of train at most, to see what more of them would buy; 0: all.",
+        least=0,
+    )
+    few_clips: int = setting(0, "Learn from so many clips of each class at most; 0: all.", least=0)
     videos: str = setting(
         "",
         "Folder of videos: notebook 02 makes clips of them, 05 shows them beside the skeletons.",

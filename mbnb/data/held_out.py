@@ -1,6 +1,7 @@
 """People held out for validation, where a data set has no val split of its own."""
 
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,37 @@ def hold_people_out(
     if "train" in splits and "val" not in splits and config.val_fraction > 0:
         splits, note = _hold_out(splits, config)
         notes.append(note)
+    if "train" in splits and (config.few_people or config.few_clips):
+        few = take_few(splits["train"], config.few_people, config.few_clips, config.seed)
+        notes.append(
+            f"learned from, as few_people and few_clips ask: {len(few)} of {len(splits['train'])} "
+            f"clips, of {len(set(few.subjects))} people"
+        )
+        splits = splits | {"train": few}
     return splits, notes
+
+
+def take_few(clips: Clips, people: int, per_class: int, seed: int) -> Clips:
+    """At most `per_class` clips of each class, of at most so many `people`; 0: all of them.
+
+    Who is taken is drawn by `seed`; a class's clips are shared among the people as evenly as can
+    be, so that fewer are a part of more.
+    """
+    names, who = np.unique(clips.subjects, return_inverse=True)
+    rank = np.random.default_rng(seed).permutation(len(names))[who]  # (N,) of each clip's person
+    chosen = np.flatnonzero(rank < people) if people else np.arange(len(clips))
+    # A person's first clip of a class comes before anybody's second.
+    turn, taken, seen = {}, [], Counter()
+    for i in chosen:
+        key = rank[i], clips.labels[i]
+        turn[i] = seen[key]
+        seen[key] += 1
+    for label in np.unique(clips.labels[chosen]):
+        of_class = sorted(
+            (i for i in chosen if clips.labels[i] == label), key=lambda i: (turn[i], rank[i])
+        )
+        taken += of_class[: per_class or None]
+    return clips.take(np.sort(np.array(taken, dtype=int)))
 
 
 def _pool(splits: dict[str, Clips]) -> tuple[dict[str, Clips], str]:

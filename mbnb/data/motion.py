@@ -200,14 +200,18 @@ def _of_file(
     if not poses:
         return {}
     with np.load(path, allow_pickle=False) as file:
-        told = {key: file[key].tolist() for key in ("subject", "split", "kind") if key in file}
+        keys = ("subject", "split", "kind", "terms")
+        told = {key: file[key].tolist() for key in keys if key in file}
         rate = _rate(float(file["fps"]) if "fps" in file else config.fps, config)
     subjects = told.get("subject", [path.stem] * len(poses))
     kinds = told.get("kind", [""] * len(poses))
+    terms = told.get("terms", [""] * len(poses))
     rows: dict[str, list[tuple]] = {split: [] for split in SPLITS}
-    for (name, pose), split, subject, kind in zip(
-        poses.items(), told.get("split", ["train"] * len(poses)), subjects, kinds
+    for (name, pose), split, subject, kind, of_clip in zip(
+        poses.items(), told.get("split", ["train"] * len(poses)), subjects, kinds, terms
     ):
+        if config.motion_terms not in of_clip and split != "test":
+            continue
         if split not in SPLITS:
             findings.error(path / name, f"expected train, val or test as split, found {split!r}")
             continue

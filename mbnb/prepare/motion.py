@@ -38,6 +38,7 @@ FLAT = 0.5  # share of the windows that are seen in a picture, without depth
 HALF_PICTURE = 4.0  # lengths of a trunk that half a picture is wide, for a detector's errors
 WOBBLE = 0.06  # largest deviation of a depth sensor's slow errors, in lengths of a trunk
 HIDDEN = 0.2  # largest share of joints, and of moments, that are hidden in a window
+WHOLE = 0.4  # share of the windows of which no joint is hidden, and of those with every moment
 FEWEST = 24  # frames of the shortest windows
 
 
@@ -127,7 +128,8 @@ class MotionRecipe:
         )
         x = fold(to_streams(poor, seconds, self.config.streams, self.skeleton), self.config.patch)
         mask = draw_mask(count, x.shape[1], joints, generator)
-        shares = HIDDEN * torch.rand(2, count, 1, 1, 1, device=self.device, generator=generator)
+        shares = torch.rand(2, count, 1, 1, 1, device=self.device, generator=generator)
+        shares = HIDDEN * ((shares - WHOLE) / (1 - WHOLE)).clamp_min(0)
         true = seen - seen[:, :, self.skeleton.root, None]
         return Windows(hide(x, mask, *shares), true, flat)
 

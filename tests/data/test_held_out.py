@@ -1,9 +1,11 @@
 """People held out from train: nobody is on both sides, whatever the data set."""
 
+import numpy as np
 import pytest
 from build import clips, config, data_folder
 
 from mbnb.data.dataset import load, people_overlap
+from mbnb.data.held_out import take_few
 from mbnb.files import InputError
 
 
@@ -79,3 +81,17 @@ def test_holding_out_works_for_the_smallest_data_sets(people, labels, known, see
         assert len(train) > 0 < len(val)
         assert len(train) + len(val) == len(people) * len(labels)
         assert not set(train.subjects) & set(val.subjects)
+
+
+def test_few_clips_are_a_part_of_more_and_shared_among_people():
+    everybody = clips("abcd", [0, 0, 0, 1, 1, 1], "train")
+    two = take_few(everybody, 0, 2, seed=0)
+    assert np.bincount(two.labels).tolist() == [2, 2]
+    for label in (0, 1):
+        assert len({two.subjects[i] for i in np.flatnonzero(two.labels == label)}) == 2
+    four = take_few(everybody, 0, 4, seed=0)
+    assert set(two.names) < set(four.names) and len(set(four.subjects)) == 4
+    alone = take_few(everybody, 1, 2, seed=0)
+    assert len(set(alone.subjects)) == 1 and len(alone) == 4
+    assert set(alone.subjects) <= set(take_few(everybody, 2, 0, seed=0).subjects)
+    assert len(take_few(everybody, 0, 0, seed=0)) == len(everybody)
