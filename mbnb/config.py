@@ -264,6 +264,13 @@ class ModelSettings:
         least=0,
         below=1,
     )
+    head: str = setting(
+        "learned",
+        "How the last layers learn the classes: learned, step by step and the network with them; "
+        "discriminant, in closed form on the encoder as it is, which takes seconds and needs few "
+        "clips.",
+        choices=("learned", "discriminant"),
+    )
     peaks: bool = setting(
         True, "Tell classes from the strongest moment of a clip, too, beside the mean over it."
     )
@@ -410,6 +417,12 @@ class TrainingSettings:
     region_weight: float = setting(
         0.3,
         "How much it counts in training to tell the body region, too; 0: it is not asked for.",
+        least=0,
+    )
+    contrast: float = setting(
+        3.0,
+        "How much it counts in pretraining that a movement is known again in another person's "
+        "style, beside poses; 0: not at all, as always in parity.",
         least=0,
     )
     init_from: str = setting(

@@ -2,10 +2,8 @@
 
 Kernels that nobody trains slide over all channels of a clip, and what they find is pooled over time
 (ROCKET: Dempster, Petitjean and Webb, 2020; MultiRocket: Tan et al., 2022). Channels are the
-streams of the standardised skeleton and the distances between its outer joints. Then what differs
-between clips of one class is taken off as far as it can be, which few clips with many features
-allow almost wholly (null-space discriminant analysis: Chen et al., Pattern Recognition 33, 2000),
-and logistic regression tells the directions in which the classes are left to lie.
+streams of the standardised skeleton and the distances between its outer joints. Then comes
+`discriminant`.
 """
 
 import itertools
@@ -16,16 +14,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.base import ClassifierMixin
-from sklearn.decomposition import KernelPCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from mbnb.baselines.linear import Bounds, fit_model, probabilities_of
+from mbnb.baselines.discriminant import fit_discriminant
+from mbnb.baselines.linear import Bounds, probabilities_of
 from mbnb.clips import Clips, first_rows
 from mbnb.config import STREAMS
 from mbnb.prepare.geometry import gather_windows, smooth, standardise
@@ -38,8 +32,6 @@ KERNELS, TOGETHER, WIDTH = 4096, 64, 9  # 64 of them share a dilation; their len
 MOST_CHANNELS = 30  # that a kernel sees
 SAMPLE = 100  # clips from which scales of channels and thresholds of kernels are taken
 BLOCK = 256  # clips at a time
-COMPONENTS = 300  # of the features, at most; more cost time and points on people left out
-SHRINKAGE = 0.1  # of the covariance within classes towards that of independent features
 FOLDS = 5  # of people who are left out to fit the temperature
 
 Kernels = tuple[Tensor, int, Tensor]  # weights (TOGETHER, C, WIDTH), dilation, thresholds
@@ -100,10 +92,10 @@ class Rocket:
             probabilities = np.zeros((len(clips), classes))
             folds = GroupKFold(min(FOLDS, people))
             for rest, left_out in folds.split(x, groups=clips.subjects):
-                model = _fit_discriminant(x[rest], labels[rest])
+                model = fit_discriminant(x[rest], labels[rest], Bounds())
                 probabilities[left_out] = probabilities_of(model, x[left_out], classes)
             temperature = fit_temperature(labels, probabilities)
-        return cls(convolutions, _fit_discriminant(x, labels), temperature, classes)
+        return cls(convolutions, fit_discriminant(x, labels, Bounds()), temperature, classes)
 
     def features(self, clips: Clips) -> np.ndarray:
         """(1, N, D), one view of each clip."""
@@ -117,25 +109,6 @@ class Rocket:
     def answer(self, clips: Clips) -> np.ndarray:
         """Calibrated probabilities (N, C)."""
         return self.classify(self.features(clips))
-
-
-def _fit_discriminant(x: np.ndarray, labels: np.ndarray) -> ClassifierMixin:
-    discriminant = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE)
-    recurring = len(np.unique(labels)) < len(labels)
-    # With a linear kernel it is plain PCA, fast where there are far more features than clips.
-    components = KernelPCA(min(COMPONENTS, len(x)), remove_zero_eig=True)
-    return fit_model(
-        make_pipeline(
-            Bounds(),
-            StandardScaler(),
-            components,
-            discriminant if recurring else "passthrough",
-            Normalizer(),
-            LogisticRegression(max_iter=500),
-        ),
-        x,
-        labels,
-    )
 
 
 def channels(clips: Clips, skeleton: Skeleton, fps: float) -> Tensor:

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mbnb.model.dstformer import DSTformer
-from mbnb.model.heads import ActionHeadClassification, ActionHeadEmbed
+from mbnb.model.heads import ActionHeadClassification, ActionHeadEmbed, DiscriminantHead
 
 PIECE_TOKENS = 8192  # frames · joints that a processor's caches hold well
 GRID = 65535  # frames that a GPU's fused kernels take at once as so many sequences of joints
 
 
 class ActionNet(nn.Module):
-    """A DSTformer backbone with an action head; `version` is 'class' or 'embed'.
+    """A DSTformer backbone with an action head; `version` is 'class', 'discriminant' or 'embed'.
 
     The backbone takes a batch piece by piece, since a processor's caches and its allocator like
     small buffers; a GPU takes it whole if it can. In training, pieces beyond `keep_tokens` (clips
@@ -42,18 +42,15 @@ class ActionNet(nn.Module):
         num_regions: int = 0,
     ):
         super().__init__()
-        if version not in ("class", "embed"):
-            raise ValueError(f"version must be 'class' or 'embed', got {version!r}")
+        if version not in ("class", "discriminant", "embed"):
+            raise ValueError(f"version must be class, discriminant or embed, got {version!r}")
         self.backbone = backbone
         self.feat_J = num_joints
-        common = dict(
-            dropout_ratio=dropout_ratio,
-            dim_rep=dim_rep,
-            num_joints=num_joints,
-            hidden_dim=hidden_dim,
-        )
+        common = dict(dim_rep=dim_rep, num_joints=num_joints, hidden_dim=hidden_dim)
         if version == "embed":
-            self.head = ActionHeadEmbed(**common)
+            self.head = ActionHeadEmbed(dropout_ratio=dropout_ratio, **common)
+        elif version == "discriminant":
+            self.head = DiscriminantHead(num_classes, **common)
         else:
             self.head = ActionHeadClassification(
                 num_classes=num_classes,
@@ -61,6 +58,7 @@ class ActionNet(nn.Module):
                 segments=segments,
                 peaks=peaks,
                 num_regions=num_regions,
+                dropout_ratio=dropout_ratio,
                 **common,
             )
         self.keep_tokens = math.inf

@@ -307,9 +307,10 @@ def build_backbone(config: Config, joints: int, outputs: int = 3) -> DSTformer:
     )
 
 
-def build_pose_net(config: Config, joints: int) -> PoseNet:
-    """The configured backbone with its own head, which tells poses."""
-    return PoseNet(build_backbone(config, joints, outputs=3 * config.patch), config.patch)
+def build_pose_net(config: Config, joints: int, contrast: bool = False) -> PoseNet:
+    """The configured backbone with its own head, which tells poses, and maybe what is alike."""
+    backbone = build_backbone(config, joints, outputs=3 * config.patch)
+    return PoseNet(backbone, config.patch, contrast)
 
 
 def build_model(
@@ -325,6 +326,7 @@ def build_model(
         dim_rep=config.dim_rep,
         num_classes=classes,
         dropout_ratio=config.dropout_ratio,
+        version="discriminant" if config.head == "discriminant" else "class",
         hidden_dim=config.hidden_dim,
         num_joints=joints,
         drop_pooled=not config.parity,

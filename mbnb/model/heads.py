@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+STATISTICS = 4  # numbers of each of a joint's that `statistics` gives
+
 
 class ActionHeadClassification(nn.Module):
     """(B, M, F, J, R) -> logits (B, num_classes), behind them those of `num_regions`.
@@ -65,6 +67,41 @@ class ActionHeadClassification(nn.Module):
         return self.classify(self.pool(representation))
 
 
+class DiscriminantHead(nn.Module):
+    """(B, M, F, J, R) -> logits (B, num_classes), by directions that are found in closed form.
+
+    `fc1` takes a clip's `statistics` to the directions in which the classes differ, and only the
+    angle in their space matters to `fc2`.
+    """
+
+    def __init__(
+        self, num_classes: int, dim_rep: int = 512, num_joints: int = 17, hidden_dim: int = 2048
+    ):
+        super().__init__()
+        self.sizes = (num_classes, 0)
+        self.fc1 = nn.Linear(STATISTICS * num_joints * dim_rep, hidden_dim)
+        self.fc2 = nn.Linear(hidden_dim, num_classes)
+
+    def pool(self, representation: Tensor) -> Tensor:
+        """(B, M, F, J, R) -> (B, 4·J·R), the mean over persons."""
+        return statistics(representation).mean(1)  # (B, M, 4·J·R) -> (B, 4·J·R)
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """(B, 4·J·R) -> (B, hidden_dim), what the logits are made of."""
+        return self.fc1(pooled)
+
+    def answer(self, embedded: Tensor) -> Tensor:
+        """(B, hidden_dim) -> logits (B, num_classes)."""
+        return self.fc2(F.normalize(embedded, dim=-1))
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """(B, 4·J·R) -> logits (B, num_classes)."""
+        return self.answer(self.embed(pooled))
+
+    def forward(self, representation: Tensor) -> Tensor:
+        return self.classify(self.pool(representation))
+
+
 class ActionHeadEmbed(nn.Module):
     """(B, M, F, J, R) -> unit vectors (B, hidden_dim), for the nearest of one example each."""
 
@@ -89,6 +126,15 @@ class ActionHeadEmbed(nn.Module):
 
     def forward(self, representation: Tensor) -> Tensor:
         return self.classify(self.pool(representation))
+
+
+def statistics(representation: Tensor) -> Tensor:
+    """(..., F, J, R) -> (..., 4·J·R): over a clip the mean, greatest, least, and the deviation."""
+    x = representation.to(torch.promote_types(representation.dtype, torch.float32))
+    # Where nothing moves, the deviation has no gradient.
+    deviation = x.var(-3, correction=0).clamp_min(1e-12).sqrt()
+    values = torch.stack([x.mean(-3), x.amax(-3), x.amin(-3), deviation], dim=-3)
+    return values.flatten(-3)  # (..., 4, J, R) -> (..., 4·J·R)
 
 
 def pool(representation: Tensor, segments: int = 1, peaks: bool = False) -> Tensor:

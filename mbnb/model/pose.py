@@ -3,23 +3,51 @@
 Shapes: B windows, F frames, J joints, C channels, P frames of a patch.
 """
 
+from collections.abc import Callable
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mbnb.model.action import PIECE_TOKENS
 from mbnb.model.dstformer import DSTformer
+from mbnb.model.heads import STATISTICS, statistics
+
+WIDTH, NUMBERS = 256, 128  # of the layers that say which movement a window shows
 
 
 class PoseNet(nn.Module):
-    """(B, F / P, J, C) -> poses (B, F, J, 3), by a backbone with 3·P outputs a token."""
+    """(B, F / P, J, C) -> poses (B, F, J, 3), by a backbone with 3·P outputs a token.
 
-    def __init__(self, backbone: DSTformer, patch: int):
+    With `contrast` it also tells which of further windows show the same movement; `gather` sees
+    what is said of them, for trainings whose batches are spread over processes.
+    """
+
+    def __init__(self, backbone: DSTformer, patch: int, contrast: bool = False):
         super().__init__()
         self.backbone, self.patch = backbone, patch
+        self.gather: Callable[[Tensor], Tensor] | None = None
+        if contrast:
+            said = STATISTICS * backbone.num_joints * backbone.dim_rep
+            self.project = nn.Sequential(
+                nn.Linear(said, WIDTH), nn.BatchNorm1d(WIDTH), nn.ReLU(), nn.Linear(WIDTH, NUMBERS)
+            )
 
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = x[0, ..., 0].numel()
-        size = max(1, PIECE_TOKENS // tokens) if x.device.type == "cpu" else len(x)
-        y = torch.cat([self.backbone(piece) for piece in x.split(size)])
+    def forward(self, x: Tensor, views: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Poses; with `views` (V, F / P, J, C) also a unit vector of each, (V, NUMBERS)."""
+        y = torch.cat([self.backbone(piece) for piece in _pieces(x)])
         y = y.unflatten(-1, (self.patch, 3))  # (B, F / P, J, 3·P) -> (B, F / P, J, P, 3)
-        return y.transpose(2, 3).flatten(1, 2)  # -> (B, F / P, P, J, 3) -> (B, F, J, 3)
+        pose = y.transpose(2, 3).flatten(1, 2)  # -> (B, F / P, P, J, 3) -> (B, F, J, 3)
+        if views is None:
+            return pose
+        said = torch.cat(
+            [statistics(self.backbone(piece, return_rep=True)) for piece in _pieces(views)]
+        )
+        said = self.gather(said) if self.gather else said
+        return pose, F.normalize(self.project(said), dim=-1)
+
+
+def _pieces(x: Tensor) -> tuple[Tensor, ...]:
+    """Windows as many as a processor's caches hold at a time; for a GPU all together."""
+    tokens = x[0, ..., 0].numel()
+    return x.split(max(1, PIECE_TOKENS // tokens) if x.device.type == "cpu" else len(x))

@@ -8,7 +8,6 @@ import json
 from pathlib import Path, PurePath
 from typing import Any
 
-import torch
 from safetensors.torch import save
 
 from mbnb.config import OWN_WEIGHTS, SETTINGS, Config
@@ -81,7 +80,7 @@ def pack(checkpoint: Path, path: Path) -> str:
     weights = {
         name: value.contiguous()
         for name, value in content["model"].items()
-        if isinstance(value, torch.Tensor)
+        if not name.startswith("project.")  # which only a pretraining needs
     }
     metadata = {key: json.dumps(value) for key, value in kept.items()}
     packed = save(weights, metadata)

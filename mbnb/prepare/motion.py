@@ -31,6 +31,7 @@ from mbnb.prepare.geometry import (
 )
 from mbnb.prepare.parity import epoch_generator
 from mbnb.prepare.streams import fold, to_streams
+from mbnb.prepare.style import restyle
 from mbnb.prepare.windows import parity_windows
 from mbnb.skeleton import Skeleton
 
@@ -39,7 +40,21 @@ HALF_PICTURE = 4.0  # lengths of a trunk that half a picture is wide, for a dete
 WOBBLE = 0.06  # largest deviation of a depth sensor's slow errors, in lengths of a trunk
 HIDDEN = 0.2  # largest share of joints, and of moments, that are hidden in a window
 WHOLE = 0.4  # share of the windows of which no joint is hidden, and of those with every moment
+ALIKE = 4  # windows of a clip in a batch of which each is to be known again
+CUT, TEMPO = 0.3, 0.2  # largest share that is cut off a twin, and by which it is faster or slower
+OF_TWINS = 0.05  # share of joints, and of moments, that are hidden in twins
 FEWEST = 24  # frames of the shortest windows
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Further looks at a batch's windows, two at each, in two styles.
+
+    x: (V, F / P, J, C). same: (V,) of the whole batch, equal where the window is the same.
+    """
+
+    x: Tensor
+    same: Tensor
 
 
 @dataclass(frozen=True)
@@ -54,12 +69,14 @@ class Windows:
     true: Tensor
     flat: Tensor
     weight: Tensor | None = None
+    twins: Twins | None = None
 
 
 class MotionRecipe:
     """Windows of unlabelled clips, drawn anew in each epoch, each clip as often as it is long.
 
-    `flat` is the share of the windows that are seen without depth.
+    `flat` is the share of the windows that are seen without depth. With `contrast` a batch has
+    `ALIKE` windows of each clip, two looks at each in two styles, and the poses of every second.
     """
 
     def __init__(
@@ -69,8 +86,10 @@ class MotionRecipe:
         skeleton: Skeleton,
         device: torch.device,
         flat: float = FLAT,
+        contrast: bool = False,
     ):
-        self.config, self.skeleton, self.device, self.flat = config, skeleton, device, flat
+        self.config, self.skeleton, self.device = config, skeleton, device
+        self.flat, self.contrast = flat, contrast
         self.frames = torch.as_tensor(clips.gather(), device=device)
         lengths = torch.as_tensor(clips.lengths, device=device)
         self.starts, self.lengths = lengths.cumsum(0) - lengths, lengths
@@ -88,6 +107,8 @@ class MotionRecipe:
         """Corrupted windows; all processes draw for whole batches, then each takes its share."""
         generator = epoch_generator(self.device)
         for index in indices:
+            if self.contrast:  # windows of one clip are the hardest to tell apart
+                index = index[: -(-len(index) // ALIKE)].repeat_interleave(ALIKE)[: len(index)]
             clip = self.clip_of[index.to(self.device)]
             frames = self._frames(generator)
             spans = (self.lengths[clip] - 1).double()
@@ -101,8 +122,36 @@ class MotionRecipe:
             flat_rows = standardise(pose.flatten(0, 1), lengths, self.skeleton)
             pose = flat_rows.unflatten(0, (-1, frames))  # (B·F, J, 3) -> (B, F, J, 3)
             pose = reshape_bodies(pose, draws.limbs, draws.turn)
-            batch = self._corrupt(pose, draws.seconds.float(), generator)
-            yield Windows(batch.x[rank::world], batch.true[rank::world], batch.flat[rank::world])
+            seconds, twins = draws.seconds.float(), None
+            if self.contrast:
+                twins = self._twins(pose, seconds, generator)
+                twins = Twins(twins.x[rank::world], twins.same)
+                pose, seconds = pose[::2], seconds[::2]
+            batch = self._corrupt(pose, seconds, generator)
+            x, true, flat = (part[rank::world] for part in (batch.x, batch.true, batch.flat))
+            yield Windows(x, true, flat, twins=twins)
+
+    def _twins(self, pose: Tensor, seconds: Tensor, generator: torch.Generator) -> Twins:
+        """Windows (B, F, J, 3) seen twice: cut, in another style and body, turned, with errors."""
+        count, frames = pose.shape[:2]
+
+        def uniform() -> Tensor:
+            return torch.rand(2 * count, device=self.device, generator=generator)
+
+        both = restyle(torch.cat([pose, pose]), self.skeleton, generator)
+        whole = torch.ones(2 * count, dtype=torch.float64, device=self.device)
+        draws = draw(whole, self.config, self.skeleton, False, generator)
+        both = reshape_bodies(both, draws.limbs, draws.turn)
+        share = 1 - CUT * uniform()
+        first = frames * torch.arange(2 * count, device=self.device)
+        starts = first + (1 - share) * uniform() * (frames - 1)
+        both = gather_windows(both.flatten(0, 1), starts, share * (frames - 1), frames)
+        both = both + 0.5 * self._sensor_noise(both, generator)
+        seconds = torch.cat([seconds, seconds]) * share * (1 + TEMPO * (2 * uniform() - 1))
+        x = fold(to_streams(both, seconds, self.config.streams, self.skeleton), self.config.patch)
+        mask = draw_mask(2 * count, x.shape[1], len(self.skeleton), generator)
+        same = torch.arange(count, device=self.device).repeat(2)
+        return Twins(hide(x, mask, OF_TWINS, OF_TWINS), same)
 
     def _frames(self, generator: torch.Generator) -> int:
         """How many frames the windows of a batch have."""

@@ -220,7 +220,7 @@ def fit(
     if leads:
         record_environment(config, data)
     with (
-        _board(config, start, leads) as board,
+        board_of(config, start, leads) as board,
         tqdm(
             total=sum(training.steps),
             initial=sum(training.steps[:start]),
@@ -247,7 +247,7 @@ def fit(
     return pd.DataFrame(training.history)
 
 
-def _board(config: Config, start: int, leads: bool) -> AbstractContextManager:
+def board_of(config: Config, start: int, leads: bool) -> AbstractContextManager:
     """TensorBoard's events from epoch `start` on, written by the process that `leads` alone."""
     if not leads:
         return nullcontext()

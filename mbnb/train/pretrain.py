@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from mbnb.config import Config
 from mbnb.data.motion import Motion
-from mbnb.devices import compile_mode, connect, keep_freed_memory
+from mbnb.devices import compile_mode, connect, keep_freed_memory, whole_batch
 from mbnb.files import InputError
 from mbnb.model.checkpoints import build_pose_net
 from mbnb.prepare.motion import FLAT, MotionRecipe, ParityMotion, Windows
 from mbnb.prepare.tracks import FlatTracks, ParityTracks
 from mbnb.settings import say_once
+from mbnb.train.contrast import contrast_loss
 from mbnb.train.history import write_history
 from mbnb.train.loop import Watcher
 from mbnb.train.pose_losses import WEIGHTS, position_loss, total_loss, weighted_2d_loss
@@ -64,11 +65,18 @@ def pretrain(
 
 
 def recipe_of(
-    config: Config, data: Motion, split: str, device: torch.device, flat: float = FLAT
+    config: Config,
+    data: Motion,
+    split: str,
+    device: torch.device,
+    flat: float = FLAT,
+    contrast: bool = False,
 ) -> MotionRecipe | ParityMotion:
-    """What is seen of a split; in parity all of it is flat."""
+    """What is seen of a split; in parity all of it is flat, and there is no contrast."""
     given = data.splits[split], config, data.skeleton, device
-    return ParityMotion(*given, data.detected) if config.parity else MotionRecipe(*given, flat)
+    if config.parity:
+        return ParityMotion(*given, data.detected)
+    return MotionRecipe(*given, flat, contrast)
 
 
 def _epochs_in(
@@ -110,14 +118,24 @@ class PretrainTask:
         self.config, self.data, self.steps = config, data, steps
         self.of_other = network is not None  # frame by frame, steady is what does not move at all
         device, joints = fabric.device, len(data.skeleton)
-        self.model = (network(joints) if network else build_pose_net(config, joints)).to(device)
+        self.fabric = fabric
+        self.contrast = bool(config.contrast) and not network and not config.parity
+        model = network(joints) if network else build_pose_net(config, joints, self.contrast)
+        self.model = model.to(device)
         keep_freed_memory()
         mode = compile_mode(config, device)
         if mode and not network:
             backbone = self.model.backbone
             backbone.layer = torch.compile(backbone.layer, mode=mode, dynamic=True)
         self.recipe, self.val_recipe = (
-            recipe_of(config, data, split, device, 1.0 if network else FLAT)
+            recipe_of(
+                config,
+                data,
+                split,
+                device,
+                flat=1.0 if network else FLAT,
+                contrast=split == "train" and self.contrast,
+            )
             if split in data.splits
             else ()
             for split in ("train", "val")
@@ -165,8 +183,16 @@ class PretrainTask:
     def loss(self, engine: nn.Module, batch: Windows) -> Tensor:
         """Of positions, scale and velocities; where no depth is known, of weighted places alone.
 
-        Of another network that of positions, as their authors have it.
+        Of another network that of positions, as their authors have it. With twins, it also counts
+        that a movement is known again in another style.
         """
+        if batch.twins is not None:
+            self.model.gather = partial(whole_batch, self.fabric, clips=len(batch.twins.same))
+            predicted, vectors = engine(batch.x, batch.twins.x)
+            predicted = predicted.float()
+            self.errors.append(position_loss(predicted, batch.true).detach())
+            contrast = contrast_loss(vectors.float(), batch.twins.same)
+            return total_loss(predicted, batch.true, CALMER) + self.config.contrast * contrast
         predicted = engine(batch.x).float()
         if batch.weight is not None:
             return weighted_2d_loss(predicted, batch.true, batch.weight)

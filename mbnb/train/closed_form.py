@@ -1,0 +1,126 @@
+"""A head in closed form on an encoder as it is: what few labelled clips allow, in seconds.
+
+Shapes: N clips as often as they were looked at, D what the encoder says of each, C classes.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from mbnb.baselines.discriminant import fit_discriminant
+from mbnb.config import Config
+from mbnb.data.dataset import DataSet
+from mbnb.devices import connect
+from mbnb.files import on_disk
+from mbnb.model.checkpoints import read_checkpoint
+from mbnb.model.heads import DiscriminantHead
+from mbnb.scores.calibration import log_loss
+from mbnb.train.history import record_environment
+from mbnb.train.loop import Training, Watcher, board_of, check_same_training
+
+COPIES = 8  # augmented copies of each clip, beside the clip as it is
+MOST = 20_000  # clips and copies; more cost much time and bring little
+UNKNOWN = -30.0  # logit of a class of which there is no clip
+
+
+def train_in_closed_form(
+    make_task: Callable[[Config, DataSet, Fabric, int], Any],
+    config: Config,
+    data: DataSet,
+    on_epoch: Watcher | None = None,
+) -> pd.DataFrame:
+    """Fit a `DiscriminantHead` on the encoder that the task of actions starts from.
+
+    Writes what a training writes, as its only epoch, in one process. Raises InputError where the
+    run's folder holds another training.
+    """
+    folder = config.folder
+    with folder.claimed(), on_disk(folder.path):
+        alone = dataclasses.replace(config, devices=1, epochs=1)
+        fabric = connect(alone)
+        torch.manual_seed(config.seed)
+        task = make_task(alone, data, fabric, 1)
+        if config.resume and folder.latest.exists():
+            checkpoint = read_checkpoint(folder.latest)
+            check_same_training(folder.latest, checkpoint, config, data.fingerprint())
+        training = Training(task, alone, data, fabric, checkpoint={})
+        record_environment(config, data)
+        began = time.perf_counter()
+        features, labels = encoded(task, config)
+        fit_head(task.model.head, features.numpy(), labels.numpy())
+        with torch.no_grad():
+            logits = task.model.head.classify(features)
+        task.model.to(fabric.device)
+        task.labels, task.logits = [labels], [logits]
+        row = {"epoch": 1, "train_loss": log_loss(labels.numpy(), logits.softmax(-1).numpy())}
+        row |= task.train_scores() | task.held_out_scores(fabric)
+        training.history = [row | {"seconds": time.perf_counter() - began}]
+        history = pd.DataFrame(training.history)
+        training.save(best=1, state=task.state(fabric, 1, used=True))
+        with board_of(config, 0, leads=True) as board:
+            task.write(1, history, board)
+        if on_epoch:
+            on_epoch(history)
+        return history
+
+
+@torch.no_grad()
+def encoded(task: Any, config: Config) -> tuple[Tensor, Tensor]:
+    """What the encoder says of all training clips, (N, D) and their labels (N,).
+
+    They are seen as they are, and in as many augmented copies as there is room for.
+    """
+    recipe, model = task.recipe, task.model.eval()
+    order = recipe.frames_of.argsort(stable=True).split(4 * config.batch_size)
+    labels = torch.as_tensor(recipe.clips.labels)
+    copies = min(COPIES, MOST // len(recipe))
+    features, seen = [], []
+    with tqdm(total=(1 + copies) * len(order), desc="encoding", unit="batch", delay=2) as bar:
+        for index, parts in zip(order, recipe.test_batches(order)):
+            features += [pooled(model, part) for part in parts]
+            seen.append(labels[index])
+            bar.update()
+        for copy in range(copies):
+            torch.manual_seed(config.seed * 100_003 + copy)
+            for parts, of_batch in recipe.training_batches(order):
+                features += [pooled(model, part) for part in parts]
+                seen.append(of_batch.cpu())
+                bar.update()
+    return torch.cat(features), torch.cat(seen)
+
+
+def pooled(model: nn.Module, part: Tensor) -> Tensor:
+    """(B, 1, F, J, C) -> (B, D) on the CPU, in pieces that its caches hold."""
+    return torch.cat([model.pooled(piece).float().cpu() for piece in part.split(32)])
+
+
+def fit_head(head: DiscriminantHead, features: np.ndarray, labels: np.ndarray) -> None:
+    """Give the head the weights that discriminant analysis finds for features (N, D)."""
+    fitted = fit_discriminant(features.astype(np.float64), labels)
+    present, size = np.unique(labels), features.shape[1]
+    weight, bias = np.zeros((1, size)), np.zeros(1)
+    logit_weight, logit_bias = np.zeros((len(present), 1)), np.zeros(len(present))
+    if len(present) > 1:
+        linear, regression = fitted[1:4], fitted[-1]
+        bias = linear.transform(np.zeros((1, size)))[0]
+        weight = (linear.transform(np.eye(size)) - bias).T
+        logit_weight, logit_bias = regression.coef_, regression.intercept_
+        if len(present) == 2:  # of which the regression tells one number
+            logit_weight = np.concatenate([-logit_weight, logit_weight]) / 2
+            logit_bias = np.concatenate([-logit_bias, logit_bias]) / 2
+    classes = head.sizes[0]
+    of_all, bias_of_all = np.zeros((classes, len(weight))), np.full(classes, UNKNOWN)
+    of_all[present], bias_of_all[present] = logit_weight, logit_bias
+    for name, values, offsets in (("fc1", weight, bias), ("fc2", of_all, bias_of_all)):
+        layer = nn.Linear(values.shape[1], values.shape[0])
+        layer.weight.data = torch.tensor(values, dtype=torch.float32)
+        layer.bias.data = torch.tensor(offsets, dtype=torch.float32)
+        setattr(head, name, layer)
