@@ -265,11 +265,11 @@ class ModelSettings:
         below=1,
     )
     head: str = setting(
-        "learned",
+        "auto",
         "How the last layers learn the classes: learned, step by step and the network with them; "
-        "discriminant, in closed form on the encoder as it is, which takes seconds and needs few "
-        "clips.",
-        choices=("learned", "discriminant"),
+        "discriminant, in closed form on the encoder as it is, which takes seconds; auto: the "
+        "latter where there are few clips of a class and an encoder to start from.",
+        choices=("auto", "learned", "discriminant"),
     )
     peaks: bool = setting(
         True, "Tell classes from the strongest moment of a clip, too, beside the mean over it."

@@ -9,6 +9,12 @@ from mbnb.model.checkpoints import read_checkpoint
 from mbnb.runs import RunFolder
 from mbnb.text import counted, too_few
 
+# What the weights that come with mbnb are, where a model started from them.
+STARTS = {
+    "encoder": "mbnb's encoder, which knows movement without classes",
+    "simulated_ma52": "a model that learned from simulated people",
+}
+
 
 def origin(checkpoint: Path) -> str:
     """One line on a checkpoint: what it learned from, and how it did on people it had not seen.
@@ -39,9 +45,11 @@ def _source(learned: dict[str, Any]) -> str:
     if not learned:
         return "data that the file does not name"
     name = "simulated people" if learned["simulated"] else f"the data set {learned['data']}"
-    if "clips" not in learned:
-        return name
-    return f"{name} ({counted(learned['clips'], learned['people'])})"
+    if "clips" in learned:
+        name += f" ({counted(learned['clips'], learned['people'])})"
+    if start := learned.get("started_from"):
+        name += f", starting from {STARTS.get(start, start)}"
+    return name
 
 
 def _scored(checkpoint: Path, content: dict[str, Any]) -> str:

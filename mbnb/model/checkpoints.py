@@ -314,19 +314,24 @@ def build_pose_net(config: Config, joints: int, contrast: bool = False) -> PoseN
 
 
 def build_model(
-    config: Config, classes: int, joints: int, regions: int = 0, segments: int = 1
+    config: Config,
+    classes: int,
+    joints: int,
+    regions: int = 0,
+    segments: int = 1,
+    closed: bool = False,
 ) -> ActionNet:
     """The configured model with fresh weights from torch's current random state.
 
-    It has a head for `regions` of the body where there are any. Models of earlier versions may pool
-    a clip in several `segments`.
+    It has a head for `regions` of the body where there are any, and one to be found in `closed`
+    form if asked for. Models of earlier versions may pool a clip in several `segments`.
     """
     return ActionNet(
         build_backbone(config, joints),
         dim_rep=config.dim_rep,
         num_classes=classes,
         dropout_ratio=config.dropout_ratio,
-        version="discriminant" if config.head == "discriminant" else "class",
+        version="discriminant" if closed else "class",
         hidden_dim=config.hidden_dim,
         num_joints=joints,
         drop_pooled=not config.parity,
@@ -384,7 +389,8 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     regions = len(weights.get("head.regions.weight", ()))
     joints = weights["backbone.pos_embed"].shape[1]
     classes = weights["head.fc2.weight"].shape[0]
-    model = build_model(config, classes, joints, regions, segments)
+    closed = "head.bn.weight" not in weights
+    model = build_model(config, classes, joints, regions, segments, closed)
     report = load_weights(model, weights)
     # A backbone's own head gives poses, so an action model may have been saved without it; how
     # many batches there were matters to nobody.

@@ -25,7 +25,7 @@ from mbnb.model.shipped import starting_weights
 from mbnb.prepare import make_recipe, views_of
 from mbnb.scores.calibration import fit_temperature, log_loss
 from mbnb.scores.metrics import confusion, score
-from mbnb.train.closed_form import train_in_closed_form
+from mbnb.train.closed_form import in_closed_form, train_in_closed_form
 from mbnb.train.history import region_table, write_history
 from mbnb.train.loop import Watcher
 from mbnb.train.start import start
@@ -49,7 +49,7 @@ def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.
         raise InputError(
             f"{data.root}: expected at least 2 clips in train, found {len(clips or [])}"
         )
-    if config.head == "discriminant":
+    if in_closed_form(config, clips):
         return train_in_closed_form(ActionTask, config, data, on_epoch)
     return start(ActionTask, config, data, len(clips), on_epoch)
 
@@ -61,9 +61,10 @@ class ActionTask:
         self.config, self.data, self.fabric, self.steps = config, data, fabric, steps
         self.classes, device = data.classes, fabric.device
         train_clips, val_clips = data.splits["train"], data.splits.get("val")
-        asked = config.region_weight and config.head == "learned"
+        closed = in_closed_form(config, train_clips)
+        asked = config.region_weight and not closed
         regions = len(self.classes.region_names) if asked else 0
-        model = build_model(config, len(self.classes), len(data.skeleton), regions)
+        model = build_model(config, len(self.classes), len(data.skeleton), regions, closed=closed)
         self.model = model.to(device)
         # The backbone's own head would give poses, and no action depends on it.
         self.model.backbone.head.requires_grad_(False)

@@ -16,19 +16,30 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mbnb.baselines.discriminant import fit_discriminant
+from mbnb.clips import Clips
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.devices import connect
 from mbnb.files import on_disk
 from mbnb.model.checkpoints import read_checkpoint
 from mbnb.model.heads import DiscriminantHead
+from mbnb.model.shipped import starting_weights
 from mbnb.scores.calibration import log_loss
 from mbnb.train.history import record_environment
 from mbnb.train.loop import Training, Watcher, board_of, check_same_training
 
 COPIES = 8  # augmented copies of each clip, beside the clip as it is
 MOST = 20_000  # clips and copies; more cost much time and bring little
+FEW = 12  # clips of a class in the mean, up to which this is done unasked
 UNKNOWN = -30.0  # logit of a class of which there is no clip
+
+
+def in_closed_form(config: Config, clips: Clips) -> bool:
+    """Whether the head for these clips is found in closed form, by the setting `head`."""
+    if config.head != "auto":
+        return config.head == "discriminant"
+    few = len(clips) <= FEW * len(np.unique(clips.labels))
+    return few and not config.parity and bool(starting_weights(config))
 
 
 def train_in_closed_form(

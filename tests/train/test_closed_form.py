@@ -55,6 +55,6 @@ def test_it_trains_is_scored_and_explained_like_any_other(data, tmp_path):
 
 def test_a_run_of_other_settings_is_not_overwritten(data, tmp_path):
     train(config(tmp_path, epochs=1), data)
-    with pytest.raises(InputError, match="belongs to another training: head 'learned' there"):
+    with pytest.raises(InputError, match="belongs to another training: head 'auto' there"):
         train(closed(tmp_path), data)
     train(closed(tmp_path, resume=False), data)
