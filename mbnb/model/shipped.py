@@ -76,6 +76,7 @@ def pack(checkpoint: Path, path: Path) -> str:
         value = kept["config"].get(one.name)
         if one.path and value and value not in one.words:
             kept["config"][one.name] = PurePath(value).name
+    kept["config"]["outputs"] = SETTINGS["outputs"].default
     kept["config"]["motion"] = [PurePath(name).name for name in kept["config"]["motion"]]
     weights = {
         name: value.contiguous()
