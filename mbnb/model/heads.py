@@ -70,8 +70,8 @@ class ActionHeadClassification(nn.Module):
 class DiscriminantHead(nn.Module):
     """(B, M, F, J, R) -> logits (B, num_classes), by directions that are found in closed form.
 
-    `fc1` takes a clip's `statistics` to the directions in which the classes differ, and only the
-    angle in their space matters to `fc2`.
+    `fc1` takes the `statistics` of a clip's moments, and of the steps between them, to directions
+    in which the classes differ, and only the angle in their space matters to `fc2`.
     """
 
     def __init__(
@@ -79,15 +79,18 @@ class DiscriminantHead(nn.Module):
     ):
         super().__init__()
         self.sizes = (num_classes, 0)
-        self.fc1 = nn.Linear(STATISTICS * num_joints * dim_rep, hidden_dim)
+        self.fc1 = nn.Linear(2 * STATISTICS * num_joints * dim_rep, hidden_dim)
         self.fc2 = nn.Linear(hidden_dim, num_classes)
 
     def pool(self, representation: Tensor) -> Tensor:
-        """(B, M, F, J, R) -> (B, 4·J·R), the mean over persons."""
-        return statistics(representation).mean(1)  # (B, M, 4·J·R) -> (B, 4·J·R)
+        """(B, M, F, J, R) -> (B, 8·J·R), of moments and of the steps between; mean over persons."""
+        steps = representation.diff(dim=2)
+        steps = steps if steps.shape[2] else torch.zeros_like(representation)
+        values = torch.cat([statistics(representation), statistics(steps)], dim=-1)
+        return values.mean(1)  # (B, M, 8·J·R) -> (B, 8·J·R)
 
     def embed(self, pooled: Tensor) -> Tensor:
-        """(B, 4·J·R) -> (B, hidden_dim), what the logits are made of."""
+        """(B, 8·J·R) -> (B, hidden_dim), what the logits are made of."""
         return self.fc1(pooled)
 
     def answer(self, embedded: Tensor) -> Tensor:
@@ -95,7 +98,7 @@ class DiscriminantHead(nn.Module):
         return self.fc2(F.normalize(embedded, dim=-1))
 
     def classify(self, pooled: Tensor) -> Tensor:
-        """(B, 4·J·R) -> logits (B, num_classes)."""
+        """(B, 8·J·R) -> logits (B, num_classes)."""
         return self.answer(self.embed(pooled))
 
     def forward(self, representation: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ from mbnb.train.loop import Training, Watcher, board_of, check_same_training
 
 COPIES = 8  # augmented copies of each clip, beside the clip as it is
 MOST = 20_000  # clips and copies; more cost much time and bring little
+PARTS = 16  # of the features, whose weights are found one after the other to save memory
 FEW = 12  # clips of a class in the mean, up to which this is done unasked
 UNKNOWN = -30.0  # logit of a class of which there is no clip
 
@@ -94,7 +95,9 @@ def encoded(task: Any, config: Config) -> tuple[Tensor, Tensor]:
     labels = torch.as_tensor(recipe.clips.labels)
     copies = min(COPIES, MOST // len(recipe))
     features, seen = [], []
-    with tqdm(total=(1 + copies) * len(order), desc="encoding", unit="batch", delay=2) as bar:
+    with tqdm(
+        total=(1 + copies) * len(order), desc="encoding", unit="batch", delay=2, mininterval=1.0
+    ) as bar:
         for index, parts in zip(order, recipe.test_batches(order)):
             features += [pooled(model, part) for part in parts]
             seen.append(labels[index])
@@ -122,7 +125,8 @@ def fit_head(head: DiscriminantHead, features: np.ndarray, labels: np.ndarray) -
     if len(present) > 1:
         linear, regression = fitted[1:4], fitted[-1]
         bias = linear.transform(np.zeros((1, size)))[0]
-        weight = (linear.transform(np.eye(size)) - bias).T
+        units = (np.eye(len(part), size, part[0]) for part in np.array_split(range(size), PARTS))
+        weight = (np.concatenate([linear.transform(some) for some in units]) - bias).T
         logit_weight, logit_bias = regression.coef_, regression.intercept_
         if len(present) == 2:  # of which the regression tells one number
             logit_weight = np.concatenate([-logit_weight, logit_weight]) / 2

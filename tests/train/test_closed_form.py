@@ -26,7 +26,7 @@ def test_the_head_answers_as_the_analysis_does(classes):
     draw = np.random.default_rng(0)
     labels = np.repeat(classes, 12)
     head = DiscriminantHead(num_classes=5, dim_rep=3, num_joints=4, hidden_dim=7)
-    x = draw.normal(size=(len(labels), 48)).astype("f4") + draw.normal(size=(5, 48))[labels]
+    x = draw.normal(size=(len(labels), 96)).astype("f4") + draw.normal(size=(5, 96))[labels]
     fit_head(head, x, labels)
     answers = head.classify(torch.as_tensor(x, dtype=torch.float32)).softmax(-1)
     expected = probabilities_of(fit_discriminant(x.astype("f8"), labels), x, 5)
