@@ -72,6 +72,8 @@ def pack(checkpoint: Path, path: Path) -> str:
     """
     content = read_checkpoint(checkpoint)
     kept: dict[str, Any] = {key: content[key] for key in KEPT if key in content}
+    history = content.get("history", [])
+    kept["history"] = [row for row in history if row["epoch"] == kept["epoch"]]
     for one in SETTINGS.values():
         value = kept["config"].get(one.name)
         if one.path and value and value not in one.words:
