@@ -12,7 +12,7 @@ from safetensors.torch import save
 
 from mbnb.config import OWN_WEIGHTS, SETTINGS, Config
 from mbnb.files import PACKAGE, ROOT, InputError, read_table, replacing
-from mbnb.model.weight_files import read_checkpoint
+from mbnb.model.weight_files import OURS, read_checkpoint
 
 WEIGHTS = PACKAGE / "weights"
 TABLE = WEIGHTS / "weights.csv"
@@ -85,8 +85,8 @@ def pack(checkpoint: Path, path: Path) -> str:
         for name, value in content["model"].items()
         if not name.startswith("project.")  # which only a pretraining needs
     }
-    metadata = {key: json.dumps(value) for key, value in kept.items()}
-    packed = save(weights, metadata)
+    # One text alone, since several would be written in another order each time.
+    packed = save(weights, {OURS: json.dumps(kept)})
     with replacing(path) as part:
         part.write_bytes(packed)
     return hashlib.sha256(packed).hexdigest()

@@ -38,6 +38,7 @@ THEIR_SETTINGS = [
 # What torch wrote before 1.6 begins with, a pickle of a number.
 OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 LONGEST_HEADER = 10**8  # bytes, of a safetensors file
+OURS = "mbnb"  # under which our own safetensors files tell everything but their weights
 SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 # What to do with what is no checkpoint.
@@ -91,7 +92,9 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
             metadata = file.metadata() or {}
     except SafetensorError as error:
         raise _refusal(path, f"a safetensors file that is damaged ({error})", AGAIN) from None
-    return {key: _plain(text) for key, text in metadata.items()} | {"model": weights}
+    told = {key: _plain(text) for key, text in metadata.items()}
+    ours = told.pop(OURS, {})
+    return told | (ours if isinstance(ours, dict) else {}) | {"model": weights}
 
 
 def _plain(text: str) -> Any:
