@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from mbnb import settings
-from mbnb.config import Config
+from mbnb.config import OWN_WEIGHTS, Config
 from mbnb.data.dataset import DataSet
 from mbnb.files import InputError
 from mbnb.model.checkpoints import GONE, save_checkpoint, start_from
@@ -103,6 +103,8 @@ class Training:
             check_same_training(config.folder.latest, checkpoint, config, self.fingerprint)
         elif task.start:
             told = start_from(find_weights(task.start), task.model, config)
+            if task.start in OWN_WEIGHTS:
+                told = f"starting from {task.start}, weights that come with mbnb"
             if fabric.is_global_zero:
                 print(told)
         freeze(config, task.model)
