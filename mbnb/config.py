@@ -266,9 +266,9 @@ class ModelSettings:
     )
     head: str = setting(
         "auto",
-        "How the last layers learn the classes: learned, step by step and the network with them; "
-        "discriminant, in closed form on the encoder as it is, which takes seconds; auto: the "
-        "latter where there are few clips of a class and an encoder to start from.",
+        "How the classes are learned: learned, step by step with the network; discriminant, in "
+        "closed form on the encoder as it is, in seconds; auto: the latter where clips of a class "
+        "are few.",
         choices=("auto", "learned", "discriminant"),
     )
     peaks: bool = setting(
