@@ -73,7 +73,7 @@ class Bench:
 
     def settings(self, frames: int, **machine: str) -> Config:
         """Of the measured model with clips of `frames`; 0: as the default recipe has it."""
-        config = dataclasses.replace(self.config, head="learned", **machine)
+        config = dataclasses.replace(self.config, **machine)
         return settings_of(config, self.sizes.model, frames)
 
     def variants(self) -> list[dict[str, str]]:

@@ -23,7 +23,7 @@ def settings_of(config: Config, size: str, frames: int) -> Config:
     """A model of this size that sees clips stretched to so many frames; 0: as its recipe has it."""
     length = {"rate": 0.0, "clip_len": frames, "patch": 1} if frames else {}
     machine = {"device": config.device, "precision": config.precision, "compile": config.compile}
-    return Config.of({"preset": size, **machine, **length})
+    return Config.of({"preset": size, "head": "learned", **machine, **length})
 
 
 def flops_per_clip(config: Config, frames: int, joints: int = JOINTS) -> float:
