@@ -25,6 +25,7 @@ from mbnb.model.checkpoints import read_checkpoint
 from mbnb.model.heads import DiscriminantHead
 from mbnb.model.shipped import starting_weights
 from mbnb.scores.calibration import log_loss
+from mbnb.settings import say_once
 from mbnb.train.history import record_environment
 from mbnb.train.loop import Training, Watcher, board_of, check_same_training
 
@@ -63,6 +64,11 @@ def train_in_closed_form(
         if config.resume and folder.latest.exists():
             checkpoint = read_checkpoint(folder.latest)
             check_same_training(folder.latest, checkpoint, config, data.fingerprint())
+        if config.head == "auto":
+            say_once(
+                f"{len(task.recipe)} clips are few for their classes, so the encoder stays as it "
+                "is and the head is found in closed form; -p head learned trains all of it"
+            )
         training = Training(task, alone, data, fabric, checkpoint={})
         record_environment(config, data)
         began = time.perf_counter()
