@@ -299,6 +299,11 @@ class ClipSettings:
         "at all.",
         least=0,
     )
+    without_depth: bool = setting(
+        False,
+        "See each clip as a picture does, from the front and without depth, as joints are detected "
+        "in 2D.",
+    )
     streams: list[str] = setting(
         list(STREAMS),
         "What the model sees of each joint: its place, the bone to it, and the speeds of both.",

@@ -16,6 +16,7 @@ from itertools import chain
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mbnb.classes import ClassTable
@@ -23,7 +24,7 @@ from mbnb.clips import Clips, first_rows
 from mbnb.config import Config
 from mbnb.devices import free_memory
 from mbnb.prepare.augment import augment, draw, draw_noise
-from mbnb.prepare.geometry import flip, gather_windows, smooth, standardise
+from mbnb.prepare.geometry import flip, gather_windows, smooth, standardise, standardise_flat
 from mbnb.prepare.parity import ParityRecipe, Parts, epoch_generator
 from mbnb.prepare.streams import fold, to_streams
 from mbnb.skeleton import Skeleton
@@ -155,6 +156,9 @@ class DefaultRecipe:
 
     def see(self, pose: Tensor, seconds: Tensor) -> Tensor:
         """Poses (B, F, J, 3) of windows that last `seconds` (B,) -> (B, 1, F / patch, J, C)."""
+        if self.config.without_depth:
+            places = standardise_flat(pose[..., :2], self.skeleton)
+            pose = F.pad(places, (0, 1))  # (B, F, J, 2) -> (B, F, J, 3)
         x = to_streams(pose, seconds.float(), self.config.streams, self.skeleton)
         return fold(x, self.config.patch)[:, None]
 

@@ -339,3 +339,12 @@ def test_clips_that_do_not_fit_stay_on_disk(monkeypatch):
     assert not recipe(rate=30.0).resident
     monkeypatch.setattr("mbnb.prepare.recipe.free_memory", lambda device: 1 << 30)
     assert recipe(rate=30.0).resident
+
+
+def test_without_depth_nothing_but_the_picture_counts():
+    flat = recipe(without_depth=True, streams=["joint"], patch=1)
+    pose = torch.randn(2, 8, 17, 3)
+    seen = flat.see(pose, torch.ones(2))
+    assert (seen[..., 2] == 0).all() and (seen[..., :2] != 0).any()
+    deeper = pose * torch.tensor([2.0, 2.0, 7.0]) + torch.tensor([3.0, 1.0, 5.0])
+    torch.testing.assert_close(flat.see(deeper, torch.ones(2)), seen, atol=1e-4, rtol=1e-4)
