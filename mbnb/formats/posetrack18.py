@@ -5,28 +5,15 @@ Not among `CONVERTERS`, which are of places alone: the third number here is a vi
 
 import numpy as np
 
+from mbnb.formats.coco17 import SOURCES as COCO17
 from mbnb.formats.points import mean_of_points
 
 POINTS = 17
 NECK, HIPS = 1, (11, 12)
-SOURCES = {
-    "Pelvis": HIPS,
-    "R_Hip": (12,),
-    "R_Knee": (14,),
-    "R_Ankle": (16,),
-    "L_Hip": (11,),
-    "L_Knee": (13,),
-    "L_Ankle": (15,),
+SOURCES = COCO17 | {
     "Spine1": (*HIPS, NECK, NECK),  # half-way between pelvis and neck
     "Neck": (NECK,),
-    "Head": (0,),
     "Head_top": (2,),
-    "L_Shoulder": (5,),
-    "L_Elbow": (7,),
-    "L_Wrist": (9,),
-    "R_Shoulder": (6,),
-    "R_Elbow": (8,),
-    "R_Wrist": (10,),
 }
 
 

@@ -55,9 +55,10 @@ SIZES = {
     "num_heads": "number of heads",
 }
 PRESET_SIZES = ("dim_feat", "dim_rep", "depth", "mlp_ratio")
-# Settings that decide about a network for poses and what it sees.
-OF_NETWORK = (*PRESET_SIZES, "num_heads", "maxlen", "att_fuse", "recipe", "rate", "clip_len")
-OF_NETWORK += ("patch", "streams", "skeleton")
+# Settings in which networks must agree to share weights, and with them what one sees of a clip.
+SAME_NETWORK = (*PRESET_SIZES, "num_heads", "maxlen", "att_fuse", "recipe")
+SAME_NETWORK += ("patch", "streams", "skeleton")
+OF_NETWORK = (*SAME_NETWORK, "rate", "clip_len")
 # With another one of these it is another network; other ends may be learned anew.
 DECISIVE = {"dim_feat", "depth", "mlp_ratio", "num_heads"}
 SHARE = 0.5  # of the backbone's weights that must fit, so that a training starts from a file

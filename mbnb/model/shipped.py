@@ -12,24 +12,11 @@ from safetensors.torch import save
 
 from mbnb.config import OWN_WEIGHTS, SETTINGS, Config
 from mbnb.files import PACKAGE, ROOT, InputError, read_table, replacing
+from mbnb.model.checkpoints import SAME_NETWORK
 from mbnb.model.weight_files import OURS, read_checkpoint
 
 WEIGHTS = PACKAGE / "weights"
 TABLE = WEIGHTS / "weights.csv"
-# What a network must have in common with weights that are meant for it.
-SAME = (
-    "recipe",
-    "dim_feat",
-    "dim_rep",
-    "depth",
-    "num_heads",
-    "mlp_ratio",
-    "maxlen",
-    "att_fuse",
-    "patch",
-    "streams",
-    "skeleton",
-)
 # What a checkpoint holds that a model needs to answer, and that a reader wants to know of it.
 KEPT = ("config", "classes", "epoch", "temperature", "usual_length", "learned", "skeleton", "task")
 
@@ -61,7 +48,7 @@ def starting_weights(config: Config) -> str:
         return config.init_from
     path = WEIGHTS / "encoder.safetensors"
     carried = read_checkpoint(path)["config"] if path.exists() else {}
-    fits = carried and all(carried[name] == getattr(config, name) for name in SAME)
+    fits = carried and all(carried[name] == getattr(config, name) for name in SAME_NETWORK)
     return "encoder" if fits else ""
 
 

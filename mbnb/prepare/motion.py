@@ -252,14 +252,18 @@ class ParityMotion:
             x = torch.cat([pose[..., :2], torch.ones_like(pose[..., :1])], dim=-1)
             x = x if self.detected is None else self.detected[rows]
             if self.config.flip:
-                coins = torch.rand(len(pose), device=self.device, generator=generator)
                 both = torch.stack([x, pose])  # (2, B, F, J, 3)
-                mirrored = flip(both, self.skeleton.mirror)
-                x, pose = torch.where(coins[:, None, None, None] > 0.5, mirrored, both)
+                x, pose = flip_half(both, self.skeleton, generator)
             x = spoil(x, self.config, generator)
             flat = torch.ones(len(pose), dtype=torch.bool, device=self.device)
             true = lifting_target(pose, self.config.rootrel, self.skeleton.root)
             yield Windows(x[rank::world], true[rank::world], flat[rank::world])
+
+
+def flip_half(pose: Tensor, skeleton: Skeleton, generator: torch.Generator) -> Tensor:
+    """Windows (..., B, F, J, 3), of which each is mirrored or not by a coin of its own."""
+    coins = torch.rand(pose.shape[-4], device=pose.device, generator=generator)
+    return torch.where(coins[:, None, None, None] > 0.5, flip(pose, skeleton.mirror), pose)
 
 
 def lifting_target(pose: Tensor, root_relative: bool, root: int = 0) -> Tensor:

@@ -18,8 +18,8 @@ from mbnb.config import Config
 from mbnb.data.tracks import Tracks
 from mbnb.formats import posetrack18
 from mbnb.prepare.corrupt import detect, draw_mask, draw_noise, hide
-from mbnb.prepare.geometry import flip, gather_windows, standardise_flat
-from mbnb.prepare.motion import HALF_PICTURE, HIDDEN, Windows, lifting_target, spoil
+from mbnb.prepare.geometry import gather_windows, standardise_flat
+from mbnb.prepare.motion import HALF_PICTURE, HIDDEN, Windows, flip_half, lifting_target, spoil
 from mbnb.prepare.parity import crop_scale, epoch_generator
 from mbnb.prepare.streams import fold, to_streams
 from mbnb.prepare.windows import cover, parity_windows
@@ -122,9 +122,7 @@ class ParityTracks:
                 ratios.uniform_(*CROPS, generator=generator)
                 joints = instavariety_window(joints, ratios)
             if self.config.flip:
-                coins = torch.rand(len(joints), device=self.device, generator=generator)
-                mirrored = flip(joints, self.skeleton.mirror)
-                joints = torch.where(coins[:, None, None, None] > 0.5, mirrored, joints)
+                joints = flip_half(joints, self.skeleton, generator)
             x = spoil(joints, self.config, generator, noisy=self.annotated)
             true = lifting_target(joints, self.config.rootrel, self.skeleton.root)
             flat = torch.ones(len(joints), dtype=torch.bool, device=self.device)
@@ -177,9 +175,7 @@ class FlatTracks:
             seen = gather_windows((self.joints[..., 2:] > 0).float(), starts, spans, self.frames)
             joints[..., 2:] *= seen > 0.999  # between a seen and an unseen place lies an unseen one
             if self.config.flip:
-                coins = torch.rand(len(joints), device=self.device, generator=generator)
-                mirrored = flip(joints, self.skeleton.mirror)
-                joints = torch.where(coins[:, None, None, None] > 0.5, mirrored, joints)
+                joints = flip_half(joints, self.skeleton, generator)
             batch = self._corrupt(joints, (spans / self.config.fps).float(), generator)
             parts = (batch.x, batch.true, batch.flat, batch.weight)
             yield Windows(*(part[rank::world] for part in parts))
