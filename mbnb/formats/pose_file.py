@@ -1,0 +1,26 @@
+"""What a file of joints from another tool holds, however the tool writes it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PoseFile:
+    """P points of some people through T frames, in time.
+
+    layout: the name of the table of points, such as "halpe26", by which `formats.to_h36m` knows
+    them, or "" where only `points`, their names, are known. people: by track (T, P, 3), all of one
+    T, so that a frame in which somebody was not found is there, as NaN, and so is a point that was
+    not found. With `depth` these are x, y, z in metres, else x and y in pixels and a confidence of
+    0 to 1. rate: frames a second, size: width and height of the picture in pixels; None where the
+    file does not tell. notes: what the reader found out and took for granted, a sentence each.
+    """
+
+    layout: str
+    points: tuple[str, ...]
+    people: dict[str, np.ndarray]
+    depth: bool
+    rate: float | None = None
+    size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = field(default=())
