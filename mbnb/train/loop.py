@@ -33,6 +33,7 @@ from mbnb.files import InputError
 from mbnb.model.checkpoints import GONE, save_checkpoint, start_from
 from mbnb.model.shipped import find_weights
 from mbnb.train.history import best_epoch, record_environment
+from mbnb.train.optimizers import optimizers_of
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -112,15 +113,18 @@ class Training:
         moving = [group for group in self.groups if group["params"]]
         if not moving:
             raise InputError(f"setting 'freeze': {config.freeze} leaves nothing to train")
-        optimizer = torch.optim.AdamW(moving, weight_decay=config.weight_decay, fused=True)
+        optimizers = optimizers_of(task.model, moving, config)
         self.steps = [sum(n for _, n in task.parts(1 + i)) for i in range(config.epochs)]
-        rate = partial(learning_rate, ends=np.cumsum(self.steps).tolist(), config=config)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        self.rate = partial(learning_rate, ends=np.cumsum(self.steps).tolist(), config=config)
+        self.schedules = [torch.optim.lr_scheduler.LambdaLR(one, self.rate) for one in optimizers]
         self.history: list[dict[str, float]] = []
         if checkpoint:
             task.model.load_state_dict(checkpoint["model"])
-            optimizer.load_state_dict(checkpoint["optimizer"])
-            self.schedule.load_state_dict(checkpoint["schedule"])
+            for optimizer, schedule, state in zip(
+                optimizers, self.schedules, checkpoint["optimizers"]
+            ):
+                optimizer.load_state_dict(state["optimizer"])
+                schedule.load_state_dict(state["schedule"])
             self.history = checkpoint["history"]
             task.resume(checkpoint)
         train, val = data.splits["train"], data.splits.get("val")
@@ -132,7 +136,7 @@ class Training:
             "held_out": len(set(val.subjects)) if val else 0,
             "started_from": PurePath(task.start).name,
         }
-        self.engine, self.optimizer = fabric.setup(task.model, optimizer)
+        self.engine, *self.optimizers = fabric.setup(task.model, *optimizers)
 
     def epoch(self, epoch: int, bar: tqdm) -> dict[str, float]:
         """Train on every clip once; returns the row of the history of `epoch`, from 1 on."""
@@ -140,8 +144,8 @@ class Training:
         torch.manual_seed(self.config.seed * 100_003 + epoch - 1)
         task, began = self.task, time.perf_counter()
         task.model.train()
-        rates = iter(self.schedule.get_last_lr())  # of the groups that are not frozen
-        rates = {g["name"]: next(rates) if g["params"] else 0.0 for g in self.groups}
+        factor = self.rate(self.schedules[0].last_epoch)
+        rates = {g["name"]: g["lr"] * factor if g["params"] else 0.0 for g in self.groups}
         losses, norms = [], []
         # Batches of nearly equal size: a last batch of a single clip would break BatchNorm.
         order, clips = [], 0
@@ -169,13 +173,15 @@ class Training:
 
     def _step(self, loss: Tensor) -> Tensor:
         """Move the weights; returns the norm of each group's gradients, on the device."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         norms = [gradient_norm(group["params"], loss.device) for group in self.groups]
         if not self.config.parity:
             nn.utils.clip_grad_norm_(self.task.model.parameters(), CLIP_GRADIENTS)
-        self.optimizer.step()
-        self.schedule.step()
+        for optimizer, schedule in zip(self.optimizers, self.schedules):
+            optimizer.step()
+            schedule.step()
         return torch.stack(norms)
 
     def save(self, best: int, state: dict[str, Any]) -> None:
@@ -191,10 +197,10 @@ class Training:
         } | state
         if best == len(self.history):
             save_checkpoint(folder.best, model, self.config, classes, **state)
-        state |= {
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
+        state["optimizers"] = [
+            {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+            for optimizer, schedule in zip(self.optimizers, self.schedules)
+        ]
         save_checkpoint(folder.latest, model, self.config, classes, **state)
 
 
@@ -318,7 +324,7 @@ def check_same_training(
     ]
     if content.get("fingerprint") != fingerprint:
         differences.append("other data")
-    if any(key.startswith(GONE) for key in content["model"]):
+    if "optimizers" not in content or any(key.startswith(GONE) for key in content["model"]):
         differences.append("an earlier version, whose model had parts that are gone")
     if differences:
         raise InputError(
