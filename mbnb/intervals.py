@@ -188,7 +188,5 @@ def _odd(coding: Coding) -> list[str]:
     if sounds and not videos:
         remarks.append(f"links sound alone, no video: {', '.join(sounds)}")
     if len(videos) > 1:
-        remarks.append(
-            f"links {len(videos)} videos: {', '.join(videos)}"
-        )
+        remarks.append(f"links {len(videos)} videos: {', '.join(videos)}")
     return remarks

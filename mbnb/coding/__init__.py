@@ -3,7 +3,7 @@
 Imports scores and what stands before it, but nothing that needs torch.
 """
 
-from mbnb.coding.reading import read_coding, read_codings
+from mbnb.coding.reading import choose, describe, read_coding, read_codings
 from mbnb.coding.writing import write_coding
 
-__all__ = ["read_coding", "read_codings", "write_coding"]
+__all__ = ["choose", "describe", "read_coding", "read_codings", "write_coding"]

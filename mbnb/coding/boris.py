@@ -5,6 +5,7 @@ start and stop, which are told apart by their order alone (BORIS user guide, "Co
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 
 from mbnb.coding.file import File
 from mbnb.files import InputError, write_text
-from mbnb.intervals import Coding, Interval, Medium, Tier, at
+from mbnb.intervals import Coding, Interval, Medium, Tier, at, overlapping
+from mbnb.text import listed
 
 TIER = "BORIS"  # all of an observation stands on one line
+SURE = re.compile(r"(human|machine), confidence (\d.*)")  # what mbnb writes as a comment
 NOBODY = "No focal subject"  # how tables of BORIS write the empty subject
 # A moment, subject, behaviour, modifiers, comment; and start, stop, point or '' where unknown.
 Event = tuple[float, str, str, tuple[tuple[str, str], ...], str, str]
@@ -35,8 +38,7 @@ def read(file: File) -> list[Coding]:
     try:
         behaviours = {one["code"]: one for one in project["behaviors_conf"].values()}
         return [
-            _observation(name, about, behaviours)
-            for name, about in project["observations"].items()
+            _observation(name, about, behaviours) for name, about in project["observations"].items()
         ]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(
@@ -53,7 +55,7 @@ def pair_up(events: Iterable[Event], tier: str = TIER) -> tuple[list[Interval], 
     intervals: list[Interval] = []
     started: dict[tuple, int] = {}
     remarks = []
-    for moment, person, label, modifiers, _, kind in events:
+    for moment, person, label, modifiers, comment, kind in events:
         key = person, label, modifiers
         if key in started and kind in ("", "stop"):
             i = started.pop(key)
@@ -64,9 +66,19 @@ def pair_up(events: Iterable[Event], tier: str = TIER) -> tuple[list[Interval], 
         elif kind != "point":
             remarks += [_unstopped(intervals[started[key]])] if key in started else []
             started[key] = len(intervals)
-        intervals.append(Interval(moment, moment, label, tier, person, modifiers=modifiers))
+        one = Interval(moment, moment, label, tier, person, modifiers=modifiers)
+        if said := SURE.fullmatch(comment):
+            one = replace(one, origin=said[1], confidence=float(said[2]))
+        elif comment:
+            remarks.append(f"comment on {label!r} at {at(moment)}: {comment}")
+        intervals.append(one)
     remarks += [_unstopped(intervals[i]) for i in started.values()]
     return intervals, remarks
+
+
+def _state(one: Interval) -> tuple:
+    """By what BORIS pairs the start and the stop of a state."""
+    return one.person, one.label, one.modifiers
 
 
 def _unstopped(one: Interval) -> str:
@@ -76,17 +88,14 @@ def _unstopped(one: Interval) -> str:
 def _observation(name: str, about: dict, behaviours: dict[str, dict]) -> Coding:
     shift = float(about.get("time offset") or 0)
     media = _media(about, shift)
-    events, comments = [], []
+    events = []
     for event in sorted(about["events"], key=lambda event: float(event[0])):
         moment, person, label, modifiers, comment = event[:5]
         known = behaviours.get(label, {})
         kind = "point" if str(known.get("type", "Point")).startswith("Point") else ""
         pairs = _modifiers(str(modifiers), known.get("modifiers") or {})
         # Nobody can cut a movement out of a clock time, so times are those of the first video.
-        events.append((float(moment) - shift, person, label, pairs, comment, kind))
-        comments += [f"comment on {label!r} at {at(float(moment) - shift)}: {comment}"] * bool(
-            comment
-        )
+        events.append((float(moment) - shift, person, label, pairs, str(comment or ""), kind))
     intervals, remarks = pair_up(events)
     unknown = {label for *_, label, _, _, _ in events} - set(behaviours)
     remarks += [f"behaviours that the project does not define: {', '.join(sorted(unknown))}"] * (
@@ -101,7 +110,7 @@ def _observation(name: str, about: dict, behaviours: dict[str, dict]) -> Coding:
         (tier,) if intervals else (),
         media,
         rows[0] if one else None,
-        (*remarks, *comments),
+        tuple(remarks),
     )
 
 
@@ -111,7 +120,7 @@ def _media(about: dict, shift: float) -> tuple[Medium, ...]:
     lengths, offsets = info.get("length") or {}, info.get("offset") or {}
     files = about.get("file")
     media = []
-    for player, paths in (files.items() if isinstance(files, dict) else ()):
+    for player, paths in files.items() if isinstance(files, dict) else ():
         passed: float | None = 0.0 - float(offsets.get(player) or 0)
         for path in paths:
             length = lengths.get(path)
@@ -141,11 +150,10 @@ def write(codings: Sequence[Coding], path: Path) -> None:
     labels = dict.fromkeys(one.label for coding in codings for one in coding)
     moments = {label for c in codings for one in c if one.is_moment for label in [one.label]}
     states = {label for c in codings for one in c if not one.is_moment for label in [one.label]}
-    mixed = moments & states
-    if mixed:
+    if mixed := sorted(moments & states):
         raise InputError(
             f"{path}: BORIS takes a behaviour either as a point or as a state; both here: "
-            f"{', '.join(sorted(mixed))}"
+            f"{', '.join(mixed)}"
         )
     sets = {label: _sets(label, codings) for label in labels}
     project = {
@@ -198,7 +206,16 @@ def _sets(label: str, codings: Sequence[Coding]) -> dict[str, list[str]]:
 
 
 def event_rows(coding: Coding, sets: dict[str, dict[str, list[str]]]) -> list[list[Any]]:
-    """Rows of time, subject, behaviour, modifiers, comment and START, STOP or POINT, by time."""
+    """Rows of time, subject, behaviour, modifiers, comment and START, STOP or POINT, by time.
+
+    Raises InputError for what BORIS cannot tell apart: a state that starts again while it lasts.
+    """
+    states = [replace(one, tier="", person=str(_state(one)), origin="") for one in coding]
+    if twice := [later for _, later in overlapping(states) if not later.is_moment]:
+        raise InputError(
+            f"{coding.name}: BORIS starts no state again before it stops, as here: "
+            + listed([f"{one.label!r} at {at(one.start)}" for one in twice])
+        )
     rows = []
     for one in coding:
         chosen = dict(one.modifiers)
@@ -209,7 +226,7 @@ def event_rows(coding: Coding, sets: dict[str, dict[str, list[str]]]) -> list[li
             rows.append([round(one.start, 3), *about, "POINT"])
         else:
             rows.append([round(one.start, 3), *about, "START"])
-            rows.append([round(one.end, 3), *about, "STOP"])
+            rows.append([round(one.end, 3), *about[:3], "", "STOP"])
     # What stops comes before what starts at the same moment, else BORIS would pair them wrongly.
     return sorted(rows, key=lambda row: (row[0], row[5] != "STOP"))
 

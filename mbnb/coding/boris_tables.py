@@ -129,7 +129,14 @@ def _tabular(
         name = row.get("observation id") or own
         label = row.get("behavior") or row.get("code") or ""
         offset = seconds(row.get("time offset (s)", "")) or shift
-        event = (moment - offset, _person(row), label, _modifiers(row), "", kind)
+        event = (
+            moment - offset,
+            _person(row),
+            label,
+            _modifiers(row),
+            row.get("comment", ""),
+            kind,
+        )
         by_name.setdefault(name, []).append(event)
         media.setdefault(name, []).append(
             row.get("media file path") or row.get("media file name") or ""
@@ -139,7 +146,8 @@ def _tabular(
     codings = []
     for name, events in by_name.items():
         order = sorted(events, key=lambda event: (event[0], event[5] != "stop"))
-        codings.append(_coding(name, *pair_up(order)[:1], media[name], pair_up(order)[1]))
+        intervals, remarks = pair_up(order)
+        codings.append(_coding(name, intervals, media[name], remarks))
     return codings
 
 

@@ -27,7 +27,7 @@ TABLE = "intervals.csv"  # a row for each interval, cut or not
 class _Row:
     """What became of one interval, a row of the table."""
 
-    clip: str
+    clip: str  # the recording and a number, since one label occurs many times
     recording: str
     start: float
     end: float
@@ -64,12 +64,13 @@ def cut(
     stands in the table, `intervals.csv`, with the reason. Raises InputError where nothing is cut.
     """
     pairs, unmatched = _matched(codings, recordings)
-    found = {one.label for coding, _, _ in pairs for one in coding}
-    table = classes or _classes_of([coding for coding, _, _ in pairs])
-    rows = [_left_out(coding, one, why) for coding, why in unmatched for one in coding]
-    for coding, recording, limit in pairs:
+    found = {one.label for coding, _ in pairs for one in coding}
+    table = classes or _classes_of([coding for coding, _ in pairs])
+    rows = [_row(c.name, i, one, why) for c, why in unmatched for i, one in enumerate(c)]
+    for coding, recording in pairs:
         for i, one in enumerate(coding):
-            row = _cut_one(coding, recording, limit, i, table, padding, shortest)
+            row = _cut_one(i, one, recording, table, padding, shortest)
+            row.together_with = _together(one, coding)
             if row.together_with and not overlaps and not row.left_out:
                 row.left_out, row.pose = "shares time with another label", None
             rows.append(row)
@@ -94,6 +95,18 @@ def cut(
         write_dataset(whole, {"train": pack(*columns)}, table)
         result.to_csv(whole / TABLE, index=False, float_format="%.6f")
     return result
+
+
+def summary(rows: pd.DataFrame) -> str:
+    """How many intervals were cut, and why the others were not, as text."""
+    left = rows[rows["left_out"] != ""]
+    lines = [f"{len(rows) - len(left)} of {len(rows)} intervals cut"]
+    lines += [f"left out, {count}: {why}" for why, count in left["left_out"].value_counts().items()]
+    remarks = rows.loc[rows["remarks"] != "", "remarks"].str.replace(r"\d[\d:.]*", "…", regex=True)
+    lines += [f"{count} clips: {what}" for what, count in remarks.value_counts().items()]
+    together = (rows["together_with"] != "").sum()
+    lines += [f"{together} share time with other labels, see together_with"] * bool(together)
+    return "\n".join(lines)
 
 
 def _classes_of(codings: Sequence[Coding]) -> ClassTable:
@@ -122,8 +135,8 @@ def class_of(label: str, classes: ClassTable) -> int | None:
 
 def _matched(
     codings: Sequence[Coding], recordings: Sequence[Recording]
-) -> tuple[list[tuple[Coding, Recording, float]], list[tuple[Coding, str]]]:
-    """Codings with their recordings, in the recording's own time up to a limit; and the others.
+) -> tuple[list[tuple[Coding, Recording]], list[tuple[Coding, str]]]:
+    """Codings with their recordings, in the recording's own time; and the others, with a reason.
 
     A recording is called as the coding or as one of its videos is. One coding and one recording
     belong together whatever they are called.
@@ -147,13 +160,13 @@ def _matched(
                 )
                 continue
             shift = medium.offset if medium else 0.0
-            end = float(recording.times[-1])
-            length = medium.length if medium and medium.length is not None else end
+            length = float(recording.times[-1])
+            length = medium.length if medium and medium.length is not None else length
             own = [replace(o, start=o.start + shift, end=o.end + shift) for o in coding]
             several = len([m for m in coding.media if m.kind != "audio"]) > 1
             own = [o for o in own if not several or (o.end >= 0 and o.start < length)]
             faults += _strangers(coding, recording)
-            pairs.append((replace(coding, intervals=tuple(own)), recording, end))
+            pairs.append((replace(coding, intervals=tuple(own)), recording))
     if faults:
         raise InputError("\n".join(faults))
     return pairs, unmatched
@@ -170,28 +183,31 @@ def _strangers(coding: Coding, recording: Recording) -> list[str]:
     ]
 
 
+def _together(one: Interval, coding: Coding) -> str:
+    """The other labels that the same person has in the time of an interval, and for how long."""
+    return ", ".join(
+        f"{other.label} ({one.shared(other):.2f} s)"
+        for other in coding
+        if other.start < one.end
+        and other.end > one.start
+        and other.label not in ("", one.label)
+        and other.person == one.person
+    )
+
+
 def _cut_one(
-    coding: Coding,
-    recording: Recording,
-    limit: float,
     i: int,
+    one: Interval,
+    recording: Recording,
     classes: ClassTable,
     padding: float,
     shortest: float,
 ) -> _Row:
-    """The row of interval i of a coding, with its frames where it can be cut."""
-    one = coding.intervals[i]
-    row = _left_out(coding, one, "")
-    row.recording = recording.name
+    """The row of interval i of a recording, with its frames where it can be cut."""
+    row = _row(recording.name, i, one)
     row.person = one.person or recording.person or recording.name
     row.class_id = class_of(one.label, classes)
-    row.together_with = ", ".join(
-        f"{other.label} ({one.shared(other):.2f} s)"
-        for other in coding
-        if other.label not in ("", one.label)
-        and other.person == one.person
-        and one.shared(other) > 0
-    )
+    limit = float(recording.times[-1])
     if recording.person and one.person and recording.person != one.person:
         row.left_out = f"of another person than the skeleton, {recording.person}"
     elif not one.label:
@@ -213,7 +229,7 @@ def _add_frames(
     """Find the frames of an interval, and say what is odd about them."""
     wider = max(0.0, (shortest - one.duration) / 2)
     start, end = one.start - wider - padding, one.end + wider + padding
-    # Half a step of the time between frames, so that an interval's last frame is one of it.
+    # Times are rounded to the microsecond in files.
     first, stop = np.searchsorted(recording.times, (start - 1e-6, end - 1e-6))
     remarks = [f"widened from {one.duration:.3f} s"] * (wider > 0)
     if np.isfinite(one.end) and one.end > recording.times[-1] + PAUSE:
@@ -228,18 +244,15 @@ def _add_frames(
     if np.isnan(pose).all():
         row.left_out = "nobody is seen in it"
         return
-    # A number behind the recording, since one label occurs many times.
     row.pose, row.frames, row.first_frame = pose, int(stop - first), int(first)
     row.remarks = "; ".join(remarks)
 
 
-def _left_out(coding: Coding, one: Interval, reason: str) -> _Row:
-    """The row of an interval, so far without frames."""
-    number = coding.intervals.index(one) + 1
-    clip = re.sub(r"[^\w.-]+", "_", f"{clip_name(coding.name)}_{number:05d}")
+def _row(recording: str, i: int, one: Interval, reason: str = "") -> _Row:
+    """The row of interval i of a recording, so far without frames."""
     return _Row(
-        clip=clip,
-        recording=coding.name,
+        clip=re.sub(r"[^\w.-]+", "_", f"{clip_name(recording)}_{i + 1:05d}"),
+        recording=recording,
         start=one.start,
         end=one.end,
         label=one.label,

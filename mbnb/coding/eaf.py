@@ -112,15 +112,17 @@ class _Document:
         intervals = [one for line in self.lines for one in self._intervals(line)]
         about = self._about_machine()
         intervals = [replace(one, **about.get(one.identity, {})) for one in intervals]
-        tiers = tuple(
-            Tier(line.name, line.person, line.parent, self._vocabulary(line))
+        tiers = {
+            _plain_name(line): Tier(
+                _plain_name(line), line.person, line.parent, self._vocabulary(line)
+            )
             for line in self.lines
             if line.kind not in (CONFIDENCE_TYPE, MODIFIER_TYPE)
-        )
+        }
         return Coding(
             self.path.stem,
             tuple(intervals),
-            tiers,
+            tuple(tiers.values()),
             self._media(),
             remarks=tuple(self.remarks),
             document=raw,
@@ -214,15 +216,20 @@ class _Document:
             return []
         own = line.kind in (MACHINE_TYPE, HUMAN_TYPE)
         origin = MACHINE if line.kind == MACHINE_TYPE else HUMAN
-        name = re.sub(r" \((machine|human)(, [^()]*)?\)( \d+)?$", "", line.name) if own else line.name
         ones = []
         for one in line.annotations:
             start, end = (round(time, 6) for time in one.times)
             end = start if own and math.isclose(end - start, MOMENT, abs_tol=1e-6) else end
             ones.append(
                 Interval(
-                    start, end, one.label, name, line.person, origin,
-                    identity=one.identity, parent=one.parent,
+                    start,
+                    end,
+                    one.label,
+                    _plain_name(line),
+                    line.person,
+                    origin,
+                    identity=one.identity,
+                    parent=one.parent,
                 )
             )
         return ones
@@ -277,6 +284,13 @@ class _Document:
                 kind = kind if kind in ("video", "audio") else ""
                 media.append(Medium(unquote(address), kind, origin))
         return tuple(media)
+
+
+def _plain_name(line: _Line) -> str:
+    """The tier that a line of mbnb's is of, `head` of `head (machine, anna) 2`."""
+    own = line.kind in (MACHINE_TYPE, HUMAN_TYPE)
+    about = r" ?\((machine|human)(, [^()]*)?\)( \d+)?$"
+    return re.sub(about, "", line.name) if own else line.name
 
 
 def _between(ones: list[_Annotation], slots: dict[str, float | None]) -> dict[str, float]:

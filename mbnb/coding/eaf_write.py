@@ -161,7 +161,10 @@ class _Writer:
             element.find("ANNOTATION_VALUE").text = now.label
             element.attrib.pop("CVE_REF", None)  # it named the entry of the old label
             self.touched = True
-        if (now.start, now.end) != (before.start, before.end) and "TIME_SLOT_REF1" in element.keys():
+        if (now.start, now.end) != (
+            before.start,
+            before.end,
+        ) and "TIME_SLOT_REF1" in element.keys():
             self._align(element, now)
 
     def _align(self, element: ET.Element, one: Interval) -> None:
@@ -179,7 +182,7 @@ class _Writer:
         first = line[0]
         kind = MACHINE_TYPE if first.origin == MACHINE else HUMAN_TYPE
         about = f"{first.origin}, {first.person}" if first.person else first.origin
-        name = self._free(f"{first.tier} ({about})")
+        name = self._free(f"{first.tier} ({about})".strip())
         tier = self._tier(name, kind, first.person)
         identities = []
         for one in line:
@@ -193,9 +196,7 @@ class _Writer:
         for kind, values in ((CONFIDENCE_TYPE, sure), (MODIFIER_TYPE, modifiers)):
             if not any(values):
                 continue
-            depends = self._tier(
-                self._free(f"{name}: {kind.split()[1]}"), kind, first.person, name
-            )
+            depends = self._tier(self._free(f"{name}: {kind.split()[1]}"), kind, first.person, name)
             for identity, value in zip(identities, values):
                 if value:
                     element = ET.SubElement(ET.SubElement(depends, "ANNOTATION"), "REF_ANNOTATION")

@@ -98,15 +98,12 @@ def _times(rows: list[tuple[int, list[str]]]) -> tuple[int, int, float] | None:
     """
     units = {i: _format(rows, i) for i in range(_width(rows))}
     for shape, unit in FORMATS:
-        columns = [
-            i for i in units if units[i] == unit and shape.fullmatch(rows[0][1][i])
-        ]
+        columns = [i for i in units if units[i] == unit and shape.fullmatch(rows[0][1][i])]
         for begin in columns:
             for end in (i for i in columns if i > begin):
                 for lasts in (i for i in columns if i > end):
                     spans = (
-                        [seconds(cells[i]) * unit for i in (begin, end, lasts)]
-                        for _, cells in rows
+                        [seconds(cells[i]) * unit for i in (begin, end, lasts)] for _, cells in rows
                     )
                     if all(abs(b - a - c) <= ROUNDING for a, b, c in spans):
                         return begin, end, unit

@@ -23,10 +23,10 @@ def read(file: File) -> list[Coding]:
     """One coding a name, with one interval. Raises InputError for any other pickle."""
     content: Any = read_pickle(file.path, EXPECTED)
     parts = [list(part) for part in content] if isinstance(content, tuple | list) else []
-    if len(parts) != 2 or len(parts[0]) != len(parts[1]) or not all(
-        isinstance(name, str) for name in parts[0]
+    if (
+        len(parts) != 2
+        or len(parts[0]) != len(parts[1])
+        or not all(isinstance(name, str) for name in parts[0])
     ):
         raise InputError(f"{file.path}: expected {EXPECTED}")
-    return [
-        Coding(name, (Interval(0.0, math.inf, str(label)),)) for name, label in zip(*parts)
-    ]
+    return [Coding(name, (Interval(0.0, math.inf, str(label)),)) for name, label in zip(*parts)]

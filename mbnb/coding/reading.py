@@ -3,6 +3,8 @@
 To add a format, write one file with `recognises` and `read` beside these and give it a line here.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +21,7 @@ from mbnb.coding import (
 )
 from mbnb.coding.file import File
 from mbnb.files import InputError
-from mbnb.intervals import Coding
+from mbnb.intervals import Coding, at
 from mbnb.text import listed
 
 # What each is called, and who reads it; the first that recognises a file has it.
@@ -34,6 +36,8 @@ READERS: dict[str, ModuleType] = {
     "a CSV with start, end and label": segments,
     "ELAN's tab-delimited text": elan_tab,
 }
+
+NAMED = 12  # that many names of a long list are said
 
 
 def read_codings(path: Path) -> tuple[Coding, ...]:
@@ -57,10 +61,69 @@ def read_coding(path: Path, recording: str = "") -> Coding:
 
     Raises InputError, with the names of all recordings, where it is not clear which one is meant.
     """
-    codings = read_codings(path)
-    chosen = [coding for coding in codings if recording in ("", coding.name)]
-    if len(chosen) != 1:
-        names = listed([coding.name for coding in codings], 12)
-        wanted = f"no recording {recording!r}" if recording else "several recordings"
-        raise InputError(f"{path}: {wanted}; choose one with --recording: {names}")
-    return chosen[0]
+    codings = choose(read_codings(path), path, recording=recording)
+    if len(codings) != 1:
+        names = listed([coding.name for coding in codings], NAMED)
+        raise InputError(f"{path}: several recordings; choose one with --recording: {names}")
+    return codings[0]
+
+
+def choose(
+    codings: Sequence[Coding],
+    path: Path,
+    recording: str = "",
+    tiers: Sequence[str] = (),
+    person: str = "",
+    by: str = "",
+) -> tuple[Coding, ...]:
+    """What is meant of the codings in the file `path`; '' and () mean all of it.
+
+    by: the modifier that is taken for the label, such as an argument of Datavyu or a set of
+    modifiers of BORIS. Raises InputError, with what there is, for what is not there.
+    """
+    there = {
+        "recording": [coding.name for coding in codings],
+        "tier": [tier for c in codings for tier in (*(t.name for t in c.tiers), *_tiers(c))],
+        "person": [one for coding in codings for one in coding.people if one],
+        "by": [name for coding in codings for one in coding for name, _ in one.modifiers],
+    }
+    asked = [("recording", recording), *(("tier", tier) for tier in tiers)]
+    asked += [("person", person), ("by", by)]
+    faults = [
+        f"{path}: --{what} {name}: not there; there is "
+        f"{listed(list(dict.fromkeys(there[what])), NAMED) or 'none'}"
+        for what, name in asked
+        if name and name not in there[what]
+    ]
+    if faults:
+        raise InputError("\n".join(faults))
+    chosen = [coding.on(*tiers) for coding in codings if recording in ("", coding.name)]
+    if person:
+        chosen = [replace(c, intervals=tuple(o for o in c if o.person == person)) for c in chosen]
+    if by:
+        chosen = [
+            replace(c, intervals=tuple(replace(o, label=dict(o.modifiers).get(by, "")) for o in c))
+            for c in chosen
+        ]
+    return tuple(chosen)
+
+
+def describe(coding: Coding) -> str:
+    """What is in a coding, as text of a few lines: its tiers, people, labels and remarks."""
+    media = ", ".join(medium.name for medium in coding.media)
+    people = ", ".join(person for person in coding.people if person)
+    lines = [
+        f"{coding.name}: {len(coding)} intervals up to {at(coding.end)}"
+        + (f"; of {people}" if people else "")
+        + (f"; links {media}" if media else "")
+    ]
+    for tier in dict.fromkeys((*(tier.name for tier in coding.tiers), *_tiers(coding))):
+        ones = coding.on(tier)
+        labels = listed([repr(label) for label in ones.labels], 5)
+        lines.append(f"  {tier or '(no tier)'}: {len(ones)} intervals; {labels or 'no labels'}")
+    return "\n".join([*lines, *(f"  remark: {remark}" for remark in coding.remarks)])
+
+
+def _tiers(coding: Coding) -> tuple[str, ...]:
+    """The tiers on which intervals stand."""
+    return tuple(dict.fromkeys(one.tier for one in coding))

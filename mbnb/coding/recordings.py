@@ -70,7 +70,9 @@ def _of_folder(
             names = clip_folders(folder.split(split), findings)
             poses = ((n, read_pose(root, p / "pose_3d.npy", findings)) for n, p in names.items())
         for name, pose in poses:
-            pose = None if pose is None else check_pose(pose, root / split / name, skeleton, findings)
+            pose = (
+                None if pose is None else check_pose(pose, root / split / name, skeleton, findings)
+            )
             if pose is not None:
                 times = _times_of(root, name, len(pose), config.fps)
                 yield Recording(name, pose, times, subjects.get(name, ""))

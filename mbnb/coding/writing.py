@@ -16,9 +16,7 @@ WRITERS: dict[str, Callable[[Sequence[Coding], Path], None]] = {
 }
 
 
-def write_coding(
-    codings: Sequence[Coding], path: Path, classes: ClassTable | None = None
-) -> None:
+def write_coding(codings: Sequence[Coding], path: Path, classes: ClassTable | None = None) -> None:
     """Write .eaf for ELAN, .boris or .tsv for BORIS, .csv for everybody else.
 
     classes: tells a CSV the body regions of labels. Raises InputError for another ending, and where
