@@ -90,8 +90,8 @@ class Coding:
     """All intervals of one recording.
 
     name: of the recording, as its file or its observation is called. length: its seconds, None
-    where nobody says. remarks: what is odd about it, a line each. document: the bytes of the .eaf
-    that it came from, so that writing it again loses nothing that is not an interval.
+    where nobody says. notes: what its reader found odd, a line each. document: the bytes of the
+    .eaf that it came from, so that writing it again loses nothing that is not an interval.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Coding:
     tiers: tuple[Tier, ...] = ()
     media: tuple[Medium, ...] = ()
     length: float | None = None
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     document: bytes | None = None
 
     def __iter__(self) -> Iterator[Interval]:
@@ -129,9 +129,10 @@ class Coding:
         ends = [one.end for one in self if math.isfinite(one.end)]
         return self.length if self.length is not None else max(ends, default=0.0)
 
-    def checked(self) -> "Coding":
-        """The same, with a remark on everything that is odd about its intervals and media."""
-        return replace(self, remarks=(*self.remarks, *_odd(self)))
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Its notes, and whatever is odd about its intervals and media, a line each."""
+        return (*self.notes, *_odd(self))
 
 
 def overlapping(intervals: Iterable[Interval]) -> list[tuple[Interval, Interval]]:
@@ -154,10 +155,10 @@ def at(seconds: float) -> str:
     """A moment as people read it: 1:02:03.456, 2:03.456 under an hour."""
     if not math.isfinite(seconds):
         return "the end"
-    thousandths = round(abs(seconds) * 1000)
+    thousandths = round(abs(float(seconds)) * 1000)
     hours, rest = divmod(thousandths, 3_600_000)
     minutes, rest = divmod(rest, 60_000)
-    sign, text = "-" * (seconds < 0), f"{rest // 1000:02}.{rest % 1000:03}"
+    sign, text = "-" if seconds < 0 else "", f"{rest // 1000:02}.{rest % 1000:03}"
     return f"{sign}{hours}:{minutes:02}:{text}" if hours else f"{sign}{minutes}:{text}"
 
 

@@ -161,7 +161,7 @@ def _coding(
     if videos[1:]:
         unsaid = "the table does not say how its videos lie against each other; the project does"
         remarks = [*remarks, unsaid]
-    return Coding(name, ones, (Tier(TIER),), found, remarks=tuple(remarks))
+    return Coding(name, ones, (Tier(TIER),), found, notes=tuple(remarks))
 
 
 def _person(row: dict[str, str]) -> str:

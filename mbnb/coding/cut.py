@@ -17,6 +17,7 @@ from mbnb.coding.recordings import Recording
 from mbnb.data.write import write_dataset
 from mbnb.files import InputError, replacing
 from mbnb.intervals import Coding, Interval, at
+from mbnb.settings import say_once
 from mbnb.text import clip_name, listed, whole_number
 
 PAUSE = 0.34  # seconds between two frames, above which the recording paused
@@ -63,6 +64,8 @@ def cut(
     share time with another label of the same person are left out. Nothing is lost: what is not cut
     stands in the table, `intervals.csv`, with the reason. Raises InputError where nothing is cut.
     """
+    if out.exists() and not (out / TABLE).is_file():
+        raise InputError(f"{out}: is there and holds something else; name another folder")
     pairs, unmatched = _matched(codings, recordings)
     found = {one.label for coding, _ in pairs for one in coding}
     table = classes or _classes_of([coding for coding, _ in pairs])
@@ -148,6 +151,7 @@ def _matched(
         names = [name for name in (*media, clip_name(coding.name)) if name in by_name]
         if not names and len(codings) == len(recordings) == 1:
             names = list(by_name)
+            say_once(f"{coding.name}: taken with the skeletons of {names[0]}, the only ones there")
         if not names:
             why = f"no skeletons of {' or '.join([coding.name, *media])}"
             unmatched.append((coding, why))

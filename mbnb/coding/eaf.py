@@ -124,7 +124,7 @@ class _Document:
             tuple(intervals),
             tuple(tiers.values()),
             self._media(),
-            remarks=tuple(self.remarks),
+            notes=tuple(self.remarks),
             document=raw,
         )
 

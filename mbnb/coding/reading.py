@@ -41,14 +41,14 @@ NAMED = 12  # that many names of a long list are said
 
 
 def read_codings(path: Path) -> tuple[Coding, ...]:
-    """All codings in a file, whatever wrote it, each with remarks on what is odd about it.
+    """All codings in a file, whatever wrote it; their `remarks` say what is odd about them.
 
     Raises InputError for a file that is cut short, or that nobody here reads, and says which are.
     """
     file = File(path)
     for name, reader in READERS.items():
         if reader.recognises(file):
-            codings = tuple(coding.checked() for coding in reader.read(file))
+            codings = tuple(reader.read(file))
             if not codings:
                 raise InputError(f"{path}: {name}, in which there is no recording")
             return codings
