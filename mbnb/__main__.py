@@ -415,6 +415,8 @@ def cut(
     from mbnb.coding import cut as cutting
     from mbnb.coding.recordings import recordings_in
 
+    out = out.resolve()
+    cutting.expect_free(out)
     every = [one for path in codings for one in choose(read_codings(path), path, **chosen)]
     for one in every:
         click.echo("".join(f"{one.name}: {remark}\n" for remark in one.remarks), nl=False, err=True)

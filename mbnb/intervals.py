@@ -136,7 +136,7 @@ class Coding:
 
 
 def overlapping(intervals: Iterable[Interval]) -> list[tuple[Interval, Interval]]:
-    """Pairs of intervals on one tier, of one person, of which the second starts within the first.
+    """Pairs on one tier, of one person and origin, of which the second starts within the first.
 
     Each is compared with the one that ends last of those before it.
     """

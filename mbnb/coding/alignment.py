@@ -28,7 +28,8 @@ def in_units(intervals: Sequence[Interval], labels: Sequence[str], end: float, u
         if one.label not in column:
             continue
         if one.is_moment:
-            present[min(int(one.start / unit), count - 1), column[one.label]] = True
+            place = min(int(one.start / unit + 1e-9), count - 1)
+            present[place, column[one.label]] = True
         first, stop = np.searchsorted(middles, (one.start, one.end))
         present[first:stop, column[one.label]] = True
     return present

@@ -64,8 +64,7 @@ def cut(
     share time with another label of the same person are left out. Nothing is lost: what is not cut
     stands in the table, `intervals.csv`, with the reason. Raises InputError where nothing is cut.
     """
-    if out.exists() and not (out / TABLE).is_file():
-        raise InputError(f"{out}: is there and holds something else; name another folder")
+    expect_free(out)
     pairs, unmatched = _matched(codings, recordings)
     found = {one.label for coding, _ in pairs for one in coding}
     table = classes or _classes_of([coding for coding, _ in pairs])
@@ -98,6 +97,12 @@ def cut(
         write_dataset(whole, {"train": pack(*columns)}, table)
         result.to_csv(whole / TABLE, index=False, float_format="%.6f")
     return result
+
+
+def expect_free(out: Path) -> None:
+    """Raise InputError where `out` is there and was not cut, so that nobody's files are replaced."""
+    if out.exists() and not (out / TABLE).is_file():
+        raise InputError(f"{out}: is there and holds something else; name another folder")
 
 
 def summary(rows: pd.DataFrame) -> str:

@@ -220,8 +220,9 @@ def own_seconds(frames: int, fps: float, stretches: np.ndarray) -> np.ndarray:
         return counted
     # The frame after a pause stands for the ticks that are nearer to it than to the one before.
     which = np.searchsorted(stretches[:, 0] - 0.5 / fps, counted, side="right") - 1
-    begins, own = stretches[which.clip(min=0)].T  # (T,) each
-    return own + counted - begins
+    # Where stamps begin anew, as in two recordings that were joined, players go on counting.
+    passed = np.maximum.accumulate(stretches[:, 1] - stretches[:, 0])
+    return counted + passed[which.clip(min=0)]
 
 
 def moving(container: Any) -> list[Any]:
