@@ -31,10 +31,9 @@ def read(file: File) -> list[Coding]:
                     f"as number {i + 1}, found {str(segment)[:80]}"
                 )
                 continue
-            score = segment.get("score")
-            origin = HUMAN if score is None else MACHINE
-            label = str(segment.get("label", ""))
-            sure = None if score is None else float(score)
+            sure = float(segment["score"]) if _number(segment.get("score")) else None
+            origin = HUMAN if sure is None else MACHINE
+            label = str(segment.get("label", "")).strip()
             ones.append(Interval(*times, label, origin=origin, confidence=sure))
         length = next(
             (float(about[k]) for k in ("duration", "duration_second") if _number(about.get(k))),

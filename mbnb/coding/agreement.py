@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
-import krippendorff
 import numpy as np
 import pandas as pd
-from sklearn.metrics import cohen_kappa_score
+from tqdm.auto import tqdm
 
 from mbnb.coding.alignment import NOTHING, in_units, ious, pairs, spans
 from mbnb.files import InputError
@@ -31,6 +30,7 @@ OVERLAPS = (0.1, 0.25, 0.5)  # of segment F1
 DETECTION = tuple(np.linspace(0.1, 0.9, 9).round(1).tolist())
 BLOCK = 30.0  # seconds that are drawn together for intervals: what lies close resembles itself
 FEWEST_BLOCKS = 10
+MOST_UNITS = 2_000_000  # two days and more in tenths of a second
 ALL = "(all)"
 
 
@@ -63,6 +63,12 @@ class Coders:
             for coder, ones in by_coder.items()
         }
         self.ends = {n: max(ones[n].end for ones in by_coder.values()) for n in self.recordings}
+        long = [f"{n} ({end:g} s)" for n, end in self.ends.items() if end / unit > MOST_UNITS]
+        if long:
+            raise InputError(
+                f"more than {MOST_UNITS} units of {unit:g} s, in {listed(long)}: is a time wrong? "
+                "Else choose a longer --unit"
+            )
         every = (one for ones in self.coded.values() for rec in ones.values() for one in rec)
         self.labels = tuple(sorted({one.label for one in every}))
         if not self.labels:
@@ -117,48 +123,58 @@ def agreement_table(coders: Coders, resamples: int = 1000) -> pd.DataFrame:
     """
     rows = []
     for one, other in combinations(coders.coders, 2):
-        events = paired_events(coders, one, other)
-        for i, label in enumerate((*coders.labels, ALL)):
+        events, found = paired_events(coders, one, other), _found(coders, one, other)
+        about = f"{one} and {other}"
+        for i, label in enumerate(tqdm((*coders.labels, ALL), about, delay=2, leave=False)):
             chosen = None if label == ALL else label
             column = slice(None) if label == ALL else [i]
             a, b = (coders.units[coder][:, column] for coder in (one, other))  # (U, 1 or C)
-            found = _segments(coders, one, other, chosen)
+            states = _states(a, b)
             row = {
                 "coder_1": one,
                 "coder_2": other,
                 "class": label,
-                "kappa_time": _kappa(*_states(a, b)),
+                "kappa_time": kappa(*states),
             }
-            low, high = _interval(coders, a, b, resamples)
+            low, high = _interval(coders, *states, resamples)
             row |= {"kappa_time_low": low, "kappa_time_high": high}
             row |= {
                 "agreement_time": float((a == b).all(1).mean()),
-                "kappa_event": event_kappa(*events, chosen),
+                "kappa_event": eventkappa(*events, chosen),
             }
-            rows.append(row | found)
+            rows.append(row | _segments(coders, (one, other), found, chosen))
     return pd.DataFrame(rows)
 
 
-def _states(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(U,) each, which of the combinations of labels that occur each unit is in."""
-    _, codes = np.unique(np.concatenate([a, b]), axis=0, return_inverse=True)
-    codes = codes.reshape(-1)  # (2 U,)
-    return codes[: len(a)], codes[len(a) :]
+def _states(*coded: np.ndarray) -> np.ndarray:
+    """(K, U) of K times (U, C) bool: which of the combinations of labels that occur it is."""
+    packed = np.packbits(np.stack(coded), axis=2)  # (K, U, C / 8)
+    rows = np.ascontiguousarray(packed).view(f"V{packed.shape[2]}")  # (K, U, 1)
+    return np.unique(rows, return_inverse=True)[1].reshape(packed.shape[:2])
 
 
-def _kappa(a: Sequence, b: Sequence) -> float:
-    """Cohen's kappa; NaN where both only know one and the same label, which says nothing."""
-    if not len(a) or len({*a, *b}) < 2:
+def kappa(first: Sequence, second: Sequence) -> float:
+    """Cohen's kappa of two lists of labels; NaN where both only know one and the same.
+
+    As scikit-learn counts it, without a table of all labels by all, which thousands of combinations
+    of classes would not fit into.
+    """
+    kinds, codes = np.unique([*first, *second], return_inverse=True)
+    if len(kinds) < 2:
         return float("nan")
-    return float(cohen_kappa_score(a, b))
+    a, b = codes.reshape(2, -1)
+    counts = [np.bincount(one, minlength=len(kinds)) for one in (a, b)]
+    expected = counts[0] @ counts[1] / len(a) ** 2
+    return float(((a == b).mean() - expected) / (1 - expected))
 
 
-def _interval(coders: Coders, a: np.ndarray, b: np.ndarray, resamples: int) -> tuple[float, float]:
+def _interval(
+    coders: Coders, first: np.ndarray, second: np.ndarray, resamples: int
+) -> tuple[float, float]:
     """The 95 % interval of the kappa of time units; NaN where stretches are too few."""
     blocks = coders.blocks()
     if blocks[-1] + 1 < FEWEST_BLOCKS:
         return float("nan"), float("nan")
-    first, second = _states(a, b)
     # Stretches are drawn whole, so that their sums are all that is needed of them.
     agreed = np.bincount(blocks, first == second)  # (B,)
     lasts = np.bincount(blocks)
@@ -166,12 +182,12 @@ def _interval(coders: Coders, a: np.ndarray, b: np.ndarray, resamples: int) -> t
     for margin, states in zip(margins, (first, second)):
         np.add.at(margin, (blocks, states), 1)
 
-    def kappa(counts: np.ndarray) -> list[float]:
+    def of_stretches(counts: np.ndarray) -> list[float]:
         total = counts @ lasts
         expected = (counts @ margins[0]) @ (counts @ margins[1]) / total**2  # (B,) · (B, S)
         return [(counts @ agreed / total - expected) / (1 - expected) if expected < 1 else np.nan]
 
-    return over_people(kappa, list(range(len(lasts))), resamples, 0)[0]
+    return over_people(of_stretches, list(range(len(lasts))), resamples, 0)[0]
 
 
 def paired_events(coders: Coders, one: str, other: str) -> tuple[list[str], list[str]]:
@@ -188,33 +204,47 @@ def paired_events(coders: Coders, one: str, other: str) -> tuple[list[str], list
     return first, second
 
 
-def event_kappa(first: list[str], second: list[str], label: str | None = None) -> float:
+def eventkappa(first: list[str], second: list[str], label: str | None = None) -> float:
     """Cohen's kappa of paired events, of all labels or of one against whatever else."""
     if label is not None:
         first, second = ([found == label for found in ones] for ones in (first, second))
-    return _kappa(first, second)
+    return kappa(first, second)
 
 
-def _segments(coders: Coders, one: str, other: str, label: str | None) -> dict[str, float]:
+def _found(coders: Coders, one: str, other: str) -> dict[float, list[tuple[str, float, float]]]:
+    """By IoU the pairs of one label: the label, and how much later the other begins and ends."""
+    return {
+        least: [
+            (a[i].label, b[j].start - a[i].start, b[j].end - a[i].end)
+            for a, b in ((coders.coded[one][n], coders.coded[other][n]) for n in coders.recordings)
+            for i, j in pairs(a, b, least)
+        ]
+        for least in OVERLAPS
+    }
+
+
+def _segments(
+    coders: Coders,
+    pair: tuple[str, str],
+    found: dict[float, list[tuple[str, float, float]]],
+    label: str | None,
+) -> dict[str, float]:
     """Counts, segment F1, and how far borders of pairs from the lowest IoU on lie apart."""
-    counts, found, borders = [0, 0], dict.fromkeys(OVERLAPS, 0), []
-    for name in coders.recordings:
-        a, b = (
-            [x for x in coders.coded[coder][name] if label in (None, x.label)]
-            for coder in (one, other)
-        )
-        counts = [counts[0] + len(a), counts[1] + len(b)]
-        for least in OVERLAPS:
-            matched = pairs(a, b, least)
-            found[least] += len(matched)
-            if least == OVERLAPS[0]:
-                borders += [(b[j].start - a[i].start, b[j].end - a[i].end) for i, j in matched]
+    counts = [
+        sum(label in (None, one.label) for ones in coders.coded[coder].values() for one in ones)
+        for coder in pair
+    ]
+    matched = {
+        least: [borders for of, *borders in ones if label in (None, of)]
+        for least, ones in found.items()
+    }
     total = sum(counts)
     row = {"intervals_1": counts[0], "intervals_2": counts[1]}
     row |= {
-        f"f1_{least}": 2 * found[least] / total if total else float("nan") for least in OVERLAPS
+        f"f1_{least}": 2 * len(ones) / total if total else float("nan")
+        for least, ones in matched.items()
     }
-    apart = np.array(borders).reshape(-1, 2)
+    apart = np.array(matched[OVERLAPS[0]]).reshape(-1, 2)
     for i, name in enumerate(("onset", "offset")):
         values = apart[:, i]
         row[f"{name}_mean_s"] = float(values.mean()) if len(values) else float("nan")
@@ -227,19 +257,31 @@ def _segments(coders: Coders, one: str, other: str, label: str | None) -> dict[s
 def alpha_table(coders: Coders) -> pd.DataFrame:
     """Krippendorff's alpha of all coders by time units, for each class and for all at once."""
     stacked = np.stack([coders.units[coder] for coder in coders.coders])  # (K, U, C)
-    rows = []
-    for i, label in enumerate(coders.labels):
-        rows.append({"class": label, "alpha_time": _alpha(stacked[:, :, i])})
-    _, codes = np.unique(stacked.reshape(-1, stacked.shape[2]), axis=0, return_inverse=True)
-    rows.append({"class": ALL, "alpha_time": _alpha(codes.reshape(stacked.shape[:2]))})
+    rows = [
+        {"class": label, "alpha_time": nominal_alpha(stacked[:, :, i])}
+        for i, label in enumerate(coders.labels)
+    ]
+    rows.append({"class": ALL, "alpha_time": nominal_alpha(_states(*stacked))})
     return pd.DataFrame(rows).assign(coders=len(coders.coders))
 
 
-def _alpha(values: np.ndarray) -> float:
-    """Alpha of (K, U) nominal values; NaN where there is one value alone, which says nothing."""
-    if len(np.unique(values)) < 2:
+def nominal_alpha(values: np.ndarray) -> float:
+    """Krippendorff's alpha of (K, U) nominal values, K coders of U units, none of them missing.
+
+    NaN where there is one value alone, which says nothing. As the library krippendorff counts it,
+    whose table of coincidences for each unit an hour of many classes does not fit into memory.
+    """
+    coders, units = values.shape
+    kinds, codes = np.unique(values, return_inverse=True)
+    if len(kinds) < 2:
         return float("nan")
-    return float(krippendorff.alpha(values.astype(int), level_of_measurement="nominal"))
+    totals = np.bincount(codes.reshape(-1)).astype(float)  # (V,)
+    # Pairs of coders who agree, unit for unit; each pair counts both ways round.
+    pairs_of = combinations(codes.reshape(coders, units), 2)
+    agreed = 2 * sum((one == other).sum() for one, other in pairs_of) / (coders - 1)
+    count = coders * units
+    expected = (totals * (totals - 1)).sum() / (count - 1)
+    return float(1 - (count - agreed) / (count - expected))
 
 
 def disagreements(coders: Coders, least: float = OVERLAPS[0]) -> pd.DataFrame:

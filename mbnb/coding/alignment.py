@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from mbnb.intervals import Interval
 
@@ -61,33 +63,48 @@ def pairs(
     As many pairs as can be of an IoU of at least `least` (above 0 in any case), of these the ones
     that agree most; only of equal labels where `by_label`. The same both ways round.
     """
-    overlap = ious(spans(first), spans(second))  # (N, M)
-    fits = (overlap >= least) & (overlap > 0)
+    a, b = spans(first), spans(second)
+    rows, columns, overlap = _touching(a, b)
+    fits = overlap >= least
     if by_label:
-        names = np.array([one.label for one in first], object)
-        fits &= names[:, None] == np.array([one.label for one in second], object)[None]
+        same = [first[i].label == second[j].label for i, j in zip(rows, columns)]
+        fits &= np.array(same, bool)
+    rows, columns, overlap = rows[fits], columns[fits], overlap[fits]
     chosen = []
     # What touches nothing in common is matched by itself, so that long codings stay quick.
-    for rows, columns in _groups(fits):
-        part = np.ix_(rows, columns)
-        worth = np.where(fits[part], 1 + overlap[part] / (len(rows) + len(columns) + 1), 0.0)
-        for i, j in zip(*linear_sum_assignment(worth, maximize=True)):
-            if fits[rows[i], columns[j]]:
-                chosen.append((int(rows[i]), int(columns[j])))
+    for edges in _groups(rows, columns, len(a), len(b)):
+        i, own_i = np.unique(rows[edges], return_inverse=True)
+        j, own_j = np.unique(columns[edges], return_inverse=True)
+        worth = np.zeros((len(i), len(j)))
+        worth[own_i, own_j] = 1 + overlap[edges] / (len(i) + len(j) + 1)
+        for k, m in zip(*linear_sum_assignment(worth, maximize=True)):
+            if worth[k, m]:
+                chosen.append((int(i[k]), int(j[m])))
     return sorted(chosen, key=lambda pair: (first[pair[0]].start, pair))
 
 
-def _groups(fits: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows and columns of (N, M) that are connected by what fits."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    rows, columns = np.nonzero(fits)
-    total = sum(fits.shape)
-    graph = coo_array((np.ones(len(rows)), (rows, columns + len(fits))), (total, total))
-    count, group = connected_components(graph, directed=False)
-    group_of_row, group_of_column = group[: len(fits)], group[len(fits) :]
-    return [
-        (np.flatnonzero(group_of_row == i), np.flatnonzero(group_of_column == i))
-        for i in np.unique(group_of_row[rows])
+def _touching(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions in (N, 2) and (M, 2) of intervals that share time, (E,) each, and their IoU."""
+    order = b[:, 0].argsort(kind="stable")
+    starts = b[order, 0]
+    longest = max(b[:, 1] - b[:, 0], default=0.0)
+    # Whatever shares time with one starts before it ends, and no longer before it than it can last.
+    stops = np.searchsorted(starts, a[:, 1], side="left")
+    begins = np.minimum(np.searchsorted(starts, a[:, 0] - longest, side="left"), stops)
+    rows = np.repeat(np.arange(len(a)), stops - begins)
+    columns = order[
+        np.concatenate([np.arange(*ends) for ends in zip(begins, stops)] or [[]]).astype(int)
     ]
+    shared = np.minimum(a[rows, 1], b[columns, 1]) - np.maximum(a[rows, 0], b[columns, 0])
+    touch = shared > 0
+    rows, columns, shared = rows[touch], columns[touch], shared[touch]
+    either = (a[rows, 1] - a[rows, 0]) + (b[columns, 1] - b[columns, 0]) - shared
+    return rows, columns, shared / either
+
+
+def _groups(rows: np.ndarray, columns: np.ndarray, n: int, m: int) -> list[np.ndarray]:
+    """The edges between N rows and M columns, in parts that have neither in common."""
+    graph = coo_array((np.ones(len(rows)), (rows, columns + n)), (n + m, n + m))
+    group = connected_components(graph, directed=False)[1][rows]
+    order = group.argsort(kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(rows) else []

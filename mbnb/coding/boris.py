@@ -5,6 +5,7 @@ start and stop, which are told apart by their order alone (BORIS user guide, "Co
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -86,11 +87,15 @@ def _unstopped(one: Interval) -> str:
 
 
 def _observation(name: str, about: dict, behaviours: dict[str, dict]) -> Coding:
+    if about.get("type") == "IMAGES":
+        return Coding(name, (), notes=("an observation of pictures, whose events have no times",))
     shift = float(about.get("time offset") or 0)
     media = _media(about, shift)
     events = []
     for event in sorted(about["events"], key=lambda event: float(event[0])):
         moment, person, label, modifiers, comment = event[:5]
+        if not math.isfinite(float(moment)):
+            raise ValueError(f"an event of {name} at {moment}")
         known = behaviours.get(label, {})
         kind = "point" if str(known.get("type", "Point")).startswith("Point") else ""
         pairs = _modifiers(str(modifiers), known.get("modifiers") or {})
@@ -130,9 +135,9 @@ def _media(about: dict, shift: float) -> tuple[Medium, ...]:
     return tuple(media)
 
 
-def _modifiers(text: str, sets: dict | list) -> tuple[tuple[str, str], ...]:
+def _modifiers(text: str, sets: object) -> tuple[tuple[str, str], ...]:
     """`m1|m3` -> the name of each set and its value; the word None stands for no choice."""
-    ones = list(sets.values()) if isinstance(sets, dict) else list(sets)
+    ones = list(sets.values()) if isinstance(sets, dict) else []
     values = text.split("|") if text else []
     names = [str(one.get("name") or "") for one in ones] + [""] * len(values)
     return tuple(

@@ -4,6 +4,7 @@ Which frames belong to an interval is told by the recording's own time stamps.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -70,13 +71,19 @@ def cut(
     table = classes or _classes_of([coding for coding, _ in pairs])
     rows = [_row(c.name, i, one, why) for c, why in unmatched for i, one in enumerate(c)]
     for coding, recording in pairs:
+        times = np.array([(one.start, one.end) for one in coding]).reshape(-1, 2)
         for i, one in enumerate(coding):
             row = _cut_one(i, one, recording, table, padding, shortest)
-            row.together_with = _together(one, coding)
+            near = np.flatnonzero((times[:, 0] < one.end) & (times[:, 1] > one.start))
+            row.together_with = _together(one, [coding.intervals[j] for j in near])
             if row.together_with and not overlaps and not row.left_out:
                 row.left_out, row.pose = "shares time with another label", None
             rows.append(row)
     clips = [row for row in rows if row.pose is not None]
+    taken = Counter()
+    for row in rows:  # two recordings may differ by letters that no folder can have
+        taken[row.clip] += 1
+        row.clip += f"_{taken[row.clip]}" if taken[row.clip] > 1 else ""
     if not clips:
         reasons = "; ".join(dict.fromkeys(row.left_out for row in rows)) or "there are none"
         raise InputError(
@@ -100,7 +107,7 @@ def cut(
 
 
 def expect_free(out: Path) -> None:
-    """Raise InputError where `out` is there and was not cut, so that nobody's files are replaced."""
+    """Raise InputError where `out` is there and was not cut: nobody's files are replaced."""
     if out.exists() and not (out / TABLE).is_file():
         raise InputError(f"{out}: is there and holds something else; name another folder")
 
@@ -192,15 +199,15 @@ def _strangers(coding: Coding, recording: Recording) -> list[str]:
     ]
 
 
-def _together(one: Interval, coding: Coding) -> str:
-    """The other labels that the same person has in the time of an interval, and for how long."""
+def _together(one: Interval, near: Sequence[Interval]) -> str:
+    """The other labels that the same person has in the time of an interval, and for how long.
+
+    near: the intervals that share time with it.
+    """
     return ", ".join(
         f"{other.label} ({one.shared(other):.2f} s)"
-        for other in coding
-        if other.start < one.end
-        and other.end > one.start
-        and other.label not in ("", one.label)
-        and other.person == one.person
+        for other in near
+        if other.label not in ("", one.label) and other.person == one.person
     )
 
 

@@ -8,6 +8,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 
 from mbnb.coding.file import LARGEST, File, table
 from mbnb.files import InputError
@@ -23,7 +24,10 @@ IN_TABLES = ("column", "ordinal", "onset", "offset")
 def recognises(file: File) -> bool:
     """Whether a file is a zip with a `db`, a `db`, or a table with ordinals and onsets."""
     if file.raw[:2] == b"PK":
-        return zipfile.is_zipfile(file.path) and "db" in zipfile.ZipFile(file.path).namelist()
+        if not zipfile.is_zipfile(file.path):
+            return False
+        with zipfile.ZipFile(file.path) as archive:
+            return "db" in archive.namelist()
     return bool(VERSION.match(file.text)) or set(IN_TABLES[1:]) <= set(file.header)
 
 
@@ -39,7 +43,7 @@ def _unzipped(file: File) -> str:
     try:
         with zipfile.ZipFile(file.path) as archive, archive.open("db") as db:
             raw = db.read(LARGEST + 1)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise InputError(f"{file.path}: cut short or damaged ({error})") from None
     if len(raw) > LARGEST:
         raise InputError(f"{file.path}: unpacks to more than {LARGEST >> 20} MB")

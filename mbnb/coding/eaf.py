@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unicodedata import normalize
 from urllib.parse import unquote
 
 from defusedxml import DefusedXmlException
@@ -150,7 +151,7 @@ class _Document:
             line.annotations.append(
                 _Annotation(
                     one.get("ANNOTATION_ID", ""),
-                    one.findtext("ANNOTATION_VALUE") or "",
+                    normalize("NFC", one.findtext("ANNOTATION_VALUE") or "").strip(),
                     slots if all(slots) else None,
                     one.get("ANNOTATION_REF", ""),
                     one.get("PREVIOUS_ANNOTATION", ""),

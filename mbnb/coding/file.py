@@ -1,6 +1,7 @@
 """One annotation file, opened once: its bytes, and the same as text, JSON or rows of a table."""
 
 import json
+import math
 import re
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +66,8 @@ class File:
 
 def seconds(text: str) -> float | None:
     """The time in a cell: 3.25, 3,25, 01:02:03.250 or 2:03.25; None for other text."""
+    if text.strip() == "inf":  # as mbnb writes the end of a recording whose length is not known
+        return math.inf
     found = re.fullmatch(r"(-?)(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?|[.,]\d+)", text.strip())
     if not found:
         return None

@@ -122,7 +122,7 @@ def _of_npz(
 
 
 def _of_videos(source: Path, config: Config, landmarks: Path) -> Iterator[Recording]:
-    """The person in each video, raw as the model sees them; gaps up to a third of a second filled.
+    """The person in each video, raw as the model sees them; gaps of a third of a second filled.
 
     Raises InputError where there is no video.
     """

@@ -41,7 +41,8 @@ def read(file: File) -> list[Coding]:
             tiers.append(Tier(name))
             for _ in range(int(next(tokens))):
                 times = [float(next(tokens)) for _ in range(KINDS[kind] - 1)]
-                intervals.append(Interval(times[0], times[-1], next(tokens), name))
+                label = next(tokens).strip()
+                intervals.append(Interval(times[0], times[-1], label, name))
     except StopIteration:
         raise InputError(f"{file.path}: cut short: a TextGrid that ends within a tier") from None
     except ValueError as error:

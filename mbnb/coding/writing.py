@@ -1,5 +1,6 @@
 """Codings -> files of coded intervals, by the ending of their names."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,5 +29,10 @@ def write_coding(codings: Sequence[Coding], path: Path, classes: ClassTable | No
         raise InputError(f"{path}: expected a name that ends in {', '.join(WRITERS)}")
     if writer is segments.write:
         segments.write(codings, path, classes)
-    else:
-        writer(codings, path)
+        return
+    if endless := [coding.name for coding in codings for one in coding if one.end == math.inf]:
+        raise InputError(
+            f"{path}: {endless[0]} has a label up to an end that nobody knows, which only a .csv "
+            "can hold"
+        )
+    writer(codings, path)

@@ -13,6 +13,7 @@ from mbnb.coding.agreement import (
     alpha_table,
     disagreements,
     event_kappa,
+    kappa,
     mean_average_precision,
     paired_events,
 )
@@ -131,6 +132,15 @@ def test_disagreements_say_who_has_what_alone_in_the_order_of_time():
         ["0:20.000", "", "shake", "only b"],
         ["1:00.000", "nod", "", "only a"],
     ]
+
+
+def test_kappa_of_any_labels_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    for kinds in (2, 3, 40):
+        a, b = rng.integers(kinds, size=(2, 200))
+        b[:90] = a[:90]
+        assert kappa(a, b) == pytest.approx(cohen_kappa_score(a, b))
+    assert kappa(["x", "y"], ["x", "y"]) == 1 and np.isnan(kappa(["x"], ["x"]))
 
 
 def test_people_who_all_coders_name_are_compared_each_with_themselves():
