@@ -140,7 +140,7 @@ def agreement_table(coders: Coders, resamples: int = 1000) -> pd.DataFrame:
             row |= {"kappa_time_low": low, "kappa_time_high": high}
             row |= {
                 "agreement_time": float((a == b).all(1).mean()),
-                "kappa_event": eventkappa(*events, chosen),
+                "kappa_event": event_kappa(*events, chosen),
             }
             rows.append(row | _segments(coders, (one, other), found, chosen))
     return pd.DataFrame(rows)
@@ -204,7 +204,7 @@ def paired_events(coders: Coders, one: str, other: str) -> tuple[list[str], list
     return first, second
 
 
-def eventkappa(first: list[str], second: list[str], label: str | None = None) -> float:
+def event_kappa(first: list[str], second: list[str], label: str | None = None) -> float:
     """Cohen's kappa of paired events, of all labels or of one against whatever else."""
     if label is not None:
         first, second = ([found == label for found in ones] for ones in (first, second))
