@@ -100,6 +100,8 @@ def _aggregated(file: File, rows: list[tuple[int, dict[str, str]]]) -> list[Codi
         if None in times:
             faults.append(f"{file.path}, line {line}: expected seconds as start and stop")
             continue
+        shift = seconds(row.get("time offset (s)", "")) or 0.0
+        times = [time - shift for time in times]
         one = Interval(*times, row["behavior"], TIER, _person(row), modifiers=_modifiers(row))
         media = row.get("media file") or row.get("media file name") or row.get("source") or ""
         by_name.setdefault(row.get("observation id") or file.path.stem, []).append((one, media))

@@ -24,10 +24,11 @@ IN_TABLES = ("column", "ordinal", "onset", "offset")
 def recognises(file: File) -> bool:
     """Whether a file is a zip with a `db`, a `db`, or a table with ordinals and onsets."""
     if file.raw[:2] == b"PK":
-        if not zipfile.is_zipfile(file.path):
-            return False
-        with zipfile.ZipFile(file.path) as archive:
-            return "db" in archive.namelist()
+        try:
+            with zipfile.ZipFile(file.path) as archive:
+                return "db" in archive.namelist()
+        except zipfile.BadZipFile:
+            return file.path.suffix.lower() == ".opf"  # `read` says that it is damaged
     return bool(VERSION.match(file.text)) or set(IN_TABLES[1:]) <= set(file.header)
 
 
@@ -43,7 +44,7 @@ def _unzipped(file: File) -> str:
     try:
         with zipfile.ZipFile(file.path) as archive, archive.open("db") as db:
             raw = db.read(LARGEST + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, RuntimeError) as error:
         raise InputError(f"{file.path}: cut short or damaged ({error})") from None
     if len(raw) > LARGEST:
         raise InputError(f"{file.path}: unpacks to more than {LARGEST >> 20} MB")
