@@ -374,7 +374,7 @@ def coding(
     from mbnb.coding.statistics import write_measures
     from mbnb.intervals import Medium
 
-    codings = choose(read_codings(file), file, **chosen)
+    codings = choose(read_codings(file), file, **chosen, always=stretches)
     if video:
         codings = [dataclasses.replace(one, media=(Medium(video),)) for one in codings]
     table = read_classes(classes) if classes else None
@@ -448,7 +448,7 @@ def agree(
 ) -> None:
     """Say how far codings of the same recordings in FILES agree, of people or of a machine.
 
-    Two files or more, one for each coder.
+    Two files or more, one for each coder, or one that holds annotations of both.
     """
     from mbnb.coding import report
 

@@ -254,6 +254,6 @@ def _as_observation(coding: Coding, sets: dict[str, dict[str, list[str]]]) -> di
             "fps": {},
             "hasVideo": {m.address: m.kind != "audio" for m in media},
             "hasAudio": {},
-            "offset": {str(i + 1): -m.offset for i, m in enumerate(media)},
+            "offset": {str(i + 1): 0.0 - m.offset for i, m in enumerate(media)},
         },
     }

@@ -20,8 +20,8 @@ from mbnb.files import InputError, replacing
 from mbnb.intervals import Coding, Interval, at
 from mbnb.settings import say_once
 from mbnb.text import clip_name, listed, whole_number
+from mbnb.video.frames import LONGEST_PAUSE
 
-PAUSE = 0.34  # seconds between two frames, above which the recording paused
 TABLE = "intervals.csv"  # a row for each interval, cut or not
 
 
@@ -248,13 +248,13 @@ def _add_frames(
     # Times are rounded to the microsecond in files.
     first, stop = np.searchsorted(recording.times, (start - 1e-6, end - 1e-6))
     remarks = [f"widened from {one.duration:.3f} s"] * (wider > 0)
-    if np.isfinite(one.end) and one.end > recording.times[-1] + PAUSE:
+    if np.isfinite(one.end) and one.end > recording.times[-1] + LONGEST_PAUSE:
         remarks.append(f"cut off where the recording ends, at {at(recording.times[-1])}")
     if stop - first < 2:
         row.left_out = "fewer than two frames of the recording lie in it"
         return
     steps = np.diff(recording.times[first:stop])
-    if steps.max() > PAUSE:
+    if steps.max() > LONGEST_PAUSE:
         remarks.append(f"the recording pauses for {steps.max():.1f} s in it")
     pose = recording.pose[first:stop]
     if np.isnan(pose).all():

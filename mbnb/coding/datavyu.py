@@ -18,6 +18,8 @@ TIME = r"(\d+):(\d\d):(\d\d):(\d{3})"
 CELL = re.compile(rf"{TIME},{TIME},(.*)", re.DOTALL)
 COLUMN = re.compile(r"(.+?) \((\w+)[^()]*\)(?:-(.*))?")
 VERSION = re.compile(r"#\d+\n")
+# What is raised for an archive that is none, or not whole.
+DAMAGE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, RuntimeError)
 IN_TABLES = ("column", "ordinal", "onset", "offset")
 
 
@@ -27,7 +29,7 @@ def recognises(file: File) -> bool:
         try:
             with zipfile.ZipFile(file.path) as archive:
                 return "db" in archive.namelist()
-        except zipfile.BadZipFile:
+        except DAMAGE:
             return file.path.suffix.lower() == ".opf"  # `read` says that it is damaged
     return bool(VERSION.match(file.text)) or set(IN_TABLES[1:]) <= set(file.header)
 
@@ -44,7 +46,7 @@ def _unzipped(file: File) -> str:
     try:
         with zipfile.ZipFile(file.path) as archive, archive.open("db") as db:
             raw = db.read(LARGEST + 1)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, RuntimeError) as error:
+    except DAMAGE as error:
         raise InputError(f"{file.path}: cut short or damaged ({error})") from None
     if len(raw) > LARGEST:
         raise InputError(f"{file.path}: unpacks to more than {LARGEST >> 20} MB")

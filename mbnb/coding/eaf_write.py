@@ -130,7 +130,7 @@ class _Writer:
         self.root, self.touched = root, False
         self.order = root.find("TIME_ORDER")
         if self.order is None:
-            self.order = ET.SubElement(root, "TIME_ORDER")
+            self.order = self._insert(ET.Element("TIME_ORDER"))
         self.of = {
             one[0].get("ANNOTATION_ID"): (tier, one)
             for tier in root.iterfind("TIER")
@@ -220,14 +220,18 @@ class _Writer:
             about_kind = {"LINGUISTIC_TYPE_ID": kind, "GRAPHIC_REFERENCES": "false"}
             about_kind["TIME_ALIGNABLE"] = str(aligned).lower()
             about_kind |= {} if aligned else {"CONSTRAINTS": "Symbolic_Association"}
-            ET.SubElement(self.root, "LINGUISTIC_TYPE", about_kind)
-        return ET.SubElement(self.root, "TIER", about)
+            self._insert(ET.Element("LINGUISTIC_TYPE", about_kind))
+        return self._insert(ET.Element("TIER", about))
+
+    def _insert(self, part: ET.Element) -> ET.Element:
+        """Put a part where the schema has it, behind all that is like it."""
+        before = ORDER[: ORDER.index(part.tag) + 1]
+        last = max((i for i, one in enumerate(self.root) if one.tag in before), default=-1)
+        self.root.insert(last + 1, part)
+        return part
 
     def finish(self) -> None:
-        """Put parts in the schema's order, slots in that of time, and count annotations anew."""
-        self.root[:] = sorted(
-            self.root, key=lambda part: ORDER.index(part.tag) if part.tag in ORDER else len(ORDER)
-        )
+        """Put slots in the order of time, name all constraints, and count annotations anew."""
         times, before = [], 0.0
         for slot in self.order:
             before = float(slot.get("TIME_VALUE", before))
@@ -238,7 +242,5 @@ class _Writer:
             if one.get("NAME") == "lastUsedAnnotationId":
                 one.text = str(self.number)
         stereotypes = {one.get("STEREOTYPE") for one in self.root.iter("CONSTRAINT")}
-        for name in CONSTRAINTS.keys() - stereotypes:
-            missing = ET.Element("CONSTRAINT", DESCRIPTION=CONSTRAINTS[name], STEREOTYPE=name)
-            last = max(i for i, part in enumerate(self.root) if part.tag in ORDER[:7])
-            self.root.insert(last + 1, missing)
+        for name in [name for name in CONSTRAINTS if name not in stereotypes]:
+            self._insert(ET.Element("CONSTRAINT", DESCRIPTION=CONSTRAINTS[name], STEREOTYPE=name))

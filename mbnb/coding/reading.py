@@ -21,7 +21,7 @@ from mbnb.coding import (
 )
 from mbnb.coding.file import File
 from mbnb.files import InputError
-from mbnb.intervals import Coding, at
+from mbnb.intervals import Coding, Interval, at
 from mbnb.text import listed
 
 # What each is called, and who reads it; the first that recognises a file has it.
@@ -75,11 +75,13 @@ def choose(
     tiers: Sequence[str] = (),
     person: str = "",
     by: str = "",
+    always: str = "",
 ) -> tuple[Coding, ...]:
     """What is meant of the codings in the file `path`; '' and () mean all of it.
 
     by: the modifier that is taken for the label, such as an argument of Datavyu or a set of
-    modifiers of BORIS. Raises InputError, with what there is, for what is not there.
+    modifiers of BORIS. always: a tier that is kept whatever is chosen. Raises InputError, with what
+    there is, for what is not there.
     """
     there = {
         "recording": [coding.name for coding in codings],
@@ -87,7 +89,7 @@ def choose(
         "person": [one for coding in codings for one in coding.people if one],
         "by": [name for coding in codings for one in coding for name, _ in one.modifiers],
     }
-    asked = [("recording", recording), *(("tier", tier) for tier in tiers)]
+    asked = [("recording", recording), *(("tier", tier) for tier in (*tiers, always))]
     asked += [("person", person), ("by", by)]
     faults = [
         f"{path}: --{what} {name}: not there; there is "
@@ -97,15 +99,20 @@ def choose(
     ]
     if faults:
         raise InputError("\n".join(faults))
-    chosen = [coding.on(*tiers) for coding in codings if recording in ("", coding.name)]
-    if person:
-        chosen = [replace(c, intervals=tuple(o for o in c if o.person == person)) for c in chosen]
-    if by:
-        chosen = [
-            replace(c, intervals=tuple(replace(o, label=dict(o.modifiers).get(by, "")) for o in c))
-            for c in chosen
-        ]
-    return tuple(chosen)
+
+    def meant(one: Interval) -> bool:
+        on_tier, of_person = not tiers or one.tier in tiers, person in ("", one.person)
+        return (always and one.tier == always) or (on_tier and of_person)
+
+    def labelled(one: Interval) -> Interval:
+        take = by and one.tier != always
+        return replace(one, label=dict(one.modifiers).get(by, "")) if take else one
+
+    return tuple(
+        replace(coding, intervals=tuple(labelled(one) for one in coding if meant(one)))
+        for coding in codings
+        if recording in ("", coding.name)
+    )
 
 
 def describe(coding: Coding) -> str:

@@ -15,6 +15,9 @@ from mbnb.data.reading import clip_folders, read_packed, read_pose
 from mbnb.files import InputError
 from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.text import VIDEO_ENDINGS
+from mbnb.video.folder import spelled, videos_in
+from mbnb.video.frames import own_seconds
+from mbnb.video.landmarks import extract, fill_gaps, load_landmarks, to_joints, unseen
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,6 @@ def _times_of(root: Path, name: str, frames: int, fps: float) -> np.ndarray:
 
 def _by_stamps(path: Path, facts: np.lib.npyio.NpzFile, frames: int) -> np.ndarray:
     """(T,) by the stretches between pauses that landmarks tell. Raises InputError for old ones."""
-    from mbnb.video.frames import own_seconds
-
     if "stretches" not in facts and len(facts["pauses"]):
         raise InputError(
             f"{path}: written by an older mbnb, without the time stamps after a pause of the "
@@ -126,9 +127,6 @@ def _of_videos(source: Path, config: Config, landmarks: Path) -> Iterator[Record
 
     Raises InputError where there is no video.
     """
-    from mbnb.video.folder import spelled, videos_in
-    from mbnb.video.landmarks import extract, fill_gaps, load_landmarks, to_joints, unseen
-
     videos = {spelled(source): source} if source.is_file() else videos_in(source)[0]
     if not videos:
         raise InputError(f"{source}: expected a data set, an npz or videos, found none of them")

@@ -34,6 +34,15 @@ def test_a_coding_is_shown_converted_and_counted(folder):
     assert table["count"].sum() == 6  # by class and by region
     regions = command_line("coding", "anna.eaf", "--to", "a.csv", "--classes", "ma52")
     assert regions.exit_code == 0
+    (folder / "talk.csv").write_text(
+        "start,end,label,tier,person\n0,5,question,phase,\n1,2,nod,head,anna\n3,4,tap,hand,ben\n"
+    )
+    asked = ("--tier", "head", "--person", "anna", "--measures", "n", "--stretches", "phase")
+    assert command_line("coding", "talk.csv", *asked).exit_code == 0
+    table = pd.read_csv("n/measures.csv")
+    assert set(table["stretch"]) == {"(whole)", "question"} and set(table["person"]) == {"anna"}
+    none = command_line("coding", "talk.csv", "--measures", "n", "--stretches", "phases")
+    assert "--tier phases: not there; there is phase, head, hand" in none.output
     assert pd.read_csv("a.csv")["region"].tolist() == ["head", "head", "head-hand"]
 
 
