@@ -19,6 +19,7 @@ from mbnb.text import listed
 
 TIER = "BORIS"  # all of an observation stands on one line
 SURE = re.compile(r"(human|machine), confidence (\d.*)")  # what mbnb writes as a comment
+FPS = 25.0  # frames a second, where BORIS wants some to number frames by
 NOBODY = "No focal subject"  # how tables of BORIS write the empty subject
 # A moment, subject, behaviour, modifiers, comment; and start, stop, point or '' where unknown.
 Event = tuple[float, str, str, tuple[tuple[str, str], ...], str, str]
@@ -236,6 +237,11 @@ def event_rows(coding: Coding, sets: dict[str, dict[str, list[str]]]) -> list[li
     return sorted(rows, key=lambda row: (row[0], row[5] != "STOP"))
 
 
+def _length(medium: Medium, coding: Coding) -> float:
+    """The seconds of a video, or where nobody knows them of what is coded in it."""
+    return coding.end + medium.offset if medium.length is None else medium.length
+
+
 def _as_observation(coding: Coding, sets: dict[str, dict[str, list[str]]]) -> dict[str, Any]:
     media = [medium for medium in coding.media if medium.offset is not None]
     players = {str(i + 1): [medium.address] for i, medium in enumerate(media)}
@@ -250,8 +256,9 @@ def _as_observation(coding: Coding, sets: dict[str, dict[str, list[str]]]) -> di
         "close_behaviors_between_videos": False,
         "visualize_spectrogram": False,
         "media_info": {
-            "length": {m.address: m.length for m in media if m.length is not None},
-            "fps": {},
+            # BORIS counts with them until it has read a video itself.
+            "length": {m.address: _length(m, coding) for m in media},
+            "fps": {m.address: FPS for m in media},
             "hasVideo": {m.address: m.kind != "audio" for m in media},
             "hasAudio": {},
             "offset": {str(i + 1): 0.0 - m.offset for i, m in enumerate(media)},

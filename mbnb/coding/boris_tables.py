@@ -6,6 +6,7 @@ subject, code, modifier and comment (its function `load_observations_from_spread
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,9 +71,15 @@ def _header_at(file: File) -> int | None:
 
 
 def _headerless(file: File) -> bool:
-    """Whether every row is an aggregated event: STATE or POINT, then start, stop and duration."""
+    """Whether every row is an aggregated event: STATE or POINT, then start, stop and duration.
+
+    Version 8, which has other columns, always writes a header.
+    """
     rows = file.rows
-    return bool(rows) and all(_named(cells) is not None for _, cells in rows)
+    return bool(rows) and all(
+        _named(cells) is not None and not any(cell.startswith("player #") for cell in cells)
+        for _, cells in rows
+    )
 
 
 def _named(cells: list[str]) -> dict[str, str] | None:
@@ -93,7 +100,7 @@ def _named(cells: list[str]) -> dict[str, str] | None:
 
 
 def _aggregated(file: File, rows: list[tuple[int, dict[str, str]]]) -> list[Coding]:
-    by_name: dict[str, list[tuple[Interval, str]]] = {}
+    by_name: dict[str, list[tuple[Interval, dict]]] = {}
     faults = []
     for line, row in rows:
         times = [seconds(row.get(key, "")) for key in ("start (s)", "stop (s)")]
@@ -103,12 +110,11 @@ def _aggregated(file: File, rows: list[tuple[int, dict[str, str]]]) -> list[Codi
         shift = seconds(row.get("time offset (s)", "")) or 0.0
         times = [time - shift for time in times]
         one = Interval(*times, row["behavior"], TIER, _person(row), modifiers=_modifiers(row))
-        media = row.get("media file") or row.get("media file name") or row.get("source") or ""
-        by_name.setdefault(row.get("observation id") or file.path.stem, []).append((one, media))
+        by_name.setdefault(row.get("observation id") or file.path.stem, []).append((one, row))
     if faults:
         raise InputError("\n".join(faults))
     return [
-        _coding(name, [one for one, _ in ones], [media for _, media in ones])
+        _coding(name, [one for one, _ in ones], [row for _, row in ones])
         for name, ones in by_name.items()
     ]
 
@@ -117,7 +123,7 @@ def _tabular(
     file: File, rows: list[tuple[int, dict[str, str]]], preamble: dict[str, list[str]]
 ) -> list[Coding]:
     by_name: dict[str, list[tuple]] = {}
-    media: dict[str, list[str]] = {}
+    by_row: dict[str, list[dict[str, str]]] = {}
     faults = []
     own = (preamble.get("observation id") or [""])[0] or file.path.stem
     shift = seconds((preamble.get("time offset (s)") or [""])[0]) or 0.0
@@ -140,30 +146,55 @@ def _tabular(
             kind,
         )
         by_name.setdefault(name, []).append(event)
-        media.setdefault(name, []).append(
-            row.get("media file path") or row.get("media file name") or ""
-        )
+        by_row.setdefault(name, []).append(row)
     if faults:
         raise InputError("\n".join(faults))
     codings = []
     for name, events in by_name.items():
         order = sorted(events, key=lambda event: (event[0], event[5] != "stop"))
         intervals, remarks = pair_up(order)
-        codings.append(_coding(name, intervals, media[name], remarks))
+        codings.append(_coding(name, intervals, by_row[name], remarks))
     return codings
 
 
 def _coding(
-    name: str, intervals: list[Interval], media: list[str], remarks: Sequence[str] = ()
+    name: str,
+    intervals: list[Interval],
+    rows: list[dict[str, str]],
+    remarks: Sequence[str] = (),
 ) -> Coding:
-    """A coding of which a table tells the videos, but not how they lie against each other."""
-    videos = [one for one in dict.fromkeys(media) if one]
-    found = tuple(Medium(video, offset=None if videos[1:] else 0.0) for video in videos)
+    """A coding of an observation's rows, with the videos that they name."""
+    media = _players(rows[0]) or _named_media(rows)
     ones = tuple(sorted(intervals, key=lambda one: one.start))
-    if videos[1:]:
+    if any(medium.offset is None for medium in media):
         unsaid = "the table does not say how its videos lie against each other; the project does"
         remarks = [*remarks, unsaid]
-    return Coding(name, ones, (Tier(TIER),), found, notes=tuple(remarks))
+    return Coding(name, ones, (Tier(TIER),), media, notes=tuple(remarks))
+
+
+def _players(row: dict[str, str]) -> tuple[Medium, ...]:
+    """The videos of version 8, `player #1:a.mp4;b.mp4|player #2:c.mp4`, with their lengths.
+
+    Those of the first player follow each other; how another is shifted is not said.
+    """
+    media = []
+    lengths = row.get("media duration (s)", "").split("|")
+    for player, texts in zip(row.get("source", "").split("|"), lengths):
+        found = re.fullmatch(r"player #(\d+):(.+)", player)
+        passed = 0.0 if found and found[1] == "1" else None
+        for path, text in zip(found[2].split(";") if found else (), texts.split(";")):
+            length = seconds(text)
+            media.append(Medium(path, offset=passed, length=length))
+            passed = None if passed is None or length is None else passed - length
+    return tuple(media)
+
+
+def _named_media(rows: list[dict[str, str]]) -> tuple[Medium, ...]:
+    """The videos that rows name, of which a table of other versions tells nothing else."""
+    keys = ("media file", "media file path", "media file name")
+    named = (row.get(key, "") for row in rows for key in keys)
+    videos = [video for video in dict.fromkeys(named) if video not in ("", "NA")]
+    return tuple(Medium(video, offset=None if videos[1:] else 0.0) for video in videos)
 
 
 def _person(row: dict[str, str]) -> str:

@@ -65,6 +65,8 @@ def _of_folder(
     root: Path, config: Config, skeleton: Skeleton, findings: Findings
 ) -> Iterator[Recording]:
     folder = DataFolder(root)
+    if mistaken := folder.mistaken_for():
+        raise InputError(f"{root}: {mistaken}")
     subjects, _ = read_subjects(folder, findings)
     for split in folder.there():
         if folder.packed(split).is_file():

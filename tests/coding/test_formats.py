@@ -202,18 +202,19 @@ def test_datavyu_tables_and_files_have_the_same_cells(shared):
     assert odd == ("1 interval ends before it starts: 'l' at 53:54.290 on 'childhands'",)
 
 
-def test_tables_of_newer_boris_have_columns_of_modifiers_and_an_offset_of_the_clock(tmp_path):
-    shared = "Observation id,Time offset (s),Subject,Behavior,Modifier #1,Behavior type,"
-    states = shared + "Start (s),Stop (s),Media file name\n"
-    states += "a,60,anna,nod,left,STATE,61,62.5,v/a.mp4\n"
-    events = shared + "Time,Media file name\n"
-    events += "a,60,anna,nod,left,START,61,v/a.mp4\na,60,anna,nod,left,STOP,62.5,v/a.mp4\n"
+def test_tables_of_boris_8_tell_modifiers_an_offset_of_the_clock_and_videos_in_a_row(tmp_path):
+    about = "Observation id,Source,Time offset (s),Media duration (s),Subject,Behavior,Modifier #1,"
+    row = "a,player #1:v/a.mp4;v/b.mp4|player #2:c.mp4,60,90.5;30|120,anna,nod,left,"
+    states = f"{about}Behavior type,Start (s),Stop (s)\n{row}STATE,61,62.5\n"
+    events = f"{about}Behavior type,Time\n{row}START,61\n{row}STOP,62.5\n"
     for name, text in {"states.csv": states, "events.csv": events}.items():
         (tmp_path / name).write_text(text)
         coding = read_coding(tmp_path / name)
         (one,) = coding
         assert (one.start, one.end, one.label, one.person) == (1, 2.5, "nod", "anna"), name
-        assert one.modifiers == (("modifier #1", "left"),) and coding.media[0].name == "a.mp4"
+        assert one.modifiers == (("modifier #1", "left"),)
+        videos = [(medium.name, medium.offset, medium.length) for medium in coding.media]
+        assert videos == [("a.mp4", 0.0, 90.5), ("b.mp4", -90.5, 30.0), ("c.mp4", None, 120.0)]
 
 
 def test_praat_is_read_by_its_numbers_and_texts_not_by_its_words(tmp_path):
