@@ -5,7 +5,9 @@ and origin, such as `head (machine, anna)`. How sure a machine was, and modifier
 that depend on them, as ELAN has it for further codes. Times are whole milliseconds there.
 """
 
+import contextlib
 import datetime
+import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
@@ -90,8 +92,8 @@ def _empty(media: Iterable[Medium], path: Path) -> ET.Element:
     for medium in media:
         ending = Path(medium.name).suffix.lower()
         kind = MIME.get(ending, f"{medium.kind or 'video'}/{ending[1:] or 'mp4'}")
-        about = {"MEDIA_URL": _address(medium.address), "MIME_TYPE": kind}
-        about["RELATIVE_MEDIA_URL"] = f"./{medium.name}"
+        address, beside = _addresses(medium, path)
+        about = {"MEDIA_URL": address, "MIME_TYPE": kind, "RELATIVE_MEDIA_URL": beside}
         if medium.offset:
             about["TIME_ORIGIN"] = str(round(1000 * medium.offset))
         ET.SubElement(header, "MEDIA_DESCRIPTOR", about)
@@ -101,11 +103,18 @@ def _empty(media: Iterable[Medium], path: Path) -> ET.Element:
     return root
 
 
-def _address(address: str) -> str:
-    """An address as a URL, which ELAN wants."""
-    if re.match(r"\w{2,}:", address) or not address.startswith(("/", "\\")):
-        return address if re.match(r"\w{2,}:", address) else f"file:./{address}"
-    return f"file://{address}"
+def _addresses(medium: Medium, path: Path) -> tuple[str, str]:
+    """A video's address as a URL, and as seen from the document at `path`, as ELAN has both."""
+    file, name = Path(medium.address), medium.address.replace("\\", "/")
+    with contextlib.suppress(OSError, ValueError):  # another disk of Windows is no neighbour
+        if file.is_file():
+            beside = os.path.relpath(file.resolve(), path.resolve().parent)
+            return file.resolve().as_uri(), f"./{Path(beside).as_posix()}"
+    if re.match(r"[A-Za-z]:/", name):
+        return f"file:///{name}", f"./{medium.name}"
+    is_url = re.match(r"\w{2,}:", name)
+    start = "" if is_url else "file://" if name.startswith("/") else "file:./"
+    return f"{start}{name}", f"./{medium.name}"
 
 
 def _lines(intervals: Iterable[Interval]) -> list[list[Interval]]:

@@ -242,5 +242,13 @@ def test_a_new_document_is_as_the_schema_has_it(tmp_path):
     back = read_coding(tmp_path / "f.eaf")
     assert {replace(one, identity="") for one in back} == set(ones)
     assert back.media[0].address == "file:///v/f é.mp4"
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a b.mp4").touch()
+    video = Medium(str(tmp_path / "v" / "a b.mp4"))
+    write_coding([Coding("f", ones, media=(video, Medium("C:\\v\\b.mpg")))], tmp_path / "f.eaf")
+    here, there = ET.parse(tmp_path / "f.eaf").getroot().iter("MEDIA_DESCRIPTOR")
+    assert here.get("RELATIVE_MEDIA_URL") == "./v/a b.mp4"
+    assert read_coding(tmp_path / "f.eaf").media[0].address == f"file://{video.address}"
+    assert (there.get("MEDIA_URL"), there.get("MIME_TYPE")) == ("file:///C:/v/b.mpg", "video/mpeg")
     with pytest.raises(InputError, match="of one recording, found 2"):
         write_coding([back, back], tmp_path / "g.eaf")
