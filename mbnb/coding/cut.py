@@ -17,7 +17,7 @@ from mbnb.clips import pack
 from mbnb.coding.recordings import Recording
 from mbnb.data.write import write_dataset
 from mbnb.files import InputError, replacing
-from mbnb.intervals import Coding, Interval, at
+from mbnb.intervals import Coding, Interval, Medium, at
 from mbnb.settings import say_once
 from mbnb.text import clip_name, listed, whole_number
 from mbnb.video.frames import LONGEST_PAUSE
@@ -160,14 +160,13 @@ def _matched(
     by_name = {clip_name(recording.name): recording for recording in recordings}
     for coding in codings:
         media = {clip_name(medium.name): medium for medium in coding.media}
-        names = [name for name in (*media, clip_name(coding.name)) if name in by_name]
+        names = [name for name in media if name in by_name]
+        names = names or [name for name in [clip_name(coding.name)] if name in by_name]
         if not names and len(codings) == len(recordings) == 1:
             names = list(by_name)
             say_once(f"{coding.name}: taken with the skeletons of {names[0]}, the only ones there")
-        if not names:
-            why = f"no skeletons of {' or '.join([coding.name, *media])}"
-            unmatched.append((coding, why))
-        for name in dict.fromkeys(names):
+        inside: set[int] = set()
+        for name in names:
             medium, recording = media.get(name), by_name[name]
             if medium and medium.offset is None:
                 faults.append(
@@ -175,17 +174,35 @@ def _matched(
                     f"{name} begins is not known; take the coding's project in place of a table"
                 )
                 continue
-            shift = medium.offset if medium else 0.0
-            length = float(recording.times[-1])
-            length = medium.length if medium and medium.length is not None else length
-            own = [replace(o, start=o.start + shift, end=o.end + shift) for o in coding]
-            several = len([m for m in coding.media if m.kind != "audio"]) > 1
-            own = [o for o in own if not several or (o.end >= 0 and o.start < length)]
+            own = _in_own_time(coding, medium, float(recording.times[-1]))
+            inside |= set(own)
             faults += _strangers(coding, recording)
-            pairs.append((replace(coding, intervals=tuple(own)), recording))
+            pairs.append((replace(coding, intervals=tuple(own.values())), recording))
+        rest = tuple(one for i, one in enumerate(coding) if i not in inside)
+        if names:
+            why = "in the time of none of the videos that have skeletons"
+        else:
+            why = f"no skeletons of {' or '.join([coding.name, *media])}"
+        unmatched.append((replace(coding, intervals=rest), why))
     if faults:
         raise InputError("\n".join(faults))
     return pairs, unmatched
+
+
+def _in_own_time(coding: Coding, medium: Medium | None, end: float) -> dict[int, Interval]:
+    """The intervals of a coding in a video's own time, by their positions.
+
+    Of several videos each has those that lie in it; end: where its skeletons end, in seconds.
+    """
+    shift = medium.offset if medium else 0.0
+    length = medium.length if medium and medium.length is not None else end
+    several = len([one for one in coding.media if one.kind != "audio"]) > 1
+    shifted = (replace(one, start=one.start + shift, end=one.end + shift) for one in coding)
+    return {
+        i: one
+        for i, one in enumerate(shifted)
+        if not several or (one.end >= 0 and one.start < length)
+    }
 
 
 def _strangers(coding: Coding, recording: Recording) -> list[str]:
