@@ -163,14 +163,19 @@ def at(seconds: float) -> str:
 
 
 def _odd(coding: Coding) -> list[str]:
-    """What is odd about the intervals and the media of a coding, a line for each kind."""
+    """What is odd about the intervals and the media of a coding, a line for each kind.
+
+    What is on no tier may overlap others, and so may what a machine says.
+    """
     sounds = [medium.name for medium in coding.media if medium.kind == "audio"]
     videos = [medium.name for medium in coding.media if medium.kind != "audio"]
     found = {
         "ends before it starts": [one for one in coding if one.end < one.start],
         "starts before the recording": [one for one in coding if one.start < 0],
         "overlaps the one before it on its tier": [
-            later for _, later in overlapping(coding) if later.origin == HUMAN
+            later
+            for before, later in overlapping(coding)
+            if later.origin == HUMAN and (later.tier or later.label == before.label)
         ],
     }
     if coding.length is not None:

@@ -17,7 +17,7 @@ from mbnb.files import InputError, write_text
 from mbnb.intervals import Coding, Interval, Medium, Tier, at, overlapping
 from mbnb.text import listed
 
-TIER = "BORIS"  # all of an observation stands on one line
+TIER = ""  # BORIS has none: whatever is coded may go on at the same time
 SURE = re.compile(r"(human|machine), confidence (\d.*)")  # what mbnb writes as a comment
 FPS = 25.0  # frames a second, where BORIS wants some to number frames by
 NOBODY = "No focal subject"  # how tables of BORIS write the empty subject

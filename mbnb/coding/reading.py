@@ -120,15 +120,19 @@ def describe(coding: Coding) -> str:
     media = ", ".join(medium.name for medium in coding.media)
     people = ", ".join(person for person in coding.people if person)
     lines = [
-        f"{coding.name}: {len(coding)} intervals up to {at(coding.end)}"
+        f"{coding.name}: {_counted(coding)} up to {at(coding.end)}"
         + (f"; of {people}" if people else "")
         + (f"; links {media}" if media else "")
     ]
     for tier in dict.fromkeys((*(tier.name for tier in coding.tiers), *_tiers(coding))):
         ones = coding.on(tier)
         labels = listed([repr(label) for label in ones.labels], 5)
-        lines.append(f"  {tier or '(no tier)'}: {len(ones)} intervals; {labels or 'no labels'}")
+        lines.append(f"  {tier or '(no tier)'}: {_counted(ones)}; {labels or 'no labels'}")
     return "\n".join([*lines, *(f"  remark: {remark}" for remark in coding.remarks)])
+
+
+def _counted(coding: Coding) -> str:
+    return f"{len(coding)} interval{'s' * (len(coding) != 1)}"
 
 
 def _tiers(coding: Coding) -> tuple[str, ...]:
