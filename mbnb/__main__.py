@@ -321,6 +321,143 @@ def turn(folder: Path, out: Path, given: dict[str, Any], **how: Any) -> None:
     click.echo(f"{out}: turned {turned}; now: python -m mbnb verify {out}")
 
 
+def with_coding(command):
+    """Add to a command what chooses among the intervals of a file: `chosen`, for `choose`."""
+
+    @click.option("--recording", default="", help="This one alone, where a file has several.")
+    @click.option("--tier", "tiers", multiple=True, help="These tiers alone.")
+    @click.option("--person", default="", help="Intervals of this person alone.")
+    @click.option("--by", default="", help="The modifier that is the label, such as `hand`.")
+    @functools.wraps(command)
+    def wrapped(recording: str, tiers: tuple[str, ...], person: str, by: str, **rest: Any):
+        chosen = dict(recording=recording, tiers=tiers, person=person, by=by)
+        return command(chosen=chosen, **rest)
+
+    return wrapped
+
+
+CLASSES = dict(help="A class table: document, ma52, or a CSV file.", metavar="TABLE")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it as .eaf (ELAN), .boris or .tsv (BORIS), or .csv.",
+)
+@click.option("--video", help="The video that an .eaf or a project is linked to.")
+@click.option(
+    "--measures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write tables for statistics, and their codebook, into this folder.",
+)
+@click.option("--stretches", default="", help="A tier that divides recordings for --measures.")
+@click.option("--classes", **CLASSES)
+@with_coding
+def coding(
+    file: Path,
+    out: Path | None,
+    video: str | None,
+    measures: Path | None,
+    stretches: str,
+    classes: str | None,
+    chosen: dict[str, Any],
+) -> None:
+    """Show what is in FILE, intervals that somebody coded, and write it in other formats.
+
+    FILE is of ELAN, BORIS, Praat or Datavyu, a CSV with start, end and label, or JSON as
+    ActivityNet has it.
+    """
+    from mbnb.coding import choose, describe, read_codings, write_coding
+    from mbnb.coding.statistics import write_measures
+    from mbnb.intervals import Medium
+
+    codings = choose(read_codings(file), file, **chosen, always=stretches)
+    if video:
+        codings = [dataclasses.replace(one, media=(Medium(video),)) for one in codings]
+    table = read_classes(classes) if classes else None
+    click.echo("\n".join(map(describe, codings)))
+    if out:
+        write_coding(codings, out, table)
+        click.echo(f"{out}: {sum(map(len, codings))} intervals")
+    if measures:
+        for name, rows in write_measures(codings, measures, table, stretches).items():
+            click.echo(f"{measures / name}: {len(rows)} rows")
+
+
+@main.command()
+@click.argument("codings", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--classes", **CLASSES)
+@click.option("--padding", default=0.0, show_default=True, help="Seconds added at either end.")
+@click.option("--shortest", default=0.5, show_default=True, help="Seconds; shorter ones widen.")
+@click.option("--no-overlaps", is_flag=True, help="Leave out what overlaps another label.")
+@with_coding
+@with_settings
+def cut(
+    codings: tuple[Path, ...],
+    source: Path,
+    out: Path,
+    classes: str | None,
+    chosen: dict[str, Any],
+    given: dict[str, Any],
+    **how: Any,
+) -> None:
+    """Cut the intervals of CODINGS out of the skeletons in SOURCE; OUT is a data set of clips.
+
+    SOURCE is a data set of long clips, an npz, a video or a folder of videos. What became of each
+    interval stands in OUT/intervals.csv.
+    """
+    from mbnb.coding import choose, read_codings
+    from mbnb.coding import cut as cutting
+    from mbnb.coding.recordings import recordings_in
+
+    out = out.resolve()
+    cutting.expect_free(out)
+    every = [one for path in codings for one in choose(read_codings(path), path, **chosen)]
+    for one in every:
+        click.echo("".join(f"{one.name}: {remark}\n" for remark in one.remarks), nl=False, err=True)
+    recordings = recordings_in(source, Config.of(given), out.with_name(f"{out.name}_landmarks"))
+    table = read_classes(classes) if classes else None
+    rows = cutting.cut(
+        every, recordings, out, table, how["padding"], how["shortest"], not how["no_overlaps"]
+    )
+    click.echo(cutting.summary(rows))
+    click.echo(f"{out}: now python -m mbnb verify {out}")
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--unit", default=0.1, show_default=True, help="Seconds of a unit of time.")
+@click.option("--classes", **CLASSES)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write all tables into this folder.",
+)
+@with_coding
+def agree(
+    files: tuple[Path, ...],
+    unit: float,
+    classes: str | None,
+    out: Path | None,
+    chosen: dict[str, Any],
+) -> None:
+    """Say how far codings of the same recordings in FILES agree, of people or of a machine.
+
+    Two files or more, one for each coder, or one that holds annotations of both.
+    """
+    from mbnb.coding import report
+
+    found = report.compare(files, unit, read_classes(classes) if classes else None, **chosen)
+    click.echo(report.as_text(found))
+    for path, rows in report.write(found, out).items() if out else ():
+        click.echo(f"{path}: {rows} rows")
+
+
 @main.command()
 @with_settings
 def train(given: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """DSTformer (MotionBERT, ICCV 2023), its heads, checkpoint files, and predictions.
 
-Imports scores and what stands before it.
+Imports coding and what stands before it.
 """
 
 from mbnb.model.action import ActionNet

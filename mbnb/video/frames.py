@@ -45,11 +45,13 @@ class Video:
     iterating and never held together. Seconds count from the first frame and leave out pauses.
     stream: its index in the file; streams: how many there are. aspect: width of a pixel over its
     height. declared: the second by the time stamps at which the stream itself says that it ends, 0
-    where it does not say.
+    where it does not say. begins: the stamp at which the file begins, sound included, which is zero
+    to whoever plays it.
 
     Known once it has been iterated: decoded frames; size (width, height); source_fps, the mean rate
     by the time stamps; pauses, each as the seconds (from, to) by the time stamps since the first;
-    alone, the seconds between the rest and a first or last frame that was left out.
+    alone, the seconds between the rest and a first or last frame that was left out; stretches, for
+    each stretch without a pause the seconds that are counted and the file's own at its beginning.
     """
 
     path: Path
@@ -63,6 +65,8 @@ class Video:
     pauses: list[tuple[float, float]] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
     streams: int = 1
+    begins: float = 0.0
+    stretches: list[tuple[float, float]] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """Each tick of 1 / fps seconds gets the frame whose time stamp is nearest.
@@ -70,7 +74,7 @@ class Video:
         Raises InputError for a stream without frames and for a file cut short or damaged.
         """
         tick, shown = 0, 0
-        self.size, self.pauses, self.alone = (0, 0), [], []
+        self.size, self.pauses, self.alone, self.stretches = (0, 0), [], [], []
         for (seconds, frame), (following, _) in itertools.pairwise(self._clock()):
             picture, shown = None, shown + 1
             while tick / self.fps < (seconds + following) / 2:
@@ -102,12 +106,15 @@ class Video:
         for stamp, frame in self._in_order():
             first = stamp if first is None else first
             passed = stamp - (first if before is None else before)
-            if abs(passed) > LONGEST_PAUSE:
+            pauses = abs(passed) > LONGEST_PAUSE
+            if pauses:
                 self.pauses.append((before - first, stamp - first))
                 passed = step
             elif passed > 0:
                 step = passed
             now += max(passed, 0)
+            if pauses or before is None:
+                self.stretches.append((now, stamp - self.begins))
             before = stamp
             yield now, frame
         yield now + 1 / self.fps, None
@@ -190,6 +197,7 @@ def read_video(path: Path, fps: float = FPS) -> Video:
                 streams=len(streams),
                 aspect=float(stream.sample_aspect_ratio or 1),
                 declared=_declared(container, stream),
+                begins=max(container.start_time or 0, 0) / av.time_base,
             )
     except av.error.FFmpegError as error:
         with open(path, "rb") as file:
@@ -200,6 +208,21 @@ def read_video(path: Path, fps: float = FPS) -> Video:
         elif head and isinstance(error, av.error.EOFError):
             fault = "ends before its first frame: the video stream holds no frames"
         raise InputError(f"{path}: {fault} ({error.strerror})") from error
+
+
+def own_seconds(frames: int, fps: float, stretches: np.ndarray) -> np.ndarray:
+    """(T,) the seconds by the file's own time stamps of frames that come every 1 / fps seconds.
+
+    stretches: (S, 2), see `Video`; without any, the first frame is at 0 and there are no pauses.
+    """
+    counted = np.arange(frames) / fps
+    if not len(stretches):
+        return counted
+    # The frame after a pause stands for the ticks that are nearer to it than to the one before.
+    which = np.searchsorted(stretches[:, 0] - 0.5 / fps, counted, side="right") - 1
+    # Where stamps begin anew, as in two recordings that were joined, players go on counting.
+    passed = np.maximum.accumulate(stretches[:, 1] - stretches[:, 0])
+    return counted + passed[which.clip(min=0)]
 
 
 def moving(container: Any) -> list[Any]:

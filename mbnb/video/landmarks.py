@@ -290,9 +290,9 @@ def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | No
 
     They count as there where they are of the same video by the same versions. The .npz holds
     world, image, visibility; of the `Video` its fps, source_fps, size (width, height), decoded,
-    declared, pauses, alone and streams; others and still, see `find_others` and `Witness`; sha256
-    and bytes of the video, and made_by. Raises InputError as `read_video`, `Video` and
-    `extract_pose`.
+    declared, pauses, stretches, alone and streams; others and still, see `find_others` and
+    `Witness`; sha256 and bytes of the video, and made_by. Raises InputError as `read_video`,
+    `Video` and `extract_pose`.
     """
     video = read_video(path, fps)
     # Another decoder's colours move landmarks by 8-14 mm, so its version counts, too.
@@ -320,6 +320,7 @@ def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | No
             others=find_others(witness.kept, points.image / video.size, pose_model),
             still=witness.still,
             pauses=np.reshape(video.pauses, (-1, 2)),
+            stretches=np.reshape(video.stretches, (-1, 2)),
             **{name: getattr(video, name) for name in VIDEO_FACTS},
         )
 

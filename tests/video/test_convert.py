@@ -16,6 +16,8 @@ from PIL import Image
 from video.films import grain, stamped, write
 
 from mbnb.classes import read_classes
+from mbnb.coding.recordings import recordings_in
+from mbnb.config import Config
 from mbnb.files import InputError
 from mbnb.video.convert import Source, convert, find_videos, landmark_file
 from mbnb.video.folder import videos_in
@@ -39,6 +41,13 @@ def converted(extractor, tmp_path_factory, faulty, portrait, pictures):
     splits = dict.fromkeys((name for _, name, *_ in videos), "train") | {"blinking": "val"}
     out = folder / "data" / "set"
     return out, convert(videos, out, DOCUMENT, splits).set_index("clip")
+
+
+def test_recordings_are_found_again_with_the_times_of_their_videos(converted):
+    out, _ = converted
+    found = {one.name: one for one in recordings_in(out, Config.of({}), out / "unused")}
+    assert set(found) == {"B4_portrait", "blinking"} and found["blinking"].person == "Grace"
+    assert found["B4_portrait"].times == pytest.approx(np.arange(60) / 30, abs=0.002)
 
 
 def test_good_videos_become_clips_in_the_documented_layout(converted):

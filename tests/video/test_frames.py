@@ -5,7 +5,7 @@ import pytest
 from video.films import copied, grain, greys, shown, stamped, write
 
 from mbnb.files import InputError
-from mbnb.video.frames import read_video
+from mbnb.video.frames import own_seconds, read_video
 
 FAULTS = {
     "cut.mp4": "decoding stopped after",
@@ -131,8 +131,11 @@ def test_a_pause_is_not_filled_and_its_place_is_known(tmp_path):
     video = read_video(stamped(tmp_path / "hour.mkv", stamps))
     assert len(list(video)) == 50
     assert video.pauses == [(pytest.approx(0.8), pytest.approx(3600.833))]
+    own = own_seconds(50, 30, np.array(video.stretches))
+    assert own == pytest.approx(np.array(stamps) / 1000, abs=0.02)  # the file's own, and rising
     joined = read_video(stamped(tmp_path / "joined.mkv", EVEN[:25] + EVEN[:25]))
     assert len(list(joined)) == pytest.approx(50, abs=2)
+    assert (np.diff(own_seconds(50, 30, np.array(joined.stretches))) > 0).all()
     ((last, following),) = joined.pauses
     assert last > 0.7 and following < 0.1
 

@@ -1,0 +1,140 @@
+"""Files of coded intervals -> codings: one reader a format, found by what a file holds.
+
+To add a format, write one file with `recognises` and `read` beside these and give it a line here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from mbnb.coding import (
+    activitynet,
+    boris,
+    boris_tables,
+    datavyu,
+    eaf,
+    elan_tab,
+    label_pickle,
+    segments,
+    textgrid,
+)
+from mbnb.coding.file import File
+from mbnb.files import InputError
+from mbnb.intervals import Coding, Interval, at
+from mbnb.text import listed
+
+# What each is called, and who reads it; the first that recognises a file has it.
+READERS: dict[str, ModuleType] = {
+    "ELAN's .eaf": eaf,
+    "Praat's TextGrid": textgrid,
+    "Datavyu's .opf or its tables": datavyu,
+    "a project of BORIS": boris,
+    "events of BORIS": boris_tables,
+    "JSON as ActivityNet and MMA-52 have it": activitynet,
+    "a label pickle of ST-GCN": label_pickle,
+    "a CSV with start, end and label": segments,
+    "ELAN's tab-delimited text": elan_tab,
+}
+
+NAMED = 12  # that many names of a long list are said
+
+
+def read_codings(path: Path) -> tuple[Coding, ...]:
+    """All codings in a file, whatever wrote it; their `remarks` say what is odd about them.
+
+    Raises InputError for a file that is cut short, or that nobody here reads, and says which are.
+    """
+    file = File(path)
+    for name, reader in READERS.items():
+        if reader.recognises(file):
+            codings = tuple(reader.read(file))
+            if not codings:
+                raise InputError(f"{path}: {name}, in which there is no recording")
+            return codings
+    why = f" ({file.refusal})" if file.refusal else ""
+    raise InputError(f"{path}: expected {', '.join(READERS)}; found none of them{why}")
+
+
+def read_coding(path: Path, recording: str = "") -> Coding:
+    """The one coding in a file, or that of `recording` where there are several.
+
+    Raises InputError, with the names of all recordings, where it is not clear which one is meant.
+    """
+    codings = choose(read_codings(path), path, recording=recording)
+    if len(codings) != 1:
+        names = listed([coding.name for coding in codings], NAMED)
+        raise InputError(f"{path}: several recordings; choose one with --recording: {names}")
+    return codings[0]
+
+
+def choose(
+    codings: Sequence[Coding],
+    path: Path,
+    recording: str = "",
+    tiers: Sequence[str] = (),
+    person: str = "",
+    by: str = "",
+    always: str = "",
+) -> tuple[Coding, ...]:
+    """What is meant of the codings in the file `path`; '' and () mean all of it.
+
+    by: the modifier that is taken for the label, such as an argument of Datavyu or a set of
+    modifiers of BORIS. always: a tier that is kept whatever is chosen. Raises InputError, with what
+    there is, for what is not there.
+    """
+    there = {
+        "recording": [coding.name for coding in codings],
+        "tier": [tier for c in codings for tier in (*(t.name for t in c.tiers), *_tiers(c))],
+        "person": [one for coding in codings for one in coding.people if one],
+        "by": [name for coding in codings for one in coding for name, _ in one.modifiers],
+    }
+    asked = [("recording", recording), *(("tier", tier) for tier in (*tiers, always))]
+    asked += [("person", person), ("by", by)]
+    faults = [
+        f"{path}: --{what} {name}: not there; there is "
+        f"{listed(list(dict.fromkeys(there[what])), NAMED) or 'none'}"
+        for what, name in asked
+        if name and name not in there[what]
+    ]
+    if faults:
+        raise InputError("\n".join(faults))
+
+    def meant(one: Interval) -> bool:
+        on_tier, of_person = not tiers or one.tier in tiers, person in ("", one.person)
+        return (always and one.tier == always) or (on_tier and of_person)
+
+    def labelled(one: Interval) -> Interval:
+        take = by and one.tier != always
+        return replace(one, label=dict(one.modifiers).get(by, "")) if take else one
+
+    return tuple(
+        replace(coding, intervals=tuple(labelled(one) for one in coding if meant(one)))
+        for coding in codings
+        if recording in ("", coding.name)
+    )
+
+
+def describe(coding: Coding) -> str:
+    """What is in a coding, as text of a few lines: its tiers, people, labels and remarks."""
+    media = ", ".join(medium.name for medium in coding.media)
+    people = ", ".join(person for person in coding.people if person)
+    lines = [
+        f"{coding.name}: {_counted(coding)} up to {at(coding.end)}"
+        + (f"; of {people}" if people else "")
+        + (f"; links {media}" if media else "")
+    ]
+    for tier in dict.fromkeys((*(tier.name for tier in coding.tiers), *_tiers(coding))):
+        ones = coding.on(tier)
+        labels = listed([repr(label) for label in ones.labels], 5)
+        lines.append(f"  {tier or '(no tier)'}: {_counted(ones)}; {labels or 'no labels'}")
+    return "\n".join([*lines, *(f"  remark: {remark}" for remark in coding.remarks)])
+
+
+def _counted(coding: Coding) -> str:
+    return f"{len(coding)} interval{'s' * (len(coding) != 1)}"
+
+
+def _tiers(coding: Coding) -> tuple[str, ...]:
+    """The tiers on which intervals stand."""
+    return tuple(dict.fromkeys(one.tier for one in coding))
