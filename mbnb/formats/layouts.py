@@ -1,0 +1,120 @@
+"""The points of each layout by name, in order, and which of them each of our joints is made of.
+
+After the tables of COCO, COCO-WholeBody (Jin et al. 2020), Halpe (Fang et al. 2022), OpenPose's
+BODY_25, BODY_25B and COCO-18 (its documentation of outputs), PoseTrack18 and Human3.6M.
+"""
+
+from collections.abc import Collection
+
+from mbnb.files import InputError
+from mbnb.skeleton import load_skeleton
+
+# For each of our joints the points it may be the mean of; the first that a layout has count.
+WAYS: dict[str, tuple[str, ...]] = {
+    "Pelvis": ("pelvis", "left_hip right_hip"),
+    "Spine1": (
+        "spine",
+        "neck pelvis",
+        "neck neck left_hip right_hip",
+        "left_shoulder right_shoulder left_hip right_hip",
+    ),
+    "Neck": ("neck", "left_shoulder right_shoulder"),
+    "Head": ("nose",),
+    "Head_top": ("head_top", "left_eye right_eye"),  # the eyes, where there is no top of the head
+}
+SIDES = {"L": "left", "R": "right"}
+LIMBS = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
+WAYS |= {f"{s}_{limb}": (f"{SIDES[s]}_{limb.lower()}",) for s in "LR" for limb in LIMBS}
+
+
+def _both(names: str) -> str:
+    """Each name for the left, then for the right."""
+    return " ".join(f"{side}_{name}" for name in names.split() for side in ("left", "right"))
+
+
+def _limbs(side: str, names: str) -> str:
+    return " ".join(f"{side}_{name}" for name in names.split())
+
+
+def _numbered(name: str, count: int) -> str:
+    return " ".join(f"{name}_{i}" for i in range(count))
+
+
+LIMB_PAIRS = _both("shoulder elbow wrist hip knee ankle")
+ARM, LEG, TOES = "shoulder elbow wrist", "hip knee ankle", "big_toe small_toe heel"
+FACE = _both("eye ear")
+FEET = f"{_limbs('left', TOES)} {_limbs('right', TOES)}"
+FINGERS = "wrist " + " ".join(
+    f"{finger}_{i}"
+    for finger in ("thumb", "index", "middle", "ring", "little")
+    for i in range(1, 5)
+)
+HANDS = " ".join(_limbs(f"{side}_hand", FINGERS) for side in ("left", "right"))
+
+_COCO17 = f"nose {FACE} {LIMB_PAIRS}"
+_HALPE26 = f"{_COCO17} head_top neck pelvis {_both(TOES)}"
+_OPENPOSE_ARMS = f"nose neck {_limbs('right', ARM)} {_limbs('left', ARM)}"
+_OPENPOSE_LEGS = f"{_limbs('right', LEG)} {_limbs('left', LEG)}"
+_OPENPOSE_FACE = "right_eye left_eye right_ear left_ear"
+_COCO18 = f"{_OPENPOSE_ARMS} {_OPENPOSE_LEGS} {_OPENPOSE_FACE}"
+_BODY25 = f"{_OPENPOSE_ARMS} pelvis {_OPENPOSE_LEGS} {_OPENPOSE_FACE} {FEET}"
+_BODY25B = f"{_COCO17} upper_neck head_top {FEET}"
+_H36M17 = (
+    f"pelvis {_OPENPOSE_LEGS} spine neck nose head_top {_limbs('left', ARM)} {_limbs('right', ARM)}"
+)
+_FACE68, _FACE70 = _numbered("face", 68), _numbered("face", 70)
+
+# Name of a layout -> names of its points in their order.
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    name: tuple(points.split())
+    for name, points in {
+        "coco17": _COCO17,
+        "halpe26": _HALPE26,
+        "halpe136": f"{_HALPE26} {_FACE68} {HANDS}",
+        "wholebody133": f"{_COCO17} {FEET} {_FACE68} {HANDS}",
+        "posetrack18": f"nose neck head_top {_both('ear')} {LIMB_PAIRS}",
+        "coco18": _COCO18,
+        "body25": _BODY25,
+        "body25b": _BODY25B,
+        "coco18_130": f"{_COCO18} {_FACE70} {HANDS}",
+        "body25_137": f"{_BODY25} {_FACE70} {HANDS}",
+        "body25b_137": f"{_BODY25B} {_FACE70} {HANDS}",
+        "h36m17": _H36M17,
+    }.items()
+}
+
+
+def sources_of(points: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Of which of `points` each of our joints is the mean; of none where they do not have it."""
+    found = {}
+    for joint in load_skeleton().joints:
+        ways = [way.split() for way in WAYS[joint] if set(way.split()) <= set(points)]
+        found[joint] = tuple(map(points.index, ways[0])) if ways else ()
+    return found
+
+
+# What people who were detected in pictures have as many points of.
+BY_COUNT = {
+    len(LAYOUTS[name]): name
+    for name in ("coco17", "coco18", "body25", "halpe26", "wholebody133", "halpe136")
+}
+
+
+def of_count(counts: Collection[int], layout: str = "") -> str:
+    """The layout that has so many points: `layout` if that is given, else what is usual.
+
+    Raises InputError where none has, and where `counts` are several.
+    """
+    found = layout or BY_COUNT.get(min(counts), "")
+    if layout and layout not in LAYOUTS:
+        raise InputError(f"unknown layout {layout!r}; known: {', '.join(LAYOUTS)}")
+    if set(counts) != {len(LAYOUTS.get(found, ()))}:
+        known = ", ".join(f"{name} of {len(points)}" for name, points in LAYOUTS.items())
+        few = ", ".join(map(str, sorted(counts)[:5]))
+        raise InputError(f"a person has {few} points, which is not {found or known}")
+    return found
+
+
+def layout_of(points: tuple[str, ...]) -> str:
+    """The layout of these points in their order, "" where none is known."""
+    return next((name for name, known in LAYOUTS.items() if known == points), "")
