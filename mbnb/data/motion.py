@@ -20,7 +20,7 @@ from mbnb.data.checks import Findings, check_pose
 from mbnb.data.dataset import DataSet, load
 from mbnb.data.held_out import hold_people_out
 from mbnb.data.missing import complete
-from mbnb.data.pickles import is_pickle
+from mbnb.formats.pickles import is_pickle
 from mbnb.data.reading import read_packed
 from mbnb.data.simulated import simulated_folder
 from mbnb.data.sources import Recording, clip_pickles, of_clips, of_pictures, of_positions

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from mbnb.config import Config
 from mbnb.data.h36m import Pictures, read_pictures
-from mbnb.data.pickles import is_pickle
+from mbnb.formats.pickles import is_pickle
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError
 from mbnb.model.checkpoints import load_pose_net

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mbnb.clips import Clips
-from mbnb.data.anatomy import stance_of
+from mbnb.formats.anatomy import stance_of
 from mbnb.data.missing import moves
 from mbnb.skeleton import Skeleton
 

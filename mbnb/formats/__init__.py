@@ -3,40 +3,50 @@
 Imports clips and what stands before it.
 """
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from mbnb.files import InputError
-from mbnb.formats import alphapose, coco_json, mediapipe33, mmpose_json, openpose
+from mbnb.formats import (
+    alphapose,
+    bvh,
+    c3d,
+    coco_json,
+    h5,
+    kinect,
+    mediapipe_json,
+    mmpose_json,
+    npz,
+    openpose,
+    pose_format,
+    pyskl,
+    tables,
+    trc,
+)
 from mbnb.formats.content import FAULTS, Content
-from mbnb.formats.layouts import LAYOUTS, sources_of
-from mbnb.formats.points import mean_of_points
+from mbnb.formats.converters import CONVERTERS, joints_of, to_h36m
+from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.pose_file import PoseFile
 from mbnb.text import listed
 
-# Name of a layout -> function that turns its points (..., P, C) into our joints (..., 17, C).
-CONVERTERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    name: partial(mean_of_points, sources=sources_of(points), count=len(points))
-    for name, points in LAYOUTS.items()
-} | {"mediapipe33": mediapipe33.to_h36m}
+__all__ = ["CONVERTERS", "LAYOUTS", "PoseFile", "joints_of", "read", "read_all", "to_h36m"]
 
 # What reads files, each by what it holds; the first that knows a file for its own reads it.
-READERS = (openpose, alphapose, coco_json, mmpose_json)
-
-
-def to_h36m(points: np.ndarray, name: str) -> np.ndarray:
-    """(..., P, C) points of the named layout -> (..., 17, C) joints in the order of `h36m17`.
-
-    C are x, y, z or x, y and a confidence; a joint between points has their mean, and is NaN where
-    one of them is or where the layout has none for it. Raises InputError for an unknown layout and
-    for another number of points than it has.
-    """
-    if name not in CONVERTERS:
-        raise InputError(f"unknown format {name!r}; known: {', '.join(CONVERTERS)}")
-    return CONVERTERS[name](points)
+READERS = (
+    openpose,
+    alphapose,
+    coco_json,
+    mmpose_json,
+    mediapipe_json,
+    bvh,
+    trc,
+    c3d,
+    npz,
+    pyskl,
+    h5,
+    pose_format,
+    kinect,
+    tables,
+)
 
 
 def read(path: Path, layout: str = "") -> PoseFile:
@@ -70,7 +80,7 @@ def read_all(path: Path, layout: str = "") -> dict[str, PoseFile]:
         expected = reader.EXPECTED
         return reader.read(content, layout)
     except InputError as error:
-        said = str(error).removeprefix(f"{path}: ")
+        said = str(error).removeprefix(f"{path}: ").removeprefix(f"expected {expected}: ")
         raise InputError(f"{path}: expected {expected}: {said}") from None
     except FAULTS as error:  # every sort of damage raises a different kind
         raise InputError(f"{path}: expected {expected} ({type(error).__name__}: {error})") from None

@@ -13,6 +13,7 @@ from mbnb.formats.layouts import LAYOUTS, layout_of
 from mbnb.formats.names import canonical
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
+from mbnb.formats.space import placed
 
 EXPECTED = "annotations of COCO: images, annotations and categories"
 SIZES = (6, 68, 21, 21)  # points of feet, face and hands in COCO-WholeBody
@@ -42,26 +43,31 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     images = {image["id"]: image for image in tables["images"]}
     tracked = all(person_of(row) is not None for row in rows)
     found: dict[str, list[Detection]] = {}
-    spans: dict[str, list[int]] = {}
+    frames: dict[str, list[int]] = {}
+    sizes: dict[str, set] = {}
     for image in images.values():
         video, number = _place(image, tracked)
-        spans.setdefault(video, []).append(number)
+        frames.setdefault(video, []).append(number)
+        sizes.setdefault(video, set()).add((image.get("width"), image.get("height")))
     for row in rows:
-        image = images[row["image_id"]]
-        video, number = _place(image, tracked)
+        video, number = _place(images[row["image_id"]], tracked)
         body = _points(row, parts, deep)
         if len(body) != len(points):
             raise InputError(f"an annotation has {len(body)} points, its category {len(points)}")
         found.setdefault(video, []).append(Detection(number, body, person_of(row)))
-    size = {(image.get("width"), image.get("height")) for image in images.values()}
+    layout = layout or layout_of(points)
     recordings = {}
+    bodies = [one.points[None] for there in found.values() for one in there] if deep else []
     for video, there in found.items():
-        span, told = people.span_of(spans[video], from_0=False)
+        span, told = people.span_of(frames[video], from_0=False)
         tracks, notes = people.by_person(there, span, len(points), deep)
-        told = (*(told if tracked else (STILLS,)), *notes)
-        known = layout or layout_of(points)
-        one_size = size.pop() if len(size) == 1 and None not in next(iter(size)) else None
-        recordings[video] = PoseFile(known, points, tracks, depth=deep, size=one_size, notes=told)
+        notes = (*(told if tracked else (STILLS,)), *notes)
+        if deep:
+            recordings[video] = placed(points, tracks, layout=layout, notes=notes, bodies=bodies)
+            continue
+        size = sizes[video].pop() if len(sizes[video]) == 1 else (None, None)
+        size = None if None in size else size
+        recordings[video] = PoseFile(layout, points, tracks, False, size=size, notes=notes)
     return recordings
 
 
@@ -93,7 +99,7 @@ def _points(row: dict, parts: bool, deep: bool) -> np.ndarray:
         return body
     valid = [row.get(f"{part.removesuffix('_kpts')}_valid", True) for part in PARTS]
     more = [
-        (_marked if part == "foot_kpts" else people.triplets)(row[part])
+        _marked(row[part], always=part == "foot_kpts")
         if there and part in row
         else np.full((size, 3), np.nan)
         for part, there, size in zip(PARTS, valid, SIZES)
@@ -101,9 +107,11 @@ def _points(row: dict, parts: bool, deep: bool) -> np.ndarray:
     return np.concatenate([body, *more])
 
 
-def _marked(numbers: list[float]) -> np.ndarray:
-    """(P, 3) with confidences in place of the marks 0, 1 and 2."""
+def _marked(numbers: list[float], always: bool = True) -> np.ndarray:
+    """(P, 3) with confidences in place of the marks 0, 1 and 2; face and hands may have either."""
     points = people.triplets(numbers)
     marks = points[:, 2]
+    if not always and not (marks == 2).any():
+        return points
     points[:, 2] = np.where(marks == 1, HIDDEN, np.where(marks == 2, SEEN, marks))
     return points

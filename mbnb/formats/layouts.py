@@ -20,7 +20,8 @@ WAYS: dict[str, tuple[str, ...]] = {
     ),
     "Neck": ("neck", "left_shoulder right_shoulder"),
     "Head": ("nose",),
-    "Head_top": ("head_top", "left_eye right_eye"),  # the eyes, where there is no top of the head
+    # The middle of the head, or the eyes, where there is no top of it.
+    "Head_top": ("head_top", "head", "left_eye right_eye"),
 }
 SIDES = {"L": "left", "R": "right"}
 LIMBS = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
@@ -62,6 +63,41 @@ _BODY25B = f"{_COCO17} upper_neck head_top {FEET}"
 _H36M17 = (
     f"pelvis {_OPENPOSE_LEGS} spine neck nose head_top {_limbs('left', ARM)} {_limbs('right', ARM)}"
 )
+_HANDED, _FOOTED = "shoulder elbow wrist hand", "hip knee ankle foot"
+_KINECT_LIMBS = " ".join(
+    _limbs(side, names) for names in (_HANDED, _FOOTED) for side in ("left", "right")
+)
+_SMPL24 = (
+    "pelvis left_hip right_hip spine_1 left_knee right_knee spine_2 left_ankle right_ankle spine_3 "
+    "left_foot right_foot neck left_collar right_collar head " + _both("shoulder elbow wrist hand")
+)
+# The 24 joints that SPIN's data sets share: LSP's fourteen, then those of MPII and Human3.6M.
+_SPIN24 = (
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow "
+    "right_shoulder left_shoulder left_elbow left_wrist neck head_top pelvis thorax spine jaw head "
+    "nose left_eye right_eye left_ear right_ear"
+)
+# MSR Action3D: pairs of left and right from the shoulders down, the middle between, the head last.
+_MSR20 = (
+    f"{_both('shoulder')} neck spine {_both('hip')} pelvis "
+    f"{_both('elbow wrist hand knee ankle foot')} head"
+)
+_MEDIAPIPE33 = (
+    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer "
+    "left_ear right_ear mouth_left mouth_right "
+    + _both("shoulder elbow wrist pinky index thumb hip knee ankle heel big_toe")
+)
+# Of the 32 joints of Human3.6M's own files those that we have, in our order.
+OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
+
+
+def _h36m32() -> str:
+    names = [f"unused_{i}" for i in range(32)]
+    for name, place in zip(_H36M17.split(), OF_32):
+        names[place] = name
+    return " ".join(names)
+
+
 _FACE68, _FACE70 = _numbered("face", 68), _numbered("face", 70)
 
 # Name of a layout -> names of its points in their order.
@@ -80,6 +116,14 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "body25_137": f"{_BODY25} {_FACE70} {HANDS}",
         "body25b_137": f"{_BODY25B} {_FACE70} {HANDS}",
         "h36m17": _H36M17,
+        "h36m32": _h36m32(),
+        "kinect20": f"pelvis spine neck head {_KINECT_LIMBS}",
+        "kinect25": f"pelvis spine upper_neck head {_KINECT_LIMBS} neck "
+        "left_hand_tip left_thumb right_hand_tip right_thumb",
+        "msr20": _MSR20,
+        "smpl24": _SMPL24,
+        "spin24": _SPIN24,
+        "mediapipe33": _MEDIAPIPE33,
     }.items()
 }
 

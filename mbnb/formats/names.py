@@ -3,32 +3,38 @@
 import re
 from collections.abc import Sequence
 
+from mbnb.formats.layouts import LAYOUTS
+from mbnb.skeleton import load_skeleton
+
 # For each of our words those of others, the most telling first: in a skeleton with LeftArm and
 # LeftShoulder the first is the shoulder and the second the collar bone.
 SIDED = {
-    "shoulder": "upperarm uparm arm shoulder acromion humerus sho",
-    "elbow": "elbow forearm lowerarm lowarm radius elb",
+    "shoulder": "upperarm uparm arm shoulder acromion acrom humerus sho",
+    "elbow": "elbow forearm lowerarm lowarm elb",
     "wrist": "wrist hand wri",
-    "hip": "upleg upperleg thigh hip hipjoint femur",
+    "hip": "upleg upperleg thigh hip hipjoint femur troc trochanter",
     "knee": "knee leg lowerleg lowleg shin calf tibia kne",
     "ankle": "ankle foot ank",
     "big_toe": "bigtoe toebase toes toe footindex hallux",
     "small_toe": "smalltoe",
-    "heel": "heel calcaneus",
+    "heel": "heel calcaneus hee",
     "eye": "eye",
     "ear": "ear",
 }
 MIDDLE = {
     "pelvis": "pelvis hips hip midhip chip hipcenter hipcentre centerhip spinebase rootpelvis root "
-    "jointroot base",
-    "spine": "spinemid spine1 torso",
+    "jointroot",
+    "spine": "spinemid",
     "neck": "neck spineshoulder shouldercenter shouldercentre midshoulder headbottom thorax",
     "nose": "nose",
     "head_top": "headtop headtopend headend topofhead headtip",
     "head": "head",
 }
-SIDE = {"left": "left", "l": "left", "lft": "left", "right": "right", "r": "right", "rgt": "right"}
+KNOWN = {word for others in SIDED.values() for word in others.split()}
+SIDE = {"left": "left", "l": "left", "right": "right", "r": "right"}
 WORDS = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+"
+# Human3.6M's own names of the middle: its second neck is where the nose is.
+H36M_MIDDLE = {"thorax": "neck", "neckbase": "nose", "spine": "spine", "head": "head_top"}
 
 
 def words_of(name: str) -> tuple[str, str]:
@@ -36,13 +42,16 @@ def words_of(name: str) -> tuple[str, str]:
 
     As in LeftUpLeg, UpperArm_L, mixamorig:LeftArm, LHip, hip.r, ANKLE_LEFT.
     """
-    words = re.findall(WORDS, re.split(r"[:|]", name.strip())[-1])
-    words = [word.casefold() for word in words]
+    name = re.split(r"[:|]", name.strip())[-1]
+    words = [word.casefold() for word in re.findall(WORDS, name)]
+    if not any(word in SIDE for word in words):  # RKNE, ASISl
+        word = "".join(words)
+        for letter, rest in ((word[:1], word[1:]), (word[-1:], word[:-1])):
+            if letter in SIDE and rest in KNOWN:
+                words = [letter, rest]
     ends = [i for i in (0, len(words) - 1) if len(words) > 1 and words[i] in SIDE]
-    sides = ends[:1] or [i for i, word in enumerate(words) if word in ("left", "right")]
-    if not sides:
-        return "", "".join(words)
-    side = SIDE[words.pop(sides[0])]
+    sides = ends[:1] or [i for i, word in enumerate(words) if word in ("left", "right")][:1]
+    side = SIDE[words.pop(sides[0])] if sides else ""
     return side, "".join(words)
 
 
@@ -51,6 +60,9 @@ def canonical(names: Sequence[str]) -> tuple[str, ...]:
 
     Each of our words stands there once; a name that is not known stays as it is.
     """
+    ours = dict(zip(load_skeleton().joints, LAYOUTS["h36m17"]))
+    if set(ours) <= set(names):  # what mbnb writes
+        return tuple(ours.get(name, name) for name in names)
     known: dict[tuple[str, str], int] = {}
     for i, name in enumerate(names):
         known.setdefault(words_of(name), i)
@@ -60,4 +72,8 @@ def canonical(names: Sequence[str]) -> tuple[str, ...]:
             places = [known[side, other] for other in others.split() if (side, other) in known]
             if places:
                 found[places[0]] = f"{side}_{word}" if side else word
+    if {("", "thorax"), ("", "neckbase")} <= set(known):
+        for other, word in H36M_MIDDLE.items():
+            if ("", other) in known:
+                found[known["", other]] = word
     return tuple(found)

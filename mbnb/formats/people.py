@@ -67,11 +67,11 @@ def by_person(
     for (name, frame), one in best.items():
         people[name][frame - frames.start] = one.points
     if not depth:
-        notes += _confident(people)
+        notes += confident(people)
     return people, tuple(notes)
 
 
-def _confident(people: dict[str, np.ndarray]) -> list[str]:
+def confident(people: dict[str, np.ndarray]) -> list[str]:
     """Confidences are made 0 to 1, where networks give more; a line says so."""
     greatest = max(float(np.nanmax(person[..., 2], initial=0)) for person in people.values())
     for person in people.values() if greatest > 1 else ():

@@ -12,7 +12,7 @@ from run.headless import command_line
 from scipy.spatial.transform import Rotation
 
 from mbnb.clips import Clips
-from mbnb.data.anatomy import axes_to_ours, stance_of
+from mbnb.formats.anatomy import axes_to_ours, stance_of
 from mbnb.data.checks import Findings
 from mbnb.data.dataset import load, verify
 from mbnb.data.standing import check_standing
