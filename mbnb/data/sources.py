@@ -18,9 +18,9 @@ import numpy as np
 from mbnb.clips import SPLITS
 from mbnb.data.checks import Findings, has_file
 from mbnb.data.h36m import read_pictures
+from mbnb.files import InputError
 from mbnb.formats.layouts import OF_32
 from mbnb.formats.pickles import read_objects, read_pickle
-from mbnb.files import InputError
 
 METRES = 0.298  # half widths of a picture a metre
 TEST = ("S9", "S11")  # subjects of Human3.6M

@@ -3,7 +3,10 @@
 Imports clips and what stands before it.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from mbnb.files import InputError
 from mbnb.formats import (
@@ -28,7 +31,15 @@ from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.pose_file import PoseFile
 from mbnb.text import listed
 
-__all__ = ["CONVERTERS", "LAYOUTS", "PoseFile", "joints_of", "read", "read_all", "to_h36m"]
+__all__ = ["CONVERTERS", "LAYOUTS", "WRITERS", "PoseFile", "is_folder_of_frames", "joints_of"]
+__all__ += ["read", "read_all", "to_h36m"]
+
+# Ending -> what writes one clip (T, 17, 3) into a file, at so many frames a second.
+WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
+    "bvh": bvh.write_bvh,
+    "trc": trc.write_trc,
+    "csv": tables.write_csv,
+}
 
 # What reads files, each by what it holds; the first that knows a file for its own reads it.
 READERS = (
@@ -84,3 +95,8 @@ def read_all(path: Path, layout: str = "") -> dict[str, PoseFile]:
         raise InputError(f"{path}: expected {expected}: {said}") from None
     except FAULTS as error:  # every sort of damage raises a different kind
         raise InputError(f"{path}: expected {expected} ({type(error).__name__}: {error})") from None
+
+
+def is_folder_of_frames(path: Path) -> bool:
+    """Whether the files of a folder are together one recording, as those of OpenPose."""
+    return path.is_dir() and openpose.is_it(Content(path))

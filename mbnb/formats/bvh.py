@@ -64,8 +64,10 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     if rate and abs(rate - round(rate)) < 0.002 * rate:
         rate = float(round(rate))  # .0083333 is 120
     points = np.stack(list(_places(joints, frames)), axis=1)  # (T, J, 3)
+    bones = [_Joint(joint.name, joint.parent, joint.offset) for joint in joints]
+    rest = np.stack(list(_places(bones, frames[:1])), axis=1)
     names = [joint.name for joint in joints]
-    return {"": placed(names, {"1": points}, layout=layout, rate=rate, notes=notes)}
+    return {"": placed(names, {"1": points}, layout=layout, rate=rate, notes=notes, rest=rest)}
 
 
 def _hierarchy(words: Iterator[str]) -> list[_Joint]:

@@ -22,11 +22,10 @@ EXPECTED = "results of MMPose, a list of frames with instances, each with keypoi
 def is_it(content: Content) -> bool:
     """Whether it is such a list, alone or beside the table of points."""
     rows = _rows(content.json) if content.is_json else None
-    return (
-        isinstance(rows, list)
-        and bool(rows)
-        and isinstance(rows[0], dict)
-        and ("instances" in rows[0] or ("keypoints" in rows[0] and "image_id" not in rows[0]))
+    first = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
+    points = first.get("keypoints")
+    return "instances" in first or (
+        isinstance(points, list) and all(isinstance(point, list) for point in points)
     )
 
 

@@ -22,6 +22,7 @@ from mbnb.formats.space import AXES, placed
 from mbnb.skeleton import load_skeleton
 
 EXPECTED = "an array of joints (T, P, 3), or an npz of mbnb, VideoPose3D or SPIN"
+OWN = "pose_3d.npy"  # a clip in mbnb's layout
 H36M_RATE = 50.0
 
 
@@ -35,6 +36,8 @@ def is_it(content: Content) -> bool:
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """All recordings by name: clips, or subjects with what they do."""
     path = content.path
+    if path.name == OWN and not layout:
+        return {"": _ours({"1": load(path)})}
     if content.head[:6] == b"\x93NUMPY":
         return {"": of_array(load(path), layout)}
     names = set(members(path))
@@ -140,25 +143,28 @@ def _pictures(content: object, metadata: object, layout: str) -> dict[str, PoseF
     return found
 
 
+def _ours(people: dict[str, np.ndarray], rate: float | None = None) -> PoseFile:
+    """Joints in mbnb's own order, unit and axes."""
+    layout = "h36m17"
+    return placed(LAYOUTS[layout], people, layout=layout, unit="m", axes="x y z", rate=rate)
+
+
 def _packed(content: Content, names: set[str], layout: str) -> dict[str, PoseFile]:
     """mbnb's own: clips one after the other."""
     frames, offsets, clips = (load(content.path, n) for n in ("frames", "offsets", "clip_names"))
     rate = float(load(content.path, "fps")) if "fps" in names else None
-    own = {17: "h36m17"}.get(frames.shape[1], "")
-    layout = layout or own
-    if not layout:
-        raise InputError(f"{frames.shape[1]} points do not tell what they are: give a layout")
     found = {}
     for i, name in enumerate(clips):
         points = frames[int(offsets[i]) : int(offsets[i + 1])]
-        found[str(name)] = placed(
-            LAYOUTS[layout], {"1": points}, layout=layout, unit="m", axes="x y z", rate=rate
-        )
+        if layout:
+            found[str(name)] = of_array(points, layout)
+        else:
+            found[str(name)] = _ours({"1": points}, rate)
     return found
 
 
 def _spin(content: Content, layout: str) -> dict[str, PoseFile]:
-    """Single frames with joints S (N, 17 or 24, 4) before the camera, metres; the fourth is 0 or 1."""
+    """Single frames before the camera: S (N, 17 or 24, 4), metres and whether it is known."""
     joints, pictures = load(content.path, "S"), load(content.path, "imgname")
     layout = layout or {17: "h36m17", 24: "spin24"}.get(joints.shape[1], "")
     points = np.where(joints[..., 3:] > 0, joints[..., :3], np.nan)

@@ -24,8 +24,11 @@ def is_it(content: Content) -> bool:
     """Whether it, or the first file of a folder, is one frame of OpenPose's."""
     path = content.path
     if path.is_dir():
-        path = next(iter(_files(path)), None)
-    found = path and Content(path).is_json and Content(path).json
+        files = _files(path)
+        if not files or people.numbered([file.name for file in files]) is None:
+            return False
+        path = files[0]
+    found = Content(path).is_json and Content(path).json
     return isinstance(found, dict) and isinstance(found.get("people"), list)
 
 
@@ -37,9 +40,9 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """The recordings of a file or a folder, one for each beginning of names with numbers."""
     files = _files(content.path) if content.path.is_dir() else [content.path]
     by_name = {path.name: path for path in files}
-    recordings = people.numbered(list(by_name)) if len(files) > 1 else None
-    if recordings is None:
-        recordings = {path.stem: {path.name: 0} for path in files}
+    recordings = {content.path.stem: {files[0].name: 0}}
+    if content.path.is_dir():
+        recordings = people.numbered(list(by_name)) or recordings
     return {
         name.strip("_.- ") or content.path.stem: _recording(
             {number: by_name[file] for file, number in numbers.items()}, layout

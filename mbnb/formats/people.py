@@ -154,10 +154,10 @@ def numbered(names: Sequence[str]) -> dict[str, dict[str, int]] | None:
     recordings: dict[str, dict[str, int]] = {}
     for name in names:
         stem = re.sub(r"_keypoints$", "", Path(name).stem if not name.isdecimal() else name)
-        match = re.fullmatch(r"(.*?)(\d{1,15})(\D*)", stem)
+        match = re.fullmatch(r"(.*?)(\d{1,15})", stem)
         if not match:
             return None
-        recordings.setdefault(match[1] + match[3], {})[name] = int(match[2])
+        recordings.setdefault(match[1], {})[name] = int(match[2])
     for numbers in recordings.values():
         span = max(numbers.values()) - min(numbers.values()) + 1
         if len(set(numbers.values())) < len(numbers) or span > STEPS_BETWEEN * len(numbers):

@@ -3,11 +3,15 @@
 3DPW's pickles, too, as far as they hold places of joints. Nothing in a pickle is run.
 """
 
+import dataclasses
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mbnb.files import InputError
+from mbnb.files import InputError, replacing
 from mbnb.formats import people
 from mbnb.formats.content import Content
 from mbnb.formats.kinect import AXES as KINECT_AXES
@@ -43,11 +47,15 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
             f"its {len(rows)} annotations hold no keypoint: theirs lie in files of their own "
             f"(kpfiles of Kinetics), which are to be joined with them first"
         )
+    splits = found.get("split", {}) if isinstance(found, dict) else {}
+    home = {str(name): split for split in reversed(splits) for name in splits[split]}
     clips = {}
     for i, row in enumerate(rows):
         name = str(row.get("frame_dir", row.get("filename", i)))
         try:
-            clips[name] = _clip(row, layout)
+            label = row.get("label")
+            told = dict(label=None if label is None else int(label), split=home.get(name, ""))
+            clips[name] = dataclasses.replace(_clip(row, layout), **told)
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{name}: {error}") from None
     return clips
@@ -99,3 +107,24 @@ def _3dpw(found: dict[str, Any]) -> PoseFile:
         for i, joints in enumerate(found["jointPositions"])
     }
     return placed(LAYOUTS["smpl24"], tracks, layout="smpl24", unit="m", rate=30.0)
+
+
+def write_pyskl(
+    path: Path,
+    poses: Mapping[str, np.ndarray],
+    labels: Sequence[int],
+    splits: Mapping[str, Sequence[str]],
+) -> None:
+    """Write clips (T, 17, 3) by name, a label of each (-1: none) and the names in each split.
+
+    They are places of joints, so there are no scores; a joint that was not seen is 0 three times,
+    as pyskl has it.
+    """
+    annotations = [
+        {"frame_dir": name, "total_frames": len(pose), "label": int(label)}
+        | {"keypoint": np.nan_to_num(pose[None]).astype(np.float32)}  # (1, T, 17, 3)
+        for (name, pose), label in zip(poses.items(), labels)
+    ]
+    content = {"split": {s: list(names) for s, names in splits.items()}, "annotations": annotations}
+    with replacing(path) as part, open(part, "wb") as file:
+        pickle.dump(content, file)

@@ -4,6 +4,7 @@ A unit that no file tells is seen by the size of bodies, which way is up by wher
 whether left is left by the ways that knees bend and that noses and toes point (`anatomy`).
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,13 +58,15 @@ def placed(
     rate: float | None = None,
     notes: Sequence[str] = (),
     bodies: Sequence[np.ndarray] = (),
+    rest: np.ndarray | None = None,
 ) -> PoseFile:
     """What a reader found in space, as `PoseFile` has it, with what was found out about it.
 
     people: (T, P, 3) by track, in the file's own unit and axes. unit: the file's, a key of `UNITS`
     or `SPELLED`; axes: which of its axes are ours, as in "x -y -z", where that is known; else both
     are seen by the bodies. usual: the way up where bodies do not show it. bodies: (T, P, 3) those
-    of the whole file, where this is one recording of several.
+    of the whole file, where this is one recording of several. rest: (1, P, 3) the skeleton at rest,
+    which shows that somebody lies where the usual way is up in it.
     """
     names, said = tuple(names), list(notes)
     raw = PoseFile(layout, names, dict(enumerate(bodies)) or people, depth=True)
@@ -75,7 +78,14 @@ def placed(
         unit, why = _unit(ours)
         said.append(why)
     if not axes:
-        up, why = _up(ours, usual) or _up_of_markers(names, people, usual)
+        if set(load_skeleton().joints) <= set(names):
+            up, why = usual, f"{usual} is up, as mbnb writes it"
+        else:
+            up, why = _up(ours, usual) or _up_of_markers(names, people, usual)
+        if up != usual and rest is not None:
+            at_rest = joints_of(PoseFile(layout, names, {"": rest}, depth=True))
+            if (_up(list(at_rest.values()), usual) or ("",))[0] == usual:
+                up, why = usual, f"{usual} is up in the skeleton at rest: somebody lies or bends"
         axes = AXES[up]
         said.append(why)
     scale = UNITS.get(unit, 1.0)
@@ -83,7 +93,7 @@ def placed(
         name: (turned(points, axes) * scale).astype(np.float32) for name, points in people.items()
     }
     file = PoseFile(layout, names, people, depth=True, rate=rate, notes=tuple(said))
-    return PoseFile(layout, names, people, depth=True, rate=rate, notes=(*said, *doubts(file)))
+    return dataclasses.replace(file, doubts=tuple(doubts(file)))
 
 
 def doubts(file: PoseFile) -> list[str]:

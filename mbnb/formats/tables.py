@@ -8,11 +8,12 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mbnb.files import InputError
+from mbnb.files import InputError, write_text
 from mbnb.formats import people
 from mbnb.formats.content import Content
 from mbnb.formats.layouts import LAYOUTS
@@ -21,6 +22,7 @@ from mbnb.formats.npz import of_array
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import placed
+from mbnb.skeleton import load_skeleton
 from mbnb.text import plain
 
 EXPECTED = "a table of points: a row a frame or a row a point, DeepLabCut's or SLEAP's"
@@ -163,12 +165,7 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     deep = all("z" in axes for axes in cells.values())
     numbers = {
         point: np.column_stack(
-            [
-                pd.to_numeric(table[axes[axis]], errors="coerce")
-                if axis in axes
-                else np.ones(len(table))
-                for axis in ("xyz" if deep else "xyc")
-            ]
+            [_column(table, axes.get(axis), axis) for axis in ("xyz" if deep else "xyc")]
         )
         for point, axes in cells.items()
     }
@@ -189,7 +186,21 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
         if not layout:
             raise InputError(f"{len(names)} numbered points do not tell what they are")
         names = LAYOUTS[layout]
-    return _named(names, tracks, deep, layout, (*told, *notes))
+    return _named(names, tracks, deep, layout, (*told, *notes), _rate(table))
+
+
+def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
+    """A column of numbers, NaN where a cell is empty; a confidence that is not told is 1."""
+    values = pd.to_numeric(table[name], errors="coerce") if name else pd.Series(np.nan, table.index)
+    return (values.fillna(1.0) if axis == "c" else values).to_numpy(np.float64)
+
+
+def _rate(table: pd.DataFrame) -> float | None:
+    """Frames a second by a column of seconds, where there is one."""
+    time = next((name for name in table.columns if plain(str(name)) in ("time", "seconds")), None)
+    steps = np.diff(table[time].to_numpy(np.float64)) if time is not None else np.zeros(0)
+    steps = steps[steps > 0]
+    return float(np.round(1 / np.median(steps), 3)) if len(steps) else None
 
 
 def _named(
@@ -198,6 +209,7 @@ def _named(
     deep: bool,
     layout: str,
     notes: Sequence[str],
+    rate: float | None = None,
 ) -> PoseFile:
     """Points in a picture or in space; MediaPipe's are known by their names."""
     words = tuple(name.lower().replace("foot_index", "big_toe") for name in names)
@@ -207,7 +219,7 @@ def _named(
         tracks = {who: points[:, order] for who, points in tracks.items()}
         layout, names = "mediapipe33", LAYOUTS["mediapipe33"]
     if not deep:
-        return PoseFile(layout, names, tracks, depth=False, notes=tuple(notes))
+        return PoseFile(layout, names, tracks, depth=False, rate=rate, notes=tuple(notes))
     if layout == "mediapipe33":
         values = np.concatenate([points[..., :2].ravel() for points in tracks.values()])
         values = values[np.isfinite(values)]
@@ -219,7 +231,7 @@ def _named(
             }
             return PoseFile(layout, names, flat, depth=False, notes=tuple(notes))
     lost = {who: np.where((p == 0).all(-1, keepdims=True), np.nan, p) for who, p in tracks.items()}
-    return placed(names, lost, layout=layout, notes=notes)
+    return placed(names, lost, layout=layout, usual="-y", rate=rate, notes=notes)
 
 
 def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:
@@ -257,3 +269,15 @@ def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:
         tracks, notes = people.by_person(found[name], span, len(names))
         result[name] = PoseFile(layout, tuple(names), tracks, False, notes=(*told, *notes))
     return result
+
+
+def write_csv(path: Path, pose: np.ndarray, rate: float) -> None:
+    """Write our 17 joints (T, 17, 3), a row a frame: its number, seconds, Pelvis_x, Pelvis_y, …
+
+    Metres, x right, y down, z away; a joint that was not seen is empty.
+    """
+    columns = [f"{joint}_{axis}" for joint in load_skeleton().joints for axis in "xyz"]
+    table = pd.DataFrame(np.asarray(pose).reshape(len(pose), -1), columns=columns)
+    table.insert(0, "time", np.arange(len(pose)) / rate)
+    table.insert(0, "frame", np.arange(len(pose)))
+    write_text(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))

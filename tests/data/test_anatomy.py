@@ -12,11 +12,11 @@ from run.headless import command_line
 from scipy.spatial.transform import Rotation
 
 from mbnb.clips import Clips
-from mbnb.formats.anatomy import axes_to_ours, stance_of
 from mbnb.data.checks import Findings
 from mbnb.data.dataset import load, verify
 from mbnb.data.standing import check_standing
 from mbnb.files import InputError
+from mbnb.formats.anatomy import axes_to_ours, stance_of
 from mbnb.formats.layouts import LAYOUTS, sources_of
 from mbnb.skeleton import load_skeleton
 
