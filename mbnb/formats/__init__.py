@@ -25,7 +25,7 @@ from mbnb.formats import (
     tables,
     trc,
 )
-from mbnb.formats.content import FAULTS, Content
+from mbnb.formats.content import Content
 from mbnb.formats.converters import CONVERTERS, joints_of, to_h36m
 from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.pose_file import PoseFile
@@ -93,7 +93,7 @@ def read_all(path: Path, layout: str = "") -> dict[str, PoseFile]:
     except InputError as error:
         said = str(error).removeprefix(f"{path}: ").removeprefix(f"expected {expected}: ")
         raise InputError(f"{path}: expected {expected}: {said}") from None
-    except FAULTS as error:  # every sort of damage raises a different kind
+    except Exception as error:  # every sort of damage raises a different kind
         raise InputError(f"{path}: expected {expected} ({type(error).__name__}: {error})") from None
 
 

@@ -46,7 +46,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     parts = re.split(r"^[ \t]*MOTION\b", content.text, maxsplit=1, flags=re.M | re.I)
     if len(parts) != 2:
         raise InputError("there is no MOTION")
-    joints = _hierarchy(iter(parts[0].split()))
+    joints = _hierarchy(iter(re.sub(r"([{}])", r" \1 ", parts[0]).split()))
     count = sum(len(joint.channels) for joint in joints)
     head = re.match(r"\s*Frames:\s*(\d+)\s+Frame\s+Time:\s*([-+.\deE]+)", parts[1], re.I)
     if not head:

@@ -11,8 +11,6 @@ from mbnb.files import InputError, encoding_of
 
 HEAD = 1 << 16
 LARGEST_TEXT = 1 << 28  # bytes; what Python makes of JSON takes up to twenty times as much
-FAULTS = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError)
-FAULTS += (RecursionError, TypeError, ValueError)  # what damaged files raise in whoever reads them
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ SIDED = {
     "hip": "upleg upperleg thigh hip hipjoint femur troc trochanter",
     "knee": "knee leg lowerleg lowleg shin calf tibia kne",
     "ankle": "ankle foot ank",
-    "big_toe": "bigtoe toebase toes toe footindex hallux",
+    "big_toe": "bigtoe toebase toes toe footindex hallux latoe",
     "small_toe": "smalltoe",
     "heel": "heel calcaneus hee",
     "eye": "eye",

@@ -23,8 +23,8 @@ SPELLED = {"m": "metres", "cm": "centimetres", "mm": "millimetres", "in": "inche
 # Ankle to hip and pelvis to neck together: between a small child and a giant.
 BODY = (0.6, 1.75)
 UPPER, LOWER = ("clav", "ster", "acro", "c7", "head"), ("asis", "psis", "sacr", "asi", "psi")
-FEET = (("foot", "ankle"), ("big_toe", "ankle"), ("big_toe", "heel"))
-BACKWARDS_FEET = -0.3  # a cosine; those of real people are 0.7 and more
+FEET = (("foot", "ankle"), ("big_toe", "ankle"), ("big_toe", "heel"), ("ankle", "heel"))
+BACKWARDS_FEET = -0.3  # a cosine; those of real people are 0.7 and more, of toes
 UP = 0.7  # cosine with an axis from which on it is the way up
 # Which of a file's axes, with signs, are our x, y and z where that axis is up: turns, no mirrors.
 AXES = {

@@ -1,5 +1,6 @@
 """Real files of other people's tools: what is in each, or why there is nothing."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ from build import H36M
 
 from mbnb import formats
 from mbnb.files import InputError
+from mbnb.formats.space import doubts
 
 # File -> layout, frames, frames in which each person is found, and one point of one of them.
 IN_PICTURES = {
@@ -54,6 +56,119 @@ IN_PICTURES = {
         [1],
         ("nose", 180.3209, 195.2787, 0.97031),
     ),
+}
+
+
+CMU = 0.0254 / 0.45  # metres in a unit of its database
+# How a file's x, y and z become ours, by which of them is up.
+Y_UP, Z_UP, KINECT, OURS = (
+    lambda x, y, z: (x, -y, -z),
+    lambda x, y, z: (x, -z, y),
+    lambda x, y, z: (-x, -y, z),
+    lambda x, y, z: (x, y, z),
+)
+# File -> frames, points, rate, metres in its unit, its axes, a point in its first frame.
+IN_SPACE = {
+    "bvh/bandai_dash_normal.bvh": (20, 27, 30, 0.01, Y_UP, ("Head", 1.651, 120.343, 21.748)),
+    "bvh/mixamo_prefixed.bvh": (69, 70, 30, 0.01, Y_UP, ("mixamorig:Head", -1.539, 157.769, 4.552)),
+    "bvh/mocapbank_crlf_tab.bvh": (455, 24, 30, 0.01, Y_UP, ("Head", -46.127, 146.245, 230.934)),
+    "bvh/cmu_12_01_walk_first300.bvh": (300, 38, 120, CMU, Y_UP, ("Head", -0.028, 23.549, -26.205)),
+    "bvh/xsens_names_crlf.bvh": (61, 28, 120, 0.01, Y_UP, ("Head", 157.123, 159.344, -19.425)),
+    "bvh/z_up_spine_along_z.bvh": (75, 29, 30, 0.0254, Z_UP, ("Head", -1.967, -11.398, 63.084)),
+    "bvh/cmu_in_metres_rest.bvh": (60, 38, 30, 1, Y_UP, ("Head", 0.008, 1.429, -0.011)),
+    "bvh/styled_walk_120hz.bvh": (140, 38, 120, CMU, Y_UP, ("Head", -15.188, 22.522, -0.581)),
+    "bvh/no_end_sites_tab_rows.bvh": (120, 4, 60, 1, Y_UP, ("child3", -8, 11, 2)),
+    "trc_mot/pose2sim_balancing_m_60hz.trc": (
+        100,
+        21,
+        60,
+        1,
+        Y_UP,
+        ("RHip", -0.064998, 0.901513, -1.400574),
+    ),
+    "trc_mot/pyomeca_markers_comma.trc": (
+        93,
+        51,
+        100,
+        0.001,
+        Z_UP,
+        ("ASISl", 733.7041, 80.9832, 191.8668),
+    ),
+    "trc_mot/opensim_arm26_elbow_flex.trc": (
+        121,
+        3,
+        120,
+        0.001,
+        Y_UP,
+        ("r_acromion", -13.05452443, 839.50547557, 169.5054756),
+    ),
+    "c3d/qualisys_static_29markers.c3d": (
+        61,
+        29,
+        120,
+        0.001,
+        Z_UP,
+        ("RACROM", 34.3007, 348.5423, 1156.9811),
+    ),
+    "c3d/qualisys_walk_23markers.c3d": (
+        207,
+        23,
+        120,
+        0.001,
+        Z_UP,
+        ("RACROM", -1071.6483, 21.0336, 1127.5671),
+    ),
+    "kinect/msr_action3d_a01_s01_e01_skeleton3D.txt": (
+        54,
+        20,
+        30,
+        1,
+        KINECT,
+        ("left_shoulder", -0.371736, 0.371031, 2.674849),
+    ),
+    "kinect/utkinect_style_joints_first120.txt": (
+        120,
+        20,
+        30,
+        1,
+        KINECT,
+        ("pelvis", 2.096866, -0.218779, 3.841074),
+    ),
+    "mediapipe/pose33_image_and_world_first20frames.json": (
+        20,
+        33,
+        10,
+        1,
+        OURS,
+        ("nose", -0.11061, -0.55158, -0.35380),
+    ),
+    "mediapipe/pose33_image_and_world_14ticks_first15frames.json": (
+        15,
+        33,
+        14,
+        1,
+        OURS,
+        ("nose", 0.15194, -0.57858, -0.10522),
+    ),
+    "mediapipe/pose33_world_long_names_first60frames.csv": (
+        60,
+        33,
+        None,
+        1,
+        OURS,
+        ("nose", -0.02392, -0.62856, -0.05487),
+    ),
+}
+# What holds no places of joints is refused with a reason that its owner understands.
+REFUSED = {
+    "mmaction_mmpose/coco_person_boxes_results.json": "118 boxes around people and no joints",
+    "mmaction_mmpose/k400_annotations_without_keypoints.pkl": "100 annotations hold no keypoint",
+    "smpl/amass_like_69_pose_per_frame_betas.npz": "run the model that you have",
+    "trc_mot/opensim_normal_gait.mot": "angles or forces of a model, without places of joints",
+    "trc_mot/opensim_subject01_walk1_ik.mot": "angles or forces of a model",
+    "trc_mot/pyomeca_inverse_kin_comma.mot": "angles or forces of a model",
+    "trc_mot/pyomeca_inverse_dyn_comma.sto": "angles or forces of a model",
+    "README.md": "none of the 14 formats",
 }
 
 
@@ -119,9 +234,119 @@ def test_annotations_name_their_points_and_people(shared):
     assert {file.size for file in videos.values()} <= {(1920, 1080), (1280, 720), None}
 
 
-def test_boxes_around_people_are_no_joints(shared):
-    with pytest.raises(InputError, match="118 boxes around people and no joints"):
-        formats.read(shared / "formats/mmaction_mmpose/coco_person_boxes_results.json")
+@pytest.mark.parametrize("name", IN_SPACE)
+def test_places_in_space_become_metres_with_y_down(name, shared):
+    frames, points, rate, unit, axes, (point, *place) = IN_SPACE[name]
+    file = formats.read(shared / "formats" / name)
+    assert file.depth and (len(file.points), file.rate) == (points, rate)
+    (track,) = file.people.values()
+    assert track.shape == (frames, points, 3)
+    wanted = np.array(axes(*place)) * unit
+    np.testing.assert_allclose(track[0, file.points.index(point)], wanted, atol=2e-3 * unit)
+    assert not file.doubts and any("up" in note or "metres" in note for note in file.notes)
+
+
+@pytest.mark.parametrize("name", IN_SPACE)
+def test_people_in_space_stand_face_forward_and_are_not_mirror_images(name, shared):
+    file = formats.read(shared / "formats" / name)
+    (pose,) = formats.joints_of(file).values()
+    up = pose[:, H36M.index("Neck")[0]] - pose[:, H36M.index("Pelvis")[0]]
+    if np.isnan(up).all():  # an arm, a trunk with markers, a chain of four joints
+        assert name.split("/")[1][:7] in ("opensim", "pyomeca", "no_end_")
+        return
+    up = np.nanmedian(up, 0)
+    assert up[1] < -0.3 and 0.33 < np.linalg.norm(up) < 0.65  # metres, y down
+    assert not doubts(file)
+    swapped = {who: points * [-1, 1, 1] for who, points in file.people.items()}
+    said = doubts(dataclasses.replace(file, people=swapped))
+    # Without nose and feet a body that hardly bends its knees looks like its mirror image.
+    assert any("mirror image" in one for one in said) or "mocapbank" in name
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_holds_no_joints_is_refused_with_the_reason(name, shared):
+    with pytest.raises(InputError, match=REFUSED[name]):
+        formats.read(shared / "formats" / name)
+
+
+def test_files_that_promise_other_numbers_of_frames_say_so(shared):
+    file = formats.read(shared / "formats/trc_mot/pyomeca_markers_comma.trc")
+    assert "the header says 652 frames, 93 are there" in file.notes
+
+
+def test_exchanged_names_of_left_and_right_are_found(shared):
+    stills = formats.read_all(shared / "formats/h36m_vp3d/h36m_as_coco.json")
+    assert len(stills) == 4  # its table calls the right leg left
+    said = [any("left and right are exchanged" in d for d in f.doubts) for f in stills.values()]
+    assert sum(said) >= 3 and {f.notes[-1] for f in stills.values()} == {
+        "z is up, by where heads are"
+    }
+
+
+def test_two_layouts_of_one_body_agree(shared):
+    folder = shared / "formats/h36m_vp3d"
+    seventeen = formats.read_all(folder / "h36m_17joints_4frames.npz")
+    twenty_four = formats.read_all(folder / "h36m_smpl24_4frames.npz")
+    assert len(seventeen) == len(twenty_four) == 4
+    np.testing.assert_allclose(
+        next(iter(seventeen.values())).people["1"][0, 0],
+        (-0.1767, -0.3210, 5.2039),
+        atol=1e-4,
+    )
+    limbs = H36M.index(*(f"{s}_{j}" for s in "LR" for j in ("Knee", "Ankle", "Elbow", "Wrist")))
+    for a, b in zip(seventeen.values(), twenty_four.values()):
+        a, b = (formats.joints_of(file)["1"][0, limbs] for file in (a, b))
+        known = np.isfinite(a).all(1) & np.isfinite(b).all(1)
+        assert known.sum() >= 6 and np.abs(a - b)[known].max() < 0.02
+
+
+def test_clips_of_a_pickle_keep_people_labels_and_splits(shared):
+    clips = formats.read_all(shared / "formats/mmaction_mmpose/ucf101_6clips_with_keypoints.pkl")
+    file = clips["v_ApplyEyeMakeup_g08_c01"]
+    assert len(clips) == 6 and (file.layout, file.size) == ("coco17", (340, 256))
+    assert file.people["1"].shape == (119, 17, 3)
+    np.testing.assert_allclose(file.people["1"][0, 0], (208.9, 92.5, 0.955), atol=0.05)
+    assert file.label == 0 and file.split in ("train1", "test1")
+    assert [f.split for f in clips.values()].count("train1") == 3
+    two = clips["v_ApplyEyeMakeup_g01_c01"]
+    assert len(two.people) == 2 and two.people["1"].shape == (163, 17, 3)
+
+
+def test_tables_of_trackers_keep_individuals_and_empty_cells(shared):
+    folder = shared / "formats/dlc_sleap"
+    several = formats.read(folder / "dlc_multianimal_index3.csv")
+    assert several.points == tuple("ABCDE") and list(several.people) == [
+        "Animal1",
+        "Animal2",
+        "single",
+    ]
+    first = several.people["Animal1"]
+    np.testing.assert_array_equal(first[0, 0], (0, 1, 1))
+    assert first.shape == (4, 5, 3) and np.isnan(first[1, 1]).all() and np.isnan(first[2]).all()
+    assert np.isnan(first[:, 3:]).all()  # D and E are of `single` alone
+    for name, people in (("dlc_multianimal_path_index", 2), ("dlc_single_path_index", 1)):
+        file = formats.read(folder / f"{name}.csv")
+        assert len(file.people) == people and file.points == tuple("ABC")
+    sleap = formats.read(folder / "sleap_analysis_3frames.h5")
+    assert sleap.points == ("top", "front", "rear")
+    np.testing.assert_allclose(sleap.people["1"][0, 0, :2], (322.876, 60.3079), atol=1e-3)
+    table = formats.read(folder / "sleap_analysis.csv")
+    np.testing.assert_allclose(table.people["1"][0, 0, :2], (205.9301, 187.8896), atol=1e-4)
+
+
+def test_landmarks_in_a_picture_and_dot_pose_are_read(shared):
+    file = formats.read(shared / "formats/mediapipe/pose33_wide_numbered_columns_first100rows.csv")
+    assert not file.depth and any("shares" in note for note in file.notes)
+    np.testing.assert_allclose(file.people["1"][0, 0], (0.44325, 0.69787, 0.99999), atol=1e-5)
+    for name, frames, place in (
+        ("openpose137", 93, (158.329, 70.6147, 0.90106)),
+        ("viewer_example", 66, (757.107, 293.548)),
+    ):
+        file = formats.read(shared / f"formats/pose_format/{name}.pose")
+        assert (file.layout, file.rate, file.size) == ("body25_137", 24, (1000, 1000))
+        (track,) = file.people.values()
+        assert track.shape == (frames, 137, 3)
+        np.testing.assert_allclose(track[0, 0, : len(place)], place, rtol=1e-5)
 
 
 def instance(x, **more):
