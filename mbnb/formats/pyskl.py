@@ -26,6 +26,8 @@ BODY_MODEL = (
     "a licence for (smplx, smplpytorch) and give its joints, in the layout smpl24"
 )
 
+OWN = "h36m17"  # what mbnb's own say under `layout`: its joints, axes and metres
+
 
 def is_it(content: Content) -> bool:
     """Whether it begins as pickles do."""
@@ -69,7 +71,7 @@ def _clip(row: dict[str, Any], layout: str) -> PoseFile:
         )
     scores = row.get("keypoint_score")
     if points.shape[-1] == 3 and scores is None:
-        return _deep(points, layout)
+        return _deep(points, layout, row.get("layout") == OWN)
     layout = of_count({points.shape[2]}, layout)
     scores = np.ones(points.shape[:3]) if scores is None else np.asarray(scores)
     both = np.concatenate([points[..., :2], scores[..., None]], axis=-1).astype(np.float32)
@@ -79,13 +81,13 @@ def _clip(row: dict[str, Any], layout: str) -> PoseFile:
     return PoseFile(layout, LAYOUTS[layout], tracks, depth=False, size=size, notes=tuple(said))
 
 
-def _deep(points: np.ndarray, layout: str) -> PoseFile:
+def _deep(points: np.ndarray, layout: str, own: bool) -> PoseFile:
     """People in space, most often NTU's, whose axes are the Kinect's."""
     lost = (points == 0).all(-1, keepdims=True)
     tracks = _there(np.where(lost, np.nan, points))
     known = {25: "kinect25", 20: "kinect20", 17: "h36m17", 33: "mediapipe33"}
     layout = layout or known.get(points.shape[2], "")
-    axes = KINECT_AXES if layout.startswith("kinect") else ""
+    axes = KINECT_AXES if layout.startswith("kinect") else "x y z" if own else ""
     if not layout:
         of_count({points.shape[2]}, layout)
     return placed(LAYOUTS[layout], tracks, layout=layout, axes=axes)
@@ -122,7 +124,7 @@ def write_pyskl(
     """
     annotations = [
         {"frame_dir": name, "total_frames": len(pose), "label": int(label)}
-        | {"keypoint": np.nan_to_num(pose[None]).astype(np.float32)}  # (1, T, 17, 3)
+        | {"keypoint": np.nan_to_num(pose[None]).astype(np.float32), "layout": OWN}
         for (name, pose), label in zip(poses.items(), labels)
     ]
     content = {"split": {s: list(names) for s, names in splits.items()}, "annotations": annotations}
