@@ -14,6 +14,7 @@ from mbnb.formats import (
     bvh,
     c3d,
     coco_json,
+    easymocap,
     h5,
     kinect,
     mediapipe_json,
@@ -41,9 +42,26 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
     "csv": tables.write_csv,
 }
 
+# How files of other kinds begin, and what to do with them.
+OTHERS = {
+    b"Kaydara FBX Binary": "it is FBX: export it as BVH",
+    b"; FBX": "it is FBX: export it as BVH",
+    b"glTF": "it is glTF: export it as BVH",
+    b"<mvnx": "it is Xsens's MVNX: export it as BVH or C3D",
+    b"<?xml": "it is XML: export it as BVH or C3D, if it holds movement",
+    b"PAR1": "it is Parquet: save it as CSV",
+    b"\xcd\xf3\0\x01": "it is CDF, as Human3.6M has it: VideoPose3D makes data_3d_h36m.npz of it",
+    b":version": "it is ASF or AMC: convert both to BVH",
+    b"#!OML:ASF": "it is ASF or AMC: convert both to BVH",
+    b"#!OML:AMC": "it is ASF or AMC: convert both to BVH",
+    b":FULLY-SPECIFIED": "it is ASF or AMC: convert both to BVH",
+    b"version https://git-lfs": "it is a pointer of Git LFS: `git lfs pull` fetches the file",
+}
+
 # What reads files, each by what it holds; the first that knows a file for its own reads it.
 READERS = (
     openpose,
+    easymocap,
     alphapose,
     coco_json,
     mmpose_json,
@@ -87,7 +105,7 @@ def read_all(path: Path, layout: str = "") -> dict[str, PoseFile]:
         content = Content(path)
         reader = next((one for one in READERS if one.is_it(content)), None)
         if reader is None:
-            raise InputError(f"none of the {len(READERS)} formats that mbnb reads")
+            raise InputError(_unknown(content))
         expected = reader.EXPECTED
         return reader.read(content, layout)
     except InputError as error:
@@ -97,6 +115,16 @@ def read_all(path: Path, layout: str = "") -> dict[str, PoseFile]:
         raise InputError(f"{path}: expected {expected} ({type(error).__name__}: {error})") from None
 
 
+def _unknown(content: Content) -> str:
+    """What is said of a file that no reader knows, by what it is instead."""
+    for mark, said in OTHERS.items():
+        if content.head.lstrip()[: len(mark)] == mark:
+            return said
+    known = ", ".join(reader.__name__.rpartition(".")[2] for reader in READERS)
+    return f"none of the formats that mbnb reads ({known})"
+
+
 def is_folder_of_frames(path: Path) -> bool:
     """Whether the files of a folder are together one recording, as those of OpenPose."""
-    return path.is_dir() and openpose.is_it(Content(path))
+    content = Content(path)
+    return path.is_dir() and (openpose.is_it(content) or easymocap.is_it(content))

@@ -40,7 +40,12 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         why = ("the names of pictures do not number frames, so each is a recording of its own",)
         return {name: _recording({0: rows}, layout, False, why) for name, rows in pictures.items()}
     return {
-        name: _recording({n: pictures[p] for p, n in numbers.items()}, layout, not name)
+        name: _recording(
+            {number: pictures[picture] for picture, number in numbers.items()},
+            layout,
+            # Files are 0.jpg and so on; COCO's own ids begin anywhere.
+            from_0=not name and not any(picture.isdecimal() for picture in numbers),
+        )
         for name, numbers in recordings.items()
     }
 

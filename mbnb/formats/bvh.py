@@ -167,8 +167,8 @@ def write_bvh(path: Path, pose: np.ndarray, rate: float) -> None:
     for joint in order:
         parent = skeleton.parents[joint]
         turns[joint] = _aligning(
-            [rest[c] for c in children[joint]],
-            [points[:, c] - points[:, joint] for c in children[joint]],
+            rest[children[joint]],
+            points[:, children[joint]] - points[:, [joint]],
             turns[parent] if parent >= 0 else Rotation.identity(len(points)),
         )
         place, turn = points[:, joint], turns[joint]
@@ -197,29 +197,23 @@ def _rest(points: np.ndarray) -> np.ndarray:
     return rest
 
 
-def _aligning(rest: list[np.ndarray], bones: list[np.ndarray], above: Rotation) -> Rotation:
-    """What turns the bones at rest to where they point in each frame; `above` for none."""
-    if not rest:
+def _aligning(rest: np.ndarray, bones: np.ndarray, above: Rotation) -> Rotation:
+    """What turns the bones at rest (C, 3) to where they point, (T, C, 3); `above` for none.
+
+    Of one bone the shortest turn, of several the one of the least squares (Kabsch 1976).
+    """
+    if not len(rest):
         return above
-    at_rest = np.array(rest)
-    found = []
-    for t in range(len(bones[0])):
-        now = np.array([bone[t] for bone in bones])
-        if len(rest) == 1:
-            found.append(_shortest(at_rest[0], now[0]))
-        else:
-            found.append(Rotation.align_vectors(now, at_rest)[0].as_quat())
-    return Rotation.from_quat(np.array(found))
-
-
-def _shortest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The quaternion of the shortest turn from one direction to another."""
-    a, b = (v / max(np.linalg.norm(v), 1e-9) for v in (a, b))
-    if a @ b < -1 + 1e-9:  # half a turn about any axis across
-        across = np.cross(a, np.eye(3)[np.abs(a).argmin()])
-        return np.append(across / np.linalg.norm(across), 0.0)
-    turn = np.append(np.cross(a, b), 1 + a @ b)
-    return turn / np.linalg.norm(turn)
+    if len(rest) > 1:
+        u, _, v = np.linalg.svd(np.einsum("tci,cj->tij", bones, rest))
+        u[..., 2] *= np.sign(np.linalg.det(u @ v))[:, None]
+        return Rotation.from_matrix(u @ v)
+    a = rest[0] / max(np.linalg.norm(rest[0]), 1e-9)
+    b = bones[:, 0] / np.maximum(np.linalg.norm(bones[:, 0], axis=1, keepdims=True), 1e-9)
+    turn = np.hstack([np.cross(a, b), 1 + (b @ a)[:, None]])  # (T, 4)
+    across = np.cross(a, np.eye(3)[np.abs(a).argmin()])  # half a turn may be about any such axis
+    turn[turn[:, 3] < 1e-9] = [*across, 0.0]
+    return Rotation.from_quat(turn)
 
 
 def _declared(

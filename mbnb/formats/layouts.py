@@ -5,8 +5,9 @@ BODY_25, BODY_25B and COCO-18 (its documentation of outputs), PoseTrack18 and Hu
 """
 
 from collections.abc import Collection
+from pathlib import Path
 
-from mbnb.files import InputError
+from mbnb.files import InputError, read_text
 from mbnb.skeleton import load_skeleton
 
 # For each of our joints the points it may be the mean of; the first that a layout has count.
@@ -144,14 +145,31 @@ BY_COUNT = {
 }
 
 
+def points_of(layout: str) -> tuple[str, tuple[str, ...]]:
+    """The name of a layout, "" for a user's own, and the names of its points.
+
+    `layout` is one of `LAYOUTS`, or the path of a text with the name of a point in each line.
+    Raises InputError for what is neither.
+    """
+    if layout in LAYOUTS:
+        return layout, LAYOUTS[layout]
+    if not Path(layout).is_file():
+        raise InputError(
+            f"unknown layout {layout!r}; known: {', '.join(LAYOUTS)}, or a file with the name of a "
+            f"point in each line"
+        )
+    lines = read_text(Path(layout), "names of points").split("\n")
+    return "", tuple(line.split(",")[0].strip() for line in lines if line.strip())
+
+
 def of_count(counts: Collection[int], layout: str = "") -> str:
     """The layout that has so many points: `layout` if that is given, else what is usual.
 
     Raises InputError where none has, and where `counts` are several.
     """
     found = layout or BY_COUNT.get(min(counts), "")
-    if layout and layout not in LAYOUTS:
-        raise InputError(f"unknown layout {layout!r}; known: {', '.join(LAYOUTS)}")
+    if layout:
+        points_of(layout)
     if set(counts) != {len(LAYOUTS.get(found, ()))}:
         known = ", ".join(f"{name} of {len(points)}" for name, points in LAYOUTS.items())
         few = ", ".join(map(str, sorted(counts)[:5]))

@@ -15,7 +15,7 @@ from mbnb.formats.anatomy import LOPSIDED, stance_of
 from mbnb.formats.arrays import load, members, value
 from mbnb.formats.content import Content
 from mbnb.formats.converters import to_h36m
-from mbnb.formats.layouts import LAYOUTS
+from mbnb.formats.layouts import LAYOUTS, points_of
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.pyskl import BODY_MODEL
 from mbnb.formats.space import AXES, placed
@@ -24,6 +24,7 @@ from mbnb.skeleton import load_skeleton
 EXPECTED = "an array of joints (T, P, 3), or an npz of mbnb, VideoPose3D or SPIN"
 OWN = "pose_3d.npy"  # a clip in mbnb's layout
 H36M_RATE = 50.0
+WITH_MORE = (543, 553)  # MediaPipe's 33 points, then hands and face
 
 
 def is_it(content: Content) -> bool:
@@ -70,18 +71,20 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
     flat = array.shape[-1] == 2 or (
         len(known) and known.min() >= 0 and known.max() <= 1 < spread / 20
     )
-    layout = layout or _fitting(array, flat)
-    if array.shape[2] != len(LAYOUTS[layout]):
-        raise InputError(f"{array.shape[2]} points are not the {len(LAYOUTS[layout])} of {layout}")
+    if array.shape[2] in WITH_MORE and not layout:
+        array, third = array[:, :, :33], third[:, :, :33]
+    layout, names = points_of(layout or _fitting(array, flat))
+    if array.shape[2] != len(names):
+        raise InputError(f"it has {array.shape[2]} points, the layout {len(names)}")
     if flat:
         points = np.concatenate([array[..., :2], third[..., None]], axis=-1)
         tracks = {str(i + 1): people.found_only(one) for i, one in enumerate(points)}
         notes = ("numbers were taken as x, y and a confidence in a picture",)
-        return PoseFile(layout, LAYOUTS[layout], tracks, depth=False, notes=notes)
+        return PoseFile(layout, names, tracks, depth=False, notes=notes)
     lost = (array == 0).all(-1, keepdims=True)
     tracks = {str(i + 1): one for i, one in enumerate(np.where(lost, np.nan, array))}
-    notes = (f"points were taken as {layout}",)
-    return placed(LAYOUTS[layout], tracks, layout=layout, notes=notes)
+    notes = (f"points were taken as {layout or 'those of the list'}",)
+    return placed(names, tracks, layout=layout, notes=notes)
 
 
 def _fitting(array: np.ndarray, flat: bool) -> str:

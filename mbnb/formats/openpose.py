@@ -1,7 +1,8 @@
 """OpenPose's JSON: a file a frame, or a folder of them, with body, face and hands of people.
 
 It does not tell who is who, nor whether 25 points of a body are BODY_25 or BODY_25B: those of the
-first have their neck between the shoulders. Pose2Sim and Sports2D write other layouts in its form.
+first have their neck between the shoulders. Pose2Sim and Sports2D write other layouts in its form,
+AlphaPose all pictures into one file.
 """
 
 from pathlib import Path
@@ -16,48 +17,68 @@ from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
 
 EXPECTED = "OpenPose's JSON, people with pose_keypoints_2d"
+PEOPLE, BODY = ("people", "bodies"), ("pose_keypoints_2d", "pose_keypoints", "joints")
 FACE, HAND = 70, 21
 NOBODY = "nobody is found in any of its frames, so the layout is not known"
 
 
 def is_it(content: Content) -> bool:
-    """Whether it, or the first file of a folder, is one frame of OpenPose's."""
-    path = content.path
-    if path.is_dir():
-        files = _files(path)
-        if not files or people.numbered([file.name for file in files]) is None:
-            return False
-        path = files[0]
-    found = Content(path).is_json and Content(path).json
-    return isinstance(found, dict) and isinstance(found.get("people"), list)
+    """Whether it, or the first file of a folder, is a frame of OpenPose's, or a file of many."""
+    first = first_of(content)
+    found = first.json if first and first.is_json else None
+    if not isinstance(found, dict) or not found:
+        return False
+    pages = [found, *list(found.values())[:1]]
+    return any(
+        isinstance(page, dict) and isinstance(page.get(key), list)
+        for page in pages
+        for key in PEOPLE
+    )
 
 
-def _files(folder: Path) -> list[Path]:
+def first_of(content: Content) -> Content | None:
+    """A file itself, or the first of a folder whose files number the frames of recordings."""
+    if not content.path.is_dir():
+        return content
+    files = files_of(content.path)
+    if not files or people.numbered([file.name for file in files]) is None:
+        return None
+    return Content(files[0])
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The JSON files of a folder in the order of their names."""
     return sorted(folder.glob("*.json"))
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """The recordings of a file or a folder, one for each beginning of names with numbers."""
-    files = _files(content.path) if content.path.is_dir() else [content.path]
-    by_name = {path.name: path for path in files}
-    recordings = {content.path.stem: {files[0].name: 0}}
+    pages: dict[str, dict] = {}
     if content.path.is_dir():
-        recordings = people.numbered(list(by_name)) or recordings
+        for path in files_of(content.path):
+            pages[path.name] = read_json(path)
+    elif any(key in content.json for key in PEOPLE):
+        return {"": _recording({0: _people(content.path.name, content.json)}, layout)}
+    else:  # AlphaPose writes all pictures into one
+        pages = content.json
+    recordings = people.numbered(list(pages)) or {name: {name: 0} for name in pages}
     return {
         name.strip("_.- ") or content.path.stem: _recording(
-            {number: by_name[file] for file, number in numbers.items()}, layout
+            {number: _people(page, pages[page]) for page, number in numbers.items()}, layout
         )
         for name, numbers in recordings.items()
     }
 
 
-def _recording(files: dict[int, Path], layout: str) -> PoseFile:
-    frames: dict[int, list[np.ndarray]] = {}
-    for number, path in files.items():
-        try:
-            frames[number] = [_body(person) for person in read_json(path)["people"]]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path.name}: {type(error).__name__}: {error}") from None
+def _people(name: str, page: dict) -> list[np.ndarray]:
+    """Everybody in one frame, (P, 3) each."""
+    try:
+        return [_body(person) for key in PEOPLE for person in page.get(key, ())]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def _recording(frames: dict[int, list[np.ndarray]], layout: str) -> PoseFile:
     bodies = [body for there in frames.values() for body in there]
     if not bodies:
         raise InputError(NOBODY)
@@ -73,7 +94,7 @@ def _recording(files: dict[int, Path], layout: str) -> PoseFile:
 
 def _body(person: dict) -> np.ndarray:
     """(P, 3) body, face and hands of one person; face and hands where the file has either."""
-    body = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
+    body = next((person[key] for key in BODY if key in person), ())
     face, left, right = (
         person.get(f"{part}_keypoints_2d", person.get(f"{part}_keypoints")) or []
         for part in ("face", "hand_left", "hand_right")

@@ -33,6 +33,7 @@ LAST = ("likelihood", "score", "visibility", "confidence", "c", "v", "visible", 
 AXIS = re.compile(r"(.+?)[._ ](x|y|z|likelihood|score|visibility|confidence|[cv])", re.IGNORECASE)
 NUMBERED = re.compile(r"([xyzvc])_?(\d+)", re.IGNORECASE)
 MOST = 1 << 16  # columns
+SMG = 25 * 11  # the columns of its skeletons: places, turns and pixels of a Kinect's joints
 
 
 def _header(content: Content) -> tuple[str, list[list[str]]]:
@@ -104,6 +105,8 @@ def _numbers(table: pd.DataFrame, layout: str) -> PoseFile:
     values = table.to_numpy(np.float64)
     if values.shape[1] == 4 * 33 and layout in ("", "mediapipe33"):
         return _shares(values.reshape(len(values), 33, 4)[..., [0, 1, 3]])
+    if values.shape[1] == SMG:
+        return of_array(values.reshape(len(values), 25, 11)[..., :3], layout or "kinect25")
     for width in (3, 2):
         if values.shape[1] % width == 0 and (width == 3 or layout):
             return of_array(values.reshape(len(values), -1, width), layout)
@@ -123,6 +126,11 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
     def column(names: Sequence[str]) -> str | None:
         return next((columns[name] for name in names if name in columns), None)
 
+    for name, wanted in (("trajectory", "3d_xyz"), ("model", "body")):  # freemocap's
+        if name in columns and table[columns[name]].nunique() > 1:
+            values = table[columns[name]].astype(str)
+            chosen = next((v for v in values.unique() if wanted in v), values.iloc[0])
+            table = table[values == chosen].reset_index(drop=True)
     frame, point, person = column(FRAME), column(POINT), column(PERSON)
     axes = [columns[axis] for axis in "xyz" if axis in columns]
     moments, places = np.unique(table[frame].to_numpy(), return_inverse=True)
@@ -243,7 +251,9 @@ def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:
         if row and row[0] in ("scorer", "individuals", "bodyparts", "coords"):
             heads[row[0]] = row
     body = [row for row in rows[len(heads) :] if any(row)]
-    first = next(i for i, cell in enumerate(heads["coords"]) if cell in ("x", "y", "likelihood"))
+    first = next(
+        i for i, cell in enumerate(heads["coords"]) if cell in ("x", "y", "z", "likelihood")
+    )
     names = list(dict.fromkeys(heads["bodyparts"][first:]))
     whose = heads.get("individuals", [""] * first + ["1"] * (len(heads["coords"]) - first))
     pictures = ["/".join(cell for cell in row[:first] if cell) for row in body]
@@ -257,17 +267,17 @@ def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:
         for i, cell in enumerate(row[first:], first):
             if cell.strip():
                 there = bodies.setdefault(whose[i], np.tile([np.nan, np.nan, 1.0], (len(names), 1)))
-                axis = {"x": 0, "y": 1}.get(heads["coords"][i], 2)
+                axis = "xy".find(heads["coords"][i]) % 3  # z, or a likelihood, is the third
                 there[names.index(heads["bodyparts"][i]), axis] = float(cell)
         number = recordings[home[picture]][picture]
         for who, points in bodies.items():
             points[~np.isfinite(points).all(1)] = np.nan
             found[home[picture]].append(Detection(number, points, who))
-    result = {}
+    deep, result = "z" in heads["coords"], {}
     for name, numbers in recordings.items():
         span, told = people.span_of(numbers.values(), from_0=True)
-        tracks, notes = people.by_person(found[name], span, len(names))
-        result[name] = PoseFile(layout, tuple(names), tracks, False, notes=(*told, *notes))
+        tracks, notes = people.by_person(found[name], span, len(names), depth=deep)
+        result[name] = _named(tuple(names), tracks, deep, layout, (*told, *notes))
     return result
 
 

@@ -78,7 +78,7 @@ def test_a_folder_of_everything_becomes_clips_and_reasons(packed, tmp_path):
     written = pd.read_csv(out / "conversion.csv", keep_default_na=False)
     assert list(written["reason"]) == list(table["reason"])
     data = load(config(data_root=out))
-    assert set(data.splits["test"].names) == {"good_one", "good_one~2"}
+    assert set(data.splits["test"].names) == {"good_one", "good_one_2"}
     assert sorted(data.splits["test"].lengths) == [20, 40]  # 60 frames a second became 30
     assert not (verify(out, config(data_root=out))["severity"] == "error").any()
 

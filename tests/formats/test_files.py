@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from build import H36M
+from build import H36M, STANDING, posture
 
 from mbnb import formats
 from mbnb.files import InputError
@@ -168,7 +168,7 @@ REFUSED = {
     "trc_mot/opensim_subject01_walk1_ik.mot": "angles or forces of a model",
     "trc_mot/pyomeca_inverse_kin_comma.mot": "angles or forces of a model",
     "trc_mot/pyomeca_inverse_dyn_comma.sto": "angles or forces of a model",
-    "README.md": "none of the 14 formats",
+    "README.md": "none of the formats that mbnb reads",
 }
 
 
@@ -236,6 +236,8 @@ def test_annotations_name_their_points_and_people(shared):
 
 @pytest.mark.parametrize("name", IN_SPACE)
 def test_places_in_space_become_metres_with_y_down(name, shared):
+    if name.startswith("c3d"):
+        pytest.importorskip("ezc3d")
     frames, points, rate, unit, axes, (point, *place) = IN_SPACE[name]
     file = formats.read(shared / "formats" / name)
     assert file.depth and (len(file.points), file.rate) == (points, rate)
@@ -248,6 +250,8 @@ def test_places_in_space_become_metres_with_y_down(name, shared):
 
 @pytest.mark.parametrize("name", IN_SPACE)
 def test_people_in_space_stand_face_forward_and_are_not_mirror_images(name, shared):
+    if name.startswith("c3d"):
+        pytest.importorskip("ezc3d")
     file = formats.read(shared / "formats" / name)
     (pose,) = formats.joints_of(file).values()
     up = pose[:, H36M.index("Neck")[0]] - pose[:, H36M.index("Pelvis")[0]]
@@ -327,11 +331,12 @@ def test_tables_of_trackers_keep_individuals_and_empty_cells(shared):
     for name, people in (("dlc_multianimal_path_index", 2), ("dlc_single_path_index", 1)):
         file = formats.read(folder / f"{name}.csv")
         assert len(file.people) == people and file.points == tuple("ABC")
+    table = formats.read(folder / "sleap_analysis.csv")
+    np.testing.assert_allclose(table.people["1"][0, 0, :2], (205.9301, 187.8896), atol=1e-4)
+    pytest.importorskip("h5py")
     sleap = formats.read(folder / "sleap_analysis_3frames.h5")
     assert sleap.points == ("top", "front", "rear")
     np.testing.assert_allclose(sleap.people["1"][0, 0, :2], (322.876, 60.3079), atol=1e-3)
-    table = formats.read(folder / "sleap_analysis.csv")
-    np.testing.assert_allclose(table.people["1"][0, 0, :2], (205.9301, 187.8896), atol=1e-4)
 
 
 def test_landmarks_in_a_picture_and_dot_pose_are_read(shared):
@@ -395,3 +400,113 @@ def test_damaged_json_is_refused_with_what_was_expected(tmp_path, text, said):
     with pytest.raises(InputError, match=said) as refused:
         formats.read(path)
     assert str(refused.value).startswith(str(path))
+
+
+def numbers(points):
+    """Points (P, 2 or 3) as OpenPose's and AlphaPose's flat lists with a confidence."""
+    return np.column_stack([points[:, :2], np.full(len(points), 0.7)]).ravel().tolist()
+
+
+def test_alphapose_in_openposes_form_and_coco_in_pieces(tmp_path):
+    body = np.random.default_rng(0).uniform(10, 90, (18, 2))
+    for key, one in (("people", "pose_keypoints_2d"), ("bodies", "joints")):
+        pages = {f"{i}.jpg": {key: [{one: numbers(body + i)}]} for i in (0, 1, 3)}
+        (tmp_path / "all.json").write_text(json.dumps(pages))
+        file = formats.read(tmp_path / "all.json")
+        assert file.layout == "coco18" and list(file.people) == ["1"]
+        track = file.people["1"][[0, 1, 3], :, 0]
+        np.testing.assert_allclose(track - body[:, 0], [[0] * 18, [1] * 18, [3] * 18], atol=1e-4)
+        assert np.isnan(file.people["1"][2]).all()
+    parts = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68}
+    parts |= {"lefthand_kpts": 21, "righthand_kpts": 21}
+    row = {key: numbers(np.full((n, 2), i + 1.0)) for i, (key, n) in enumerate(parts.items())}
+    (tmp_path / "whole.json").write_text(json.dumps([{"image_id": 5, "category_id": 1} | row]))
+    file = formats.read(tmp_path / "whole.json")
+    assert file.layout == "wholebody133"
+    assert file.people["1"][0, file.points.index("left_hand_wrist"), 0] == 4
+
+
+def test_a_folder_of_easymocap_keeps_ids_and_frames(tmp_path):
+    pose = np.full((25, 4), [0.0, 0.0, 0.0, 1.0])
+    for joint, (x, y, z) in STANDING.items():
+        word = dict(zip(H36M.joints, formats.LAYOUTS["h36m17"]))[joint]
+        if word in formats.LAYOUTS["body25"]:
+            pose[formats.LAYOUTS["body25"].index(word), :3] = x, z, -y  # z up
+    pose[-1] = 0  # missing
+    for i in range(4):
+        people = [{"id": 3, "keypoints3d": pose.tolist()}] * (i != 2)
+        (tmp_path / f"{i:06}.json").write_text(json.dumps(people))
+    file = formats.read(tmp_path)
+    track = formats.joints_of(file)["3"]
+    assert "z is up, by where heads are" in file.notes and np.isnan(track[2]).all()
+    knee = H36M.index("L_Knee")[0]
+    np.testing.assert_allclose(track[0, knee], STANDING["L_Knee"], atol=1e-6)
+    assert np.isnan(file.people["3"][0, -1]).all()
+
+
+def test_ntu_and_dailyactivity_keep_empty_frames_and_bodies_apart(tmp_path):
+    def body(person, x):
+        rows = "\n".join(f"{x} {0.1 * j + 0.1} 3 0 0 0 0 0 0 0 1 2" for j in range(25))
+        return f"{person} 0 1 1 1 1 0 0.1 0.2 2\n25\n{rows}\n"
+
+    ntu = tmp_path / "S001C001P001R001A001.skeleton"
+    ntu.write_text(f"3\n2\n{body(7, 0.5)}{body(9, -0.5)}0\n1\n{body(7, 0.6)}")
+    file = formats.read(ntu)
+    assert file.layout == "kinect25" and list(file.people) == ["7", "9"] and file.rate == 30
+    np.testing.assert_allclose(file.people["7"][[0, 2], 1], [(-0.5, -0.2, 3), (-0.6, -0.2, 3)])
+    assert np.isnan(file.people["7"][1]).all() and np.isnan(file.people["9"][1:]).all()
+    daily = tmp_path / "a01_s01_e01_skeleton.txt"
+    rows = "\n".join(f"{j} 1 2 1\n0.5 0.5 0.1 1" for j in range(20))
+    daily.write_text(f"3 20\n40\n{rows}\n0\n40\n{rows}\n")
+    file = formats.read(daily)
+    assert file.people["1"].shape == (3, 20, 3) and np.isnan(file.people["1"][1]).all()
+    np.testing.assert_allclose(file.people["1"][2, 4], (-4, -1, 2))
+
+
+def test_arrays_need_a_layout_or_a_list_of_names_where_several_fit(tmp_path):
+    pose = np.stack([posture(STANDING)] * 4)
+    np.save(tmp_path / "joints.npy", pose)
+    file = formats.read(tmp_path / "joints.npy")
+    assert file.layout == "h36m17"  # the only order of 17 that makes a body of them
+    np.save(tmp_path / "short.npy", pose[:, 1:13])
+    with pytest.raises(InputError, match="12 points do not tell what they are: give a layout"):
+        formats.read(tmp_path / "short.npy")
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(f"{name} joint" for name in H36M.joints[1:13]).replace(" joint", ""))
+    named = formats.read(tmp_path / "short.npy", str(names))
+    hip = H36M.index("R_Hip")[0]
+    np.testing.assert_allclose(formats.joints_of(named)["1"][:, hip], pose[:, hip], atol=1e-6)
+    assert np.isnan(formats.joints_of(named)["1"][:, H36M.index("R_Wrist")[0]]).all()
+    flat = np.concatenate([100 * pose[..., :2], np.full((4, 17, 1), 0.5)], -1)
+    np.save(tmp_path / "flat.npy", flat)
+    with pytest.raises(InputError, match="give a layout"):
+        formats.read(tmp_path / "flat.npy")
+    assert not formats.read(tmp_path / "flat.npy", "coco17").depth
+
+
+def test_freemocaps_tables_in_millimetres_wide_and_long(tmp_path):
+    names = formats.LAYOUTS["mediapipe33"]
+    rng = np.random.default_rng(0)
+    points = rng.normal(0, 10, (3, 33, 3)) + [0, 0, 1000]
+    for joint, word in zip(H36M.joints, formats.LAYOUTS["h36m17"]):
+        if word in names:
+            x, y, z = STANDING[joint]
+            points[:, names.index(word)] = 1000 * np.array([x, z, -y])  # z up
+    wide = tmp_path / "mediapipe_body_3d_xyz.csv"
+    columns = [f"{name}_{axis}" for name in names for axis in "xyz"]
+    np.savetxt(wide, points.reshape(3, -1), delimiter=",", header=",".join(columns), comments="")
+    long = tmp_path / "freemocap_data_by_frame.csv"
+    rows = [
+        f"{t},{name},{model},{kind},{','.join(map(str, points[t, i] + (kind == 'rigid')))}"
+        for t in range(3)
+        for i, name in enumerate(names)
+        for model in ("mediapipe.body", "mediapipe.left_hand")
+        for kind in ("3d_xyz", "rigid")
+    ]
+    long.write_text("\n".join(["frame,keypoint,model,trajectory,x,y,z", *rows]))
+    for path in (wide, long):
+        file = formats.read(path)
+        assert file.layout == "mediapipe33" and "z is up, by where heads are" in file.notes
+        knee = H36M.index("L_Knee")[0]
+        track = formats.joints_of(file)["1"]
+        np.testing.assert_allclose(track[:, knee], [STANDING["L_Knee"]] * 3, atol=1e-4)
