@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -236,8 +237,6 @@ def test_annotations_name_their_points_and_people(shared):
 
 @pytest.mark.parametrize("name", IN_SPACE)
 def test_places_in_space_become_metres_with_y_down(name, shared):
-    if name.startswith("c3d"):
-        pytest.importorskip("ezc3d")
     frames, points, rate, unit, axes, (point, *place) = IN_SPACE[name]
     file = formats.read(shared / "formats" / name)
     assert file.depth and (len(file.points), file.rate) == (points, rate)
@@ -250,8 +249,6 @@ def test_places_in_space_become_metres_with_y_down(name, shared):
 
 @pytest.mark.parametrize("name", IN_SPACE)
 def test_people_in_space_stand_face_forward_and_are_not_mirror_images(name, shared):
-    if name.startswith("c3d"):
-        pytest.importorskip("ezc3d")
     file = formats.read(shared / "formats" / name)
     (pose,) = formats.joints_of(file).values()
     up = pose[:, H36M.index("Neck")[0]] - pose[:, H36M.index("Pelvis")[0]]
@@ -510,3 +507,48 @@ def test_freemocaps_tables_in_millimetres_wide_and_long(tmp_path):
         knee = H36M.index("L_Knee")[0]
         track = formats.joints_of(file)["1"]
         np.testing.assert_allclose(track[:, knee], [STANDING["L_Knee"]] * 3, atol=1e-4)
+
+
+def c3d(processor, whole):
+    """Two markers in three frames, the second lost in the last, as that processor writes them."""
+    order = ">" if processor == 86 else "<"
+
+    def floats(*numbers):
+        if processor == 85:  # DEC
+            words = (np.array(numbers, "<f4") * 4).view("<u2").reshape(-1, 2)[:, ::-1]
+            return words.tobytes()
+        return np.array(numbers, order + "f4").tobytes()
+
+    def parameter(name, kind, shape, values, last=False):
+        body = struct.pack("bB", kind, len(shape)) + bytes(shape) + values + b"\0"
+        step = 0 if last else len(body) + 2
+        return struct.pack("bb", len(name), 1) + name + struct.pack(order + "h", step) + body
+
+    group = struct.pack("bb", 5, -1) + b"POINT" + struct.pack(order + "h", 3) + b"\0"
+    about = group + parameter(b"LABELS", -1, (4, 2), b"LASIRASI")
+    about += parameter(b"UNITS", -1, (2,), b"cm", last=True)
+    scale = 0.5 if whole else -0.5
+    words = struct.pack(order + "5H", 2, 1, 10, 12, 0)
+    header = b"\x02\x50" + words + floats(scale) + struct.pack(order + "2H", 3, 1) + floats(50.0)
+    places = [[10, 20, 30, 0, 40, 50, 60, 0, 7]] * 2 + [[10, 20, 30, 0, 0, 0, 0, -1, 7]]
+    data = np.array(places)  # an analog channel is last
+    data = data.astype(order + "i2").tobytes() if whole else floats(*data.ravel())
+    block = bytes(3) + bytes([processor]) + about
+    return header.ljust(512, b"\0") + block.ljust(512, b"\0") + data
+
+
+@pytest.mark.parametrize("processor", [84, 85, 86])
+@pytest.mark.parametrize("whole", [True, False])
+def test_c3d_of_every_processor_in_whole_and_in_real_numbers(processor, whole, tmp_path):
+    path = tmp_path / "markers.c3d"
+    path.write_bytes(c3d(processor, whole))
+    file = formats.read(path)
+    assert file.points == ("LASI", "RASI") and file.rate == 50
+    assert "the first frame here is number 10 there" in file.notes
+    factor = 0.005 if whole else 0.01  # metres, of centimetres, in units of the scale
+    track = file.people["1"]
+    np.testing.assert_allclose(track[:, 0], [np.array(Z_UP(10, 20, 30)) * factor] * 3, atol=1e-6)
+    np.testing.assert_allclose(track[1, 1], np.array(Z_UP(40, 50, 60)) * factor, atol=1e-6)
+    assert np.isnan(track[2, 1]).all()
+    path.write_bytes(path.read_bytes()[:-12])
+    assert "the header says 3 frames, 2 are there" in formats.read(path).notes

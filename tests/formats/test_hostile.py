@@ -65,8 +65,8 @@ HOSTILE = {
     "frames.skeleton": (b"1000000000\n1\n7 0 0 0 0 0 0 0 0 0\n25\n", "Kinect"),
     "bodies.skeleton": (b"2\n1000000000\n", "Kinect"),
     "frames.c3d": (
-        struct.pack("<2B5H", 2, 0x50, 5000, 0, 1, 65535, 0) + bytes(2000),
-        "do not fit into the file",
+        struct.pack("<2B5H", 2, 0x50, 5000, 0, 1, 65535, 0) + bytes(503) + b"T" + bytes(2000),
+        "5000 markers in 65535 frames, none are there",
     ),
     "frames.trc": (
         b"PathFileType\t4\nDataRate\tNumFrames\n60\t1000000000\nFrame#\tTime\tA\n\t\tX1\n",
