@@ -28,7 +28,7 @@ from mbnb.formats import (
 )
 from mbnb.formats.content import Content
 from mbnb.formats.converters import CONVERTERS, joints_of, to_h36m
-from mbnb.formats.layouts import LAYOUTS
+from mbnb.formats.layouts import LAYOUTS, points_of
 from mbnb.formats.pose_file import PoseFile
 from mbnb.text import listed
 
@@ -101,6 +101,8 @@ def read_all(path: Path, layout: str = "") -> dict[str, PoseFile]:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     expected = "joints of people"
+    if layout:
+        points_of(layout)
     try:
         content = Content(path)
         reader = next((one for one in READERS if one.is_it(content)), None)

@@ -18,16 +18,29 @@ PARTS = ("foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
 
 
 def is_it(content: Content) -> bool:
-    """Whether it is a list of people of whom the picture is told."""
-    rows = content.json if content.is_json else None
+    """Whether it is a list of people of whom the picture is told, or such lists by picture."""
+    rows = _rows(content.json) if content.is_json else None
     return isinstance(rows, list) and any(isinstance(r, dict) and "image_id" in r for r in rows[:1])
+
+
+def _rows(found: Any) -> Any:
+    """All people; those who track write them by picture."""
+    first = next(iter(found.values()), None) if isinstance(found, dict) else None
+    if isinstance(first, list) and "annotations" not in found:
+        return [
+            {"image_id": picture} | row
+            for picture, rows in found.items()
+            for row in rows
+            if isinstance(row, dict) and "keypoints" in row
+        ]
+    return found
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """The recordings of such a file; each picture is one where they are of no video."""
     pictures: dict[str, list[dict]] = {}
     boxes = 0
-    for row in content.json:
+    for row in _rows(content.json):
         if "keypoints" in row:
             pictures.setdefault(str(row["image_id"]), []).append(row)
         else:

@@ -19,7 +19,7 @@ from mbnb.text import plain
 
 EXPECTED = "landmarks of MediaPipe, a list of frames with 33 points each"
 WORLD = ("keypoints3d", "poseworldlandmarks", "worldlandmarks", "pose3d")
-PICTURE = ("keypoints", "poselandmarks", "landmarks", "pose")
+PICTURE = ("keypoints", "poselandmarks", "landmarks", "pose", "points")
 SHARES = "x and y are shares of the picture's width and height, which the file does not tell"
 POINTS = 33
 
@@ -27,7 +27,19 @@ POINTS = 33
 def _frames(content: Content) -> list[dict] | None:
     found = content.json if content.is_json else None
     frames = found.get("frames") if isinstance(found, dict) else found
+    if isinstance(frames, list) and any(_is_list_of_points(frame) for frame in frames[:10]):
+        frames = [{"points": frame} for frame in frames]
     return frames if isinstance(frames, list) and frames and isinstance(frames[0], dict) else None
+
+
+def _is_list_of_points(frame: Any) -> bool:
+    """Whether a frame is nothing but its points."""
+    return (
+        isinstance(frame, list)
+        and len(frame) == POINTS
+        and isinstance(frame[0], dict)
+        and {"x", "y", "z"} <= set(frame[0])
+    )
 
 
 def is_it(content: Content) -> bool:
@@ -42,6 +54,9 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """The one person whom MediaPipe follows."""
     frames = _frames(content)
     rows = [{plain(key): value for key, value in frame.items()} for frame in frames]
+    for row in rows:
+        if points := row.pop("points", None):
+            row["landmarks" if _are_shares(points) else "worldlandmarks"] = points
     deep = any(row.get(key) for row in rows for key in WORLD)
     found = []
     for i, row in enumerate(rows):
@@ -61,6 +76,13 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         LAYOUTS[layout], tracks, layout=layout, unit="m", axes="x y z", rate=rate, notes=notes
     )
     return {"": file}
+
+
+def _are_shares(points: list[dict]) -> bool:
+    """Whether hips lie in a picture and not, as world landmarks have them, about 0."""
+    left, right = (LAYOUTS["mediapipe33"].index(f"{side}_hip") for side in ("left", "right"))
+    middle = [(points[left][axis] + points[right][axis]) / 2 for axis in "xy"]
+    return max(map(abs, middle)) > 0.05
 
 
 def _points(points: Any, deep: bool) -> np.ndarray:

@@ -63,14 +63,10 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
     if array.dtype.kind not in "fiu" or array.ndim not in (3, 4) or array.shape[-1] not in (2, 3):
         raise InputError(f"expected (T, P, 2) or (T, P, 3), found {array.shape} of {array.dtype}")
     array = (array if array.ndim == 4 else array[None]).astype(np.float32)
-    if not array.size:
-        raise InputError("there are no frames in it")
+    if not np.isfinite(array).any():
+        raise InputError("there is nothing in it")
     third = array[..., 2] if array.shape[-1] == 3 else np.ones(array.shape[:-1], np.float32)
-    known = third[np.isfinite(third)]
-    spread = np.nanmax(array[..., :2]) - np.nanmin(array[..., :2])
-    flat = array.shape[-1] == 2 or (
-        len(known) and known.min() >= 0 and known.max() <= 1 < spread / 20
-    )
+    flat = array.shape[-1] == 2 or people.is_flat(array)
     if array.shape[2] in WITH_MORE and not layout:
         array, third = array[:, :, :33], third[:, :, :33]
     layout, names = points_of(layout or _fitting(array, flat))

@@ -26,9 +26,9 @@ def is_it(content: Content) -> bool:
     """Whether it, or the first file of a folder, is a frame of OpenPose's, or a file of many."""
     first = first_of(content)
     found = first.json if first and first.is_json else None
-    if not isinstance(found, dict) or not found:
+    if not isinstance(found, dict | list) or not found:
         return False
-    pages = [found, *list(found.values())[:1]]
+    pages = [found, *list(found.values())[:1]] if isinstance(found, dict) else found[:1]
     return any(
         isinstance(page, dict) and isinstance(page.get(key), list)
         for page in pages
@@ -57,14 +57,18 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     if content.path.is_dir():
         for path in files_of(content.path):
             pages[path.name] = read_json(path)
+    elif isinstance(content.json, list):
+        pages = {str(i): page for i, page in enumerate(content.json)}
     elif any(key in content.json for key in PEOPLE):
-        return {"": _recording({0: _people(content.path.name, content.json)}, layout)}
+        pages = {"0": content.json}
     else:  # AlphaPose writes all pictures into one
         pages = content.json
+    canvas = [next(iter(pages.values())).get(f"canvas_{side}") for side in ("width", "height")]
+    size = tuple(map(int, canvas)) if all(canvas) else None
     recordings = people.numbered(list(pages)) or {name: {name: 0} for name in pages}
     return {
         name.strip("_.- ") or content.path.stem: _recording(
-            {number: _people(page, pages[page]) for page, number in numbers.items()}, layout
+            {number: _people(page, pages[page]) for page, number in numbers.items()}, layout, size
         )
         for name, numbers in recordings.items()
     }
@@ -78,7 +82,9 @@ def _people(name: str, page: dict) -> list[np.ndarray]:
         raise InputError(f"{name}: {error}") from None
 
 
-def _recording(frames: dict[int, list[np.ndarray]], layout: str) -> PoseFile:
+def _recording(
+    frames: dict[int, list[np.ndarray]], layout: str, size: tuple[int, int] | None
+) -> PoseFile:
     bodies = [body for there in frames.values() for body in there]
     if not bodies:
         raise InputError(NOBODY)
@@ -89,7 +95,7 @@ def _recording(frames: dict[int, list[np.ndarray]], layout: str) -> PoseFile:
     tracks, notes = people.by_person(found, span, len(LAYOUTS[layout]))
     if layout.startswith("body25"):
         told = (*told, f"25 points of a body were taken as {layout[:7].rstrip('_')}")
-    return PoseFile(layout, LAYOUTS[layout], tracks, depth=False, notes=(*told, *notes))
+    return PoseFile(layout, LAYOUTS[layout], tracks, False, size=size, notes=(*told, *notes))
 
 
 def _body(person: dict) -> np.ndarray:

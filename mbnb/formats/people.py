@@ -71,6 +71,13 @@ def by_person(
     return people, tuple(notes)
 
 
+def is_flat(points: np.ndarray) -> bool:
+    """Whether (..., 3) are x and y in pixels and a confidence, not places in space."""
+    third = points[..., 2][np.isfinite(points[..., 2])]
+    spread = np.nanmax(points[..., :2]) - np.nanmin(points[..., :2])
+    return bool(len(third) and third.min() >= 0 and third.max() <= 1 < spread / 20)
+
+
 def confident(people: dict[str, np.ndarray]) -> list[str]:
     """Confidences are made 0 to 1, where networks give more; a line says so."""
     greatest = max(float(np.nanmax(person[..., 2], initial=0)) for person in people.values())

@@ -70,6 +70,8 @@ def _clip(row: dict[str, Any], layout: str) -> PoseFile:
             f"expected keypoint (people, frames, points, 2 or 3), found {points.shape}"
         )
     scores = row.get("keypoint_score")
+    if points.shape[-1] == 3 and scores is None and people.is_flat(points):
+        points, scores = points[..., :2], points[..., 2]
     if points.shape[-1] == 3 and scores is None:
         return _deep(points, layout, row.get("layout") == OWN)
     layout = of_count({points.shape[2]}, layout)

@@ -28,6 +28,7 @@ from mbnb.text import plain
 EXPECTED = "a table of points: a row a frame or a row a point, DeepLabCut's or SLEAP's"
 FRAME = ("frame", "framenumber", "frameidx", "frameindex", "frameid", "timestamp", "time", "index")
 POINT = ("landmark", "keypoint", "keypointname", "name", "joint", "point", "marker", "landmarkname")
+POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid")
 PERSON = ("track", "person", "personid", "trackid", "individual", "subject", "id")
 LAST = ("likelihood", "score", "visibility", "confidence", "c", "v", "visible", "presence")
 AXIS = re.compile(r"(.+?)[._ ](x|y|z|likelihood|score|visibility|confidence|[cv])", re.IGNORECASE)
@@ -43,6 +44,8 @@ def _header(content: Content) -> tuple[str, list[list[str]]]:
     lines = content.head.decode("utf-8-sig", "replace").splitlines()[:5]
     first = lines[0] if lines else ""
     separator = max(",;\t", key=first.count)
+    if not first.count(separator) and first.count(" "):
+        return r"\s+", [line.split() for line in lines]
     return separator, list(csv.reader(lines, delimiter=separator))
 
 
@@ -126,7 +129,7 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
     def column(names: Sequence[str]) -> str | None:
         return next((columns[name] for name in names if name in columns), None)
 
-    for name, wanted in (("trajectory", "3d_xyz"), ("model", "body")):  # freemocap's
+    for name, wanted in (("trajectory", "3d_xyz"), ("model", "body"), ("type", "pose")):
         if name in columns and table[columns[name]].nunique() > 1:
             values = table[columns[name]].astype(str)
             chosen = next((v for v in values.unique() if wanted in v), values.iloc[0])
@@ -188,13 +191,7 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     ]
     span, told = people.span_of([int(number) for number in frames], from_0=True)
     tracks, notes = people.by_person(found, span, points.shape[1], depth=deep)
-    names = tuple(cells)
-    if all(name.isdecimal() for name in names):
-        layout = layout or ("mediapipe33" if len(names) == 33 else "")
-        if not layout:
-            raise InputError(f"{len(names)} numbered points do not tell what they are")
-        names = LAYOUTS[layout]
-    return _named(names, tracks, deep, layout, (*told, *notes), _rate(table))
+    return _named(tuple(cells), tracks, deep, layout, (*told, *notes), _rate(table))
 
 
 def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
@@ -220,6 +217,8 @@ def _named(
     rate: float | None = None,
 ) -> PoseFile:
     """Points in a picture or in space; MediaPipe's are known by their names."""
+    names, order = _counted(names, layout)
+    tracks = {who: points[:, order] for who, points in tracks.items()}
     words = tuple(name.lower().replace("foot_index", "big_toe") for name in names)
     words = tuple(re.sub(r"^(body|pose|mediapipe)[_.]", "", word) for word in words)
     if set(LAYOUTS["mediapipe33"]) <= set(words):
@@ -240,6 +239,29 @@ def _named(
             return PoseFile(layout, names, flat, depth=False, notes=tuple(notes))
     lost = {who: np.where((p == 0).all(-1, keepdims=True), np.nan, p) for who, p in tracks.items()}
     return placed(names, lost, layout=layout, usual="-y", rate=rate, notes=notes)
+
+
+def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list[int]]:
+    """The names of points that only have numbers, such as pose_0, and which of them these are.
+
+    Of several kinds, as of a pose and two hands, the one with MediaPipe's 33 points is taken.
+    Raises InputError where nothing tells what the numbers stand for.
+    """
+    whole = list(range(len(names)))
+    matches = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    if not any(match and match[2] == "0" or match and match[2] == "1" for match in matches):
+        return names, whole
+    kinds: dict[str, list[int]] = {}
+    for i, match in enumerate(matches):
+        if match:
+            kinds.setdefault(match[1], []).append(i)
+    wanted = len(LAYOUTS[layout]) if layout in LAYOUTS else 33
+    chosen = next((places for places in kinds.values() if len(places) == wanted), None)
+    if chosen is None:
+        if None in matches:  # only some end in numbers, as Spine1 does
+            return names, whole
+        raise InputError(f"{len(names)} numbered points do not tell what they are: give a layout")
+    return LAYOUTS[layout or "mediapipe33"], sorted(chosen, key=lambda i: int(matches[i][2]))
 
 
 def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:

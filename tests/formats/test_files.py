@@ -552,3 +552,34 @@ def test_c3d_of_every_processor_in_whole_and_in_real_numbers(processor, whole, t
     assert np.isnan(track[2, 1]).all()
     path.write_bytes(path.read_bytes()[:-12])
     assert "the header says 3 frames, 2 are there" in formats.read(path).notes
+
+
+def test_points_that_have_numbers_alone_are_mediapipes_where_there_are_33(tmp_path):
+    world = np.random.default_rng(0).normal(0, 0.01, (3, 33, 3))
+    for joint, word in zip(H36M.joints, formats.LAYOUTS["h36m17"]):
+        if word in formats.LAYOUTS["mediapipe33"]:
+            place = np.array(STANDING[joint]) - [0, 0, 2]  # about the hips, y down
+            world[:, formats.LAYOUTS["mediapipe33"].index(word)] = place
+    path = tmp_path / "landmarks.csv"
+    header = [f"pose_{i}_{axis}" for i in range(33) for axis in "xyz"]
+    header += [f"left_hand_{i}_{axis}" for i in range(21) for axis in "xyz"]
+    rows = np.hstack([world.reshape(3, -1), np.full((3, 63), 0.3)])
+    np.savetxt(path, rows, delimiter=",", header=",".join(header), comments="")
+    frames = [[dict(zip("xyz", point)) for point in frame] for frame in world.tolist()]
+    (tmp_path / "landmarks.json").write_text(json.dumps(frames))
+    picture = [
+        [{"x": p["x"] / 4 + 0.5, "y": p["y"] / 4 + 0.5, "z": 0.0} for p in f] for f in frames
+    ]
+    (tmp_path / "picture.json").write_text(json.dumps(picture))
+    knee = H36M.index("L_Knee")[0]
+    for file in (formats.read(path), formats.read(tmp_path / "landmarks.json")):
+        assert file.depth and file.layout == "mediapipe33"
+        track = formats.joints_of(file)["1"]
+        np.testing.assert_allclose(track[:, knee], [(0.1, 0.4, 0)] * 3, atol=1e-6)
+    assert not formats.read(tmp_path / "picture.json").depth
+    twelve = tmp_path / "twelve.csv"
+    twelve.write_text(
+        ",".join(f"p{i}_{a}" for i in range(12) for a in "xyz") + "\n" + "1," * 35 + "1"
+    )
+    with pytest.raises(InputError, match="12 numbered points do not tell what they are"):
+        formats.read(twelve)
