@@ -8,6 +8,7 @@ import numpy as np
 from mbnb.files import InputError
 from mbnb.formats import mediapipe33
 from mbnb.formats.layouts import LAYOUTS, sources_of
+from mbnb.formats.markers import has_pelvis, hips_of
 from mbnb.formats.names import canonical
 from mbnb.formats.points import mean_of_points
 from mbnb.formats.pose_file import PoseFile
@@ -44,12 +45,17 @@ def joints_of(file: PoseFile) -> dict[str, np.ndarray]:
 def named_joints(points: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     """(..., P, C) points of these names -> (..., 17, C); NaN for what no name stands for.
 
-    Pelvis and neck are the middles of hips and shoulders, where these are known: what skeletons
-    call so may be anywhere between the legs and the head.
+    Hips may be placed by markers on the pelvis (`markers`). Pelvis and neck are the middles of
+    hips and shoulders, where these are known: what skeletons call so may be anywhere between the
+    legs and the head.
     """
     words = canonical(names)
     if not set(LAYOUTS["h36m17"]) <= set(words):
         for middle, end in (("pelvis", "hip"), ("neck", "shoulder")):
             if {f"left_{end}", f"right_{end}"} <= set(words):
                 words = tuple("" if word == middle else word for word in words)
-    return mean_of_points(points, sources_of(words), len(names))
+    if points.shape[-1] == 3 and has_pelvis(words):
+        hips = np.stack(hips_of(points, words), axis=-2)  # (..., 2, 3)
+        words = (*("" if "hip" in word else word for word in words), "left_hip", "right_hip")
+        points = np.concatenate([points, hips], axis=-2)
+    return mean_of_points(points, sources_of(words), points.shape[-2])

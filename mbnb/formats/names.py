@@ -11,7 +11,7 @@ from mbnb.skeleton import load_skeleton
 SIDED = {
     "shoulder": "upperarm uparm arm shoulder acromion acrom humerus sho",
     "elbow": "elbow forearm lowerarm lowarm elb",
-    "wrist": "wrist hand wri",
+    "wrist": "wrist wri wra hand",
     "hip": "upleg upperleg thigh hip hipjoint femur troc trochanter",
     "knee": "knee leg lowerleg lowleg shin calf tibia kne",
     "ankle": "ankle foot ank",
@@ -20,6 +20,8 @@ SIDED = {
     "heel": "heel calcaneus hee",
     "eye": "eye",
     "ear": "ear",
+    "asis": "asis asi ias",
+    "psis": "psis psi ips",
 }
 MIDDLE = {
     "pelvis": "pelvis hips hip midhip chip hipcenter hipcentre centerhip spinebase rootpelvis root "
@@ -29,6 +31,7 @@ MIDDLE = {
     "nose": "nose",
     "head_top": "headtop headtopend headend topofhead headtip",
     "head": "head",
+    "sacrum": "sacrum sacr",
 }
 KNOWN = {word for others in SIDED.values() for word in others.split()}
 SIDE = {"left": "left", "l": "left", "right": "right", "r": "right"}

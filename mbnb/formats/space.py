@@ -12,6 +12,7 @@ import numpy as np
 from mbnb.clips import pack
 from mbnb.formats.anatomy import LOPSIDED, stance_of
 from mbnb.formats.converters import joints_of
+from mbnb.formats.markers import NOTE, has_pelvis
 from mbnb.formats.names import canonical
 from mbnb.formats.pose_file import PoseFile
 from mbnb.skeleton import load_skeleton
@@ -71,6 +72,8 @@ def placed(
     names, said = tuple(names), list(notes)
     raw = PoseFile(layout, names, dict(enumerate(bodies)) or people, depth=True)
     ours = list(joints_of(raw).values())  # (T, 17, 3) each
+    if not layout and has_pelvis(canonical(names)):
+        said.append(NOTE)
     unit = SPELLED.get(unit, unit)
     if unit:
         said.append(f"the file is in {unit}")

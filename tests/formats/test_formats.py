@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from build import H36M, STANDING, posture
+from scipy.spatial.transform import Rotation
 
 from mbnb.files import InputError
 from mbnb.formats import CONVERTERS, mediapipe33, to_h36m
+from mbnb.formats.converters import named_joints
 from mbnb.formats.layouts import LAYOUTS, sources_of
 
 
@@ -54,3 +56,31 @@ def test_unknown_formats_and_other_numbers_of_points_are_refused():
         to_h36m(np.zeros((4, 18, 3)), "coco19")
     with pytest.raises(InputError, match=r"expected points of the shape \(..., 17, C\), found"):
         to_h36m(np.zeros((4, 26, 3)), "coco17")
+
+
+def test_names_of_other_skeletons_are_understood_by_what_else_is_there():
+    for names, joints in {
+        "LeftArm LeftShoulder LeftForeArm LeftUpLeg LeftLeg": "L_Shoulder - L_Elbow L_Hip L_Knee",
+        "UpperArm_L Shoulder_L LowerArm_L UpperLeg_L Foot_L": "L_Shoulder - L_Elbow L_Hip L_Ankle",
+        "LeftShoulder LeftCollar LeftElbow LeftHip LeftAnkle": "L_Shoulder - L_Elbow L_Hip L_Ankle",
+        "x:RHip RKNE RANK r_shoulder ELBOW_RIGHT": "R_Hip R_Knee R_Ankle R_Shoulder R_Elbow",
+        "wrist.R HandRight knee_r Right Ankle": "R_Wrist - R_Knee - -",
+        "Hips Nose HeadTop_End Neck left": "Pelvis Head Head_top Neck -",
+    }.items():
+        names, joints = names.split(), joints.split()
+        points = np.arange(len(names), dtype=float)[:, None].repeat(3, 1)  # each its number
+        found = named_joints(points[None], tuple(names))[0, :, 0]
+        where = {H36M.joints[j]: int(found[j]) for j in np.flatnonzero(np.isfinite(found))}
+        wanted = {joint: i for i, joint in enumerate(joints) if joint != "-"}
+        assert {j: i for j, i in where.items() if j != "Spine1"} == wanted, names
+
+
+def test_hips_lie_inside_the_pelvis_whichever_way_it_is_turned():
+    names = ("LASI", "RASI", "SACR", "LSHO", "RSHO")
+    markers = np.array([(0.12, 0, 0), (-0.12, 0, 0), (0, 0, 0.2), (0.2, -0.5, 0), (-0.2, -0.5, 0)])
+    place = 0.24 * np.array([(0.36, 0.30, 0.19), (-0.36, 0.30, 0.19)])  # left, right; y down
+    for turn in (np.eye(3), Rotation.from_euler("xyz", (0.3, 2.0, -1.0)).as_matrix()):
+        joints = named_joints((markers @ turn.T)[None], names)[0]
+        hips = joints[H36M.index("L_Hip", "R_Hip")]
+        np.testing.assert_allclose(hips, place @ turn.T, atol=1e-12)
+        np.testing.assert_allclose(joints[0], place.mean(0) @ turn.T, atol=1e-12)
