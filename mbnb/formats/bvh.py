@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mbnb.files import InputError, write_text
-from mbnb.formats.content import Content
+from mbnb.formats.content import Content, numbers_of
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import AXES, placed, turned
 from mbnb.skeleton import load_skeleton
@@ -51,7 +51,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     head = re.match(r"\s*Frames:\s*(\d+)\s+Frame\s+Time:\s*([-+.\deE]+)", parts[1], re.I)
     if not head:
         raise InputError("after MOTION: expected `Frames:` and `Frame Time:`")
-    numbers = np.fromstring(parts[1][head.end() :], sep=" ")
+    numbers = numbers_of(parts[1][head.end() :])
     told, notes = int(head[1]), []
     if not count or not len(numbers) or len(numbers) % count:
         raise InputError(f"expected {count} numbers in each frame, found {len(numbers)} in all")

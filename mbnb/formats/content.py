@@ -2,10 +2,13 @@
 
 import json
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mbnb.files import InputError, encoding_of
 
@@ -42,6 +45,24 @@ class Content:
         """All of a text file. Raises InputError for what is too large."""
         raw = _bytes(self.path)
         return raw.decode(encoding_of(raw), errors="replace")
+
+
+def numbers_of(text: str) -> np.ndarray:
+    """All numbers of a text that holds nothing else. Raises InputError where it does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # so numpy says that it came to text
+        try:
+            return np.fromstring(text, sep=" ")
+        except (DeprecationWarning, ValueError):
+            word = next((word for word in text.split() if not _is_number(word)), "nothing")
+            raise InputError(f"expected numbers, found {word[:40]}") from None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return bool(float(word)) or True
+    except ValueError:
+        return False
 
 
 def read_json(path: Path) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mbnb.files import InputError
 from mbnb.formats import people
-from mbnb.formats.content import Content
+from mbnb.formats.content import Content, numbers_of
 from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
@@ -54,7 +54,7 @@ def is_it(content: Content) -> bool:
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """The recording that a file holds, 30 frames a second, as the sensor takes them."""
     kind = _kind(content)
-    numbers = np.fromstring(content.text.replace(",", " "), sep=" ")
+    numbers = numbers_of(content.text.replace(",", " "))
     if kind == "ntu":
         return {"": _ntu(numbers)}
     if kind == "daily":
