@@ -294,7 +294,11 @@ def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
 @main.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--layout", default="", help="The points of files that do not tell, as coco17.")
+@click.option(
+    "--layout",
+    default="",
+    help="The points of files that do not tell, as coco17, or a file of names.",
+)
 @click.option(
     "--to",
     "form",
@@ -322,7 +326,8 @@ def convert(source: Path, out: Path, given: dict[str, Any], **how: Any) -> None:
         for said, some in [("", rows)] if reason else rows.groupby("said", sort=False):
             files = listed(list(dict.fromkeys(some["file"])))
             click.echo(f"{files}: {f'left out: {reason}' if reason else said or 'read'}")
-    click.echo(f"{out}: {(table['clip'] != '').sum()} clips of {table['file'].nunique()} files")
+    count = (table["clip"] != "").sum()
+    click.echo(f"{out}: {count} of {len(table)} became clips; all are in {out / 'conversion.csv'}")
 
 
 @main.command()

@@ -33,6 +33,7 @@ FORMS = ("npy", "npz", "pkl", *WRITERS)
 FLAT = "joints in a picture, without depth, of which no data set in 3D can be made"
 SHORTEST = 2  # frames
 OURS = "h36m17"
+MANY = 20  # reasons that are said at once
 
 
 class _Found(NamedTuple):
@@ -76,8 +77,10 @@ def convert_skeletons(
     clips = [one for one in found if one.pose is not None]
     rows = [{"clip": one.name if one.pose is not None else "", **one.row} for one in found]
     if not clips:
-        reasons = [f"{row['file']}: {row['reason']}" for row in rows]
-        raise InputError("\n".join([f"{source}: not one clip can be made of it", *reasons]))
+        reasons = list(dict.fromkeys(f"{row['file']}: {row['reason']}" for row in rows))
+        more = [f"and {len(reasons) - MANY} more"] if len(reasons) > MANY else []
+        nothing = f"{source}: not one clip can be made of it" + (": it is empty" * (not rows))
+        raise InputError("\n".join([nothing, *reasons[:MANY], *more]))
     table = pd.DataFrame(rows)
     with replacing(out) as part:
         _write(part, clips, classes, form, fps)
@@ -107,13 +110,14 @@ def _read(
     row |= {"first_frame": 0, "frames": 0, "seen": 0.0, "said": "", "reason": ""}
     try:
         recordings = read_all(path, layout)
+        poses = {name: joints_of(file) for name, file in recordings.items()}
     except InputError as error:
         return [_Found("", row | {"reason": str(error).removeprefix(f"{path}: ")})]
     stem = clip_name(path.name) if path.suffix == ".npy" else path.stem
     stem = path.parent.name if path.name == "pose_3d.npy" else stem
     found = []
     for recording, file in recordings.items():
-        people = joints_of(file)
+        people = poses[recording]
         for person, pose in people.items():
             parts = [stem] if len(recordings) == 1 else [recording]
             parts += [person] if len(people) > 1 else []

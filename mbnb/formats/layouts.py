@@ -148,18 +148,34 @@ BY_COUNT = {
 def points_of(layout: str) -> tuple[str, tuple[str, ...]]:
     """The name of a layout, "" for a user's own, and the names of its points.
 
-    `layout` is one of `LAYOUTS`, or the path of a text with the name of a point in each line.
-    Raises InputError for what is neither.
+    `layout` is one of `LAYOUTS`, or the path of a table with a point in each line: its name in our
+    words, such as left_hip, or before that its name in the file. Raises InputError for what is
+    neither.
     """
     if layout in LAYOUTS:
         return layout, LAYOUTS[layout]
+    return "", tuple(row[-1] for row in _own(layout))
+
+
+def renamed(names: tuple[str, ...], layout: str) -> tuple[str, tuple[str, ...]]:
+    """What `points_of` gives, for points that have names in the file already."""
+    if not layout or layout in LAYOUTS:
+        return layout, names
+    ours = {row[0]: row[-1] for row in _own(layout)}
+    if not set(ours) & set(names):
+        raise InputError(f"{layout} names none of its points, which are {', '.join(names[:30])}")
+    return "", tuple(ours.get(name, name) for name in names)
+
+
+def _own(layout: str) -> list[list[str]]:
+    """The rows of a user's table of points."""
     if not Path(layout).is_file():
         raise InputError(
-            f"unknown layout {layout!r}; known: {', '.join(LAYOUTS)}, or a file with the name of a "
-            f"point in each line"
+            f"unknown layout {layout!r}; known: {', '.join(LAYOUTS)}, or a file with a point in "
+            f"each line: its name in our words, as left_hip, or `its name there,left_hip`"
         )
     lines = read_text(Path(layout), "names of points").split("\n")
-    return "", tuple(line.split(",")[0].strip() for line in lines if line.strip())
+    return [[cell.strip() for cell in line.split(",")][:2] for line in lines if line.strip()]
 
 
 def of_count(counts: Collection[int], layout: str = "") -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from mbnb.clips import pack
 from mbnb.formats.anatomy import LOPSIDED, stance_of
 from mbnb.formats.converters import joints_of
+from mbnb.formats.layouts import renamed
 from mbnb.formats.markers import NOTE, has_pelvis
 from mbnb.formats.names import canonical
 from mbnb.formats.pose_file import PoseFile
@@ -69,7 +70,8 @@ def placed(
     of the whole file, where this is one recording of several. rest: (1, P, 3) the skeleton at rest,
     which shows that somebody lies where the usual way is up in it.
     """
-    names, said = tuple(names), list(notes)
+    layout, names = renamed(tuple(names), layout)
+    said = list(notes)
     raw = PoseFile(layout, names, dict(enumerate(bodies)) or people, depth=True)
     ours = list(joints_of(raw).values())  # (T, 17, 3) each
     if not layout and has_pelvis(canonical(names)):

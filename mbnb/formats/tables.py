@@ -16,7 +16,7 @@ import pandas as pd
 from mbnb.files import InputError, write_text
 from mbnb.formats import people
 from mbnb.formats.content import Content
-from mbnb.formats.layouts import LAYOUTS
+from mbnb.formats.layouts import LAYOUTS, renamed
 from mbnb.formats.mediapipe_json import SHARES
 from mbnb.formats.npz import of_array
 from mbnb.formats.people import Detection
@@ -217,6 +217,7 @@ def _named(
     rate: float | None = None,
 ) -> PoseFile:
     """Points in a picture or in space; MediaPipe's are known by their names."""
+    layout, names = renamed(names, layout)
     names, order = _counted(names, layout)
     tracks = {who: points[:, order] for who, points in tracks.items()}
     words = tuple(name.lower().replace("foot_index", "big_toe") for name in names)

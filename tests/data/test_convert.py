@@ -115,4 +115,10 @@ def test_the_command_says_what_it_found_and_what_it_left_out(tmp_path):
     again = command_line("convert", source, tmp_path / "out", "--to", "bvh")
     assert again.exit_code == 2 and "expected an empty or a new folder" in again.output
     back = command_line("convert", tmp_path / "out", tmp_path / "back")
-    assert "it is in centimetres" in back.output and "clips of" in back.output
+    assert "it is in centimetres" in back.output and "became clips" in back.output
+
+
+def test_a_folder_without_any_file_is_said_to_be_empty(tmp_path):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="not one clip can be made of it: it is empty"):
+        convert_skeletons(tmp_path / "none", tmp_path / "out", DOCUMENT, fps=30.0)

@@ -474,6 +474,14 @@ def test_arrays_need_a_layout_or_a_list_of_names_where_several_fit(tmp_path):
     hip = H36M.index("R_Hip")[0]
     np.testing.assert_allclose(formats.joints_of(named)["1"][:, hip], pose[:, hip], atol=1e-6)
     assert np.isnan(formats.joints_of(named)["1"][:, H36M.index("R_Wrist")[0]]).all()
+    table = tmp_path / "odd.csv"
+    table.write_text("bone7_x,bone7_y,bone7_z,b8_x,b8_y,b8_z\n1,2,3,4,5,6\n1,2,3,4,5,6\n")
+    names.write_text("bone7,left_hip\nb8,left_knee\n")
+    odd = formats.read(table, str(names))
+    assert odd.points == ("left_hip", "left_knee")
+    names.write_text("bone1,left_hip\n")
+    with pytest.raises(InputError, match="names none of its points, which are bone7, b8"):
+        formats.read(table, str(names))
     flat = np.concatenate([100 * pose[..., :2], np.full((4, 17, 1), 0.5)], -1)
     np.save(tmp_path / "flat.npy", flat)
     with pytest.raises(InputError, match="give a layout"):
