@@ -32,6 +32,7 @@ TABLE = "conversion.csv"
 FORMS = ("npy", "npz", "pkl", *WRITERS)
 FLAT = "joints in a picture, without depth, of which no data set in 3D can be made"
 SHORTEST = 2  # frames
+FEWEST = 8  # of our joints; a head with shoulders and arms has nine
 OURS = "h36m17"
 MANY = 20  # reasons that are said at once
 
@@ -140,8 +141,12 @@ def _clip(
     seen = np.isfinite(pose).all(-1)  # (T, 17)
     frames = np.flatnonzero(seen.any(1))
     reason = "" if file.depth else FLAT
-    if file.depth and not len(frames):
-        reason = f"none of our joints is among its points ({listed(file.points)})"
+    known = [joint for joint, there in zip(load_skeleton().joints, seen.any(0)) if there]
+    if file.depth and len(known) < FEWEST:
+        reason = (
+            f"of our {seen.shape[1]} joints only {len(known)} are among its points "
+            f"({listed(known) or listed(file.points)})"
+        )
     elif file.depth and len(frames) < SHORTEST:
         reason = "one frame, which shows no movement"
     if reason:

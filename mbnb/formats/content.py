@@ -54,15 +54,17 @@ def numbers_of(text: str) -> np.ndarray:
         try:
             return np.fromstring(text, sep=" ")
         except (DeprecationWarning, ValueError):
-            word = next((word for word in text.split() if not _is_number(word)), "nothing")
+            word = next((word for word in text.split() if not is_number(word)), "nothing")
             raise InputError(f"expected numbers, found {word[:40]}") from None
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word is a number, or nan."""
     try:
-        return bool(float(word)) or True
+        float(word)
     except ValueError:
         return False
+    return True
 
 
 def read_json(path: Path) -> Any:

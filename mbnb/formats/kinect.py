@@ -5,13 +5,11 @@ each frame), UTKinect (a frame a row) and NTU RGB+D's `.skeleton`. x goes to the
 up, z away from it.
 """
 
-import re
-
 import numpy as np
 
 from mbnb.files import InputError
 from mbnb.formats import people
-from mbnb.formats.content import Content, numbers_of
+from mbnb.formats.content import Content, is_number, numbers_of
 from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
@@ -20,8 +18,6 @@ from mbnb.formats.space import placed
 EXPECTED = "joints of a Kinect: MSR, UTKinect or NTU"
 AXES = "-x -y z"
 RATE = 30.0
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?i:nan|inf)"
-ROW = re.compile(rf"[ \t,]*(?:{NUMBER})(?:[ \t,]+(?:{NUMBER}))*[ \t,]*")
 MSR, UT = 20, 20
 HEAD = "the sensor's head, the middle of a head, is taken for its top; it sees no nose"
 
@@ -29,10 +25,9 @@ HEAD = "the sensor's head, the middle of a head, is taken for its top; it sees n
 def _widths(content: Content) -> list[int]:
     """How many numbers each of the first lines has; none where one is no row of numbers."""
     lines = content.head.decode("latin1").splitlines()[:12]
-    rows = [line for line in lines[: 11 if len(lines) == 12 else None] if line.strip()]
-    return [len(line.replace(",", " ").split()) for line in rows if ROW.fullmatch(line)] * all(
-        ROW.fullmatch(line) for line in rows
-    )
+    rows = [line.replace(",", " ").split() for line in lines[: 11 if len(lines) == 12 else None]]
+    rows = [row for row in rows if row]
+    return [len(row) for row in rows] if all(is_number(w) for row in rows for w in row) else []
 
 
 def _kind(content: Content) -> str:

@@ -89,6 +89,7 @@ HOSTILE = {
     ),
     "deep.json": (b'{"people":' * 100_000, "JSON"),
     "rows.csv": (b"frame,landmark,x,y,z\n0,nose,1,2,3\n999999999999,nose,1,2,3\n", "numbers|many"),
+    "endless.txt": (b",".join(b"123456" for _ in range(500)) + b",x\n", "table of points"),
     "garbage.pkl": (b"\x80\x04" + bytes(100), "pickle"),
     "garbage.h5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
 }
