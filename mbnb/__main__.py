@@ -33,7 +33,7 @@ from mbnb.config import (
 from mbnb.files import PACKAGE, InputError, disk_error, fault_line
 from mbnb.originals import for_lifting
 from mbnb.runs import RunFolder
-from mbnb.text import VIDEO_ENDINGS
+from mbnb.text import VIDEO_ENDINGS, listed
 
 LAYOUT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -289,6 +289,45 @@ def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
     write_dataset(folder, splits, classes, packed, simulated=True)
     counts = ", ".join(f"{split} {len(clips)} clips" for split, clips in splits.items())
     click.echo(f"{folder}: simulated people; {counts}")
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--layout",
+    default="",
+    help="The points of files that do not tell, as coco17, or a file of names.",
+)
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["npy", "npz", "pkl", "bvh", "trc", "csv"]),
+    default="npy",
+    show_default=True,
+    help="npy and npz: mbnb's layout; pkl: pyskl's; else a file a clip.",
+)
+@click.option("--rate", type=float, help="Frames a second of files that do not tell.")
+@click.option("--swap-sides", is_flag=True, help="Exchange left and right, which files name wrong.")
+@with_settings
+def convert(source: Path, out: Path, given: dict[str, Any], **how: Any) -> None:
+    """Write the skeletons in SOURCE, other tools' files or folders of them, to the folder OUT.
+
+    Each person of each file becomes a clip of 17 joints in metres in the documented layout; what
+    was found out about each file stands in OUT/conversion.csv. --to writes other formats. What
+    cannot be read is listed and stops nothing.
+    """
+    from mbnb.data.convert import convert_skeletons
+
+    config = Config.of(given)
+    classes = read_classes(config.class_table)
+    table = convert_skeletons(source, out, classes, fps=config.fps, **how)
+    for reason, rows in table.groupby("reason", sort=False):
+        for said, some in [("", rows)] if reason else rows.groupby("said", sort=False):
+            files = listed(list(dict.fromkeys(some["file"])))
+            click.echo(f"{files}: {f'left out: {reason}' if reason else said or 'read'}")
+    count = (table["clip"] != "").sum()
+    click.echo(f"{out}: {count} of {len(table)} became clips; all are in {out / 'conversion.csv'}")
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """Names and numbers as people, cameras and spreadsheets spell them."""
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -18,6 +19,8 @@ SCIENTIFIC = re.compile(r"\d([.,]\d+)?e\+?\d+", re.IGNORECASE)
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,'’\s]\d{3})+")
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}(\s.*)?")
 DAY = re.compile(r"\d{1,2}[-. ]+([^\W\d_]{3,4})\.?([-. ]\d+)?|([^\W\d_]{3,4})[-. ]\d{2,4}")
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # by Windows
+LONGEST_NAME = 150  # bytes; file systems take 255, and other files are named after a clip
 FEWEST_SCORED = (
     10  # clips, below which one more that is right moves a share by more than ten points
 )
@@ -33,6 +36,31 @@ def clip_name(text: str) -> str:
     stem, dot, ending = name.rpartition(".")
     is_ending = stem and f"{dot}{ending}".lower() in (*VIDEO_ENDINGS, ".npy")
     return clip_name(stem) if is_ending else name  # .mp4.mov is one, too
+
+
+def safe_names(names: Iterable[str]) -> dict[str, str]:
+    """For each name of a clip one that every file system and table takes, each another one.
+
+    Letters, digits, `_`, `-` and `.` stay, and a name that has no others stays as it is.
+    """
+    names = list(names)
+    safe = {name: name for name in names if _safe(name) == name}
+    for name in names:
+        if name not in safe:
+            wanted, taken = _safe(name), set(safe.values())
+            free = (f"{wanted}_{i}" for i in itertools.count(2))
+            safe[name] = wanted if wanted not in taken else next(f for f in free if f not in taken)
+    return safe
+
+
+def _safe(name: str) -> str:
+    name = unicodedata.normalize("NFC", name)
+    safe = re.sub(r"[^\w.-]+", "_", name)
+    if safe != name or not re.match(r"\w", safe) or safe.endswith("."):
+        safe = safe.strip("._-") or "clip"
+    if RESERVED.fullmatch(safe):
+        safe = f"clip_{safe}"
+    return safe.encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
 def whole_number(text: str) -> int | None:

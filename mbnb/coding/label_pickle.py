@@ -7,8 +7,8 @@ import math
 from typing import Any
 
 from mbnb.coding.file import File
-from mbnb.data.pickles import read_pickle
 from mbnb.files import InputError
+from mbnb.formats.pickles import read_pickle
 from mbnb.intervals import Coding, Interval
 
 EXPECTED = "a pickle of two lists, names of recordings and their labels"

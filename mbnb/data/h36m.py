@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mbnb.data.pickles import read_pickle, refusal
+from mbnb.formats.pickles import read_pickle, refusal
 
 # Width and height in pixels of the cameras that are not 1000 x 1000.
 HIGHER = {"54138969": 1002, "60457274": 1002}

@@ -20,12 +20,12 @@ from mbnb.data.checks import Findings, check_pose
 from mbnb.data.dataset import DataSet, load
 from mbnb.data.held_out import hold_people_out
 from mbnb.data.missing import complete
-from mbnb.data.pickles import is_pickle
 from mbnb.data.reading import read_packed
 from mbnb.data.simulated import simulated_folder
 from mbnb.data.sources import Recording, clip_pickles, of_clips, of_pictures, of_positions
 from mbnb.data.tracks import Tracks, is_instavariety, read_instavariety, read_posetrack
 from mbnb.files import ROOT, InputError, fingerprint
+from mbnb.formats.pickles import is_pickle
 from mbnb.skeleton import Skeleton, load_skeleton
 
 SHORTEST = 8  # frames of a clip that is worth learning from

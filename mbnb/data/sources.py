@@ -18,14 +18,13 @@ import numpy as np
 from mbnb.clips import SPLITS
 from mbnb.data.checks import Findings, has_file
 from mbnb.data.h36m import read_pictures
-from mbnb.data.pickles import read_objects, read_pickle
 from mbnb.files import InputError
+from mbnb.formats.layouts import OF_32
+from mbnb.formats.pickles import read_objects, read_pickle
 
 METRES = 0.298  # half widths of a picture a metre
 TEST = ("S9", "S11")  # subjects of Human3.6M
 H36M_RATE, AMASS_RATE = 50.0, 60.0  # frames a second
-# Of the 32 joints of Human3.6M's own files those that we have, in our order.
-OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 
 
 class Recording(NamedTuple):

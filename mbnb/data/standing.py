@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mbnb.clips import Clips
-from mbnb.data.anatomy import LOPSIDED, VERY_LOPSIDED, Stance, axes_to_ours, median_of, stance_of
 from mbnb.data.checks import Findings
 from mbnb.formats import CONVERTERS, to_h36m
+from mbnb.formats.anatomy import LOPSIDED, VERY_LOPSIDED, Stance, axes_to_ours, median_of, stance_of
 from mbnb.skeleton import Skeleton
 from mbnb.text import listed
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from mbnb.clips import Clips, pack
 from mbnb.config import Config
-from mbnb.data.anatomy import stance_of
 from mbnb.data.dataset import read
 from mbnb.data.standing import KINDS, faulty
 from mbnb.data.write import write_dataset
 from mbnb.files import InputError
 from mbnb.formats import to_h36m
+from mbnb.formats.anatomy import stance_of
 from mbnb.skeleton import Skeleton
 
 

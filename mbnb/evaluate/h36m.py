@@ -17,9 +17,9 @@ from tqdm.auto import tqdm
 
 from mbnb.config import Config
 from mbnb.data.h36m import Pictures, read_pictures
-from mbnb.data.pickles import is_pickle
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError
+from mbnb.formats.pickles import is_pickle
 from mbnb.model.checkpoints import load_pose_net
 from mbnb.prepare.geometry import flip
 from mbnb.prepare.windows import cover, parity_windows

@@ -3,8 +3,8 @@
 import numpy as np
 
 from mbnb.clips import Clips
-from mbnb.data.anatomy import stance_of
 from mbnb.data.missing import moves
+from mbnb.formats.anatomy import stance_of
 from mbnb.skeleton import Skeleton
 
 TOO_LONG = 2.0  # times as long as nearly all clips that were learned from

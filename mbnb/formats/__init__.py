@@ -1,29 +1,132 @@
-"""Other joints and files -> ours: one converter a file, all of them in `CONVERTERS`.
+"""Other joints and files -> ours: a reader a file, and tables of points, all of them below.
 
-Imports clips and what stands before it. To add a format, write one file with a function
-`to_h36m` beside these and give it a line in the table.
+Imports clips and what stands before it.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from mbnb.files import InputError
-from mbnb.formats import coco17, halpe26, mediapipe33
+from mbnb.formats import (
+    alphapose,
+    bvh,
+    c3d,
+    coco_json,
+    easymocap,
+    h5,
+    kinect,
+    mediapipe_json,
+    mmpose_json,
+    npz,
+    openpose,
+    pose_format,
+    pyskl,
+    tables,
+    trc,
+)
+from mbnb.formats.content import Content
+from mbnb.formats.converters import CONVERTERS, joints_of, to_h36m
+from mbnb.formats.layouts import LAYOUTS, points_of
+from mbnb.formats.pose_file import PoseFile
+from mbnb.text import listed
 
-# Name of a format -> function that turns its points (..., P, C) into our joints (..., 17, C).
-CONVERTERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "coco17": coco17.to_h36m,
-    "halpe26": halpe26.to_h36m,
-    "mediapipe33": mediapipe33.to_h36m,
+__all__ = ["CONVERTERS", "LAYOUTS", "WRITERS", "PoseFile", "is_folder_of_frames", "joints_of"]
+__all__ += ["read", "read_all", "to_h36m"]
+
+# Ending -> what writes one clip (T, 17, 3) into a file, at so many frames a second.
+WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
+    "bvh": bvh.write_bvh,
+    "trc": trc.write_trc,
+    "csv": tables.write_csv,
 }
 
+# How files of other kinds begin, and what to do with them.
+OTHERS = {
+    b"Kaydara FBX Binary": "it is FBX: export it as BVH",
+    b"; FBX": "it is FBX: export it as BVH",
+    b"glTF": "it is glTF: export it as BVH",
+    b"<mvnx": "it is Xsens's MVNX: export it as BVH or C3D",
+    b"<?xml": "it is XML: export it as BVH or C3D, if it holds movement",
+    b"PAR1": "it is Parquet: save it as CSV",
+    b"\xcd\xf3\0\x01": "it is CDF, as Human3.6M has it: VideoPose3D makes data_3d_h36m.npz of it",
+    b":version": "it is ASF or AMC: convert both to BVH",
+    b"#!OML:ASF": "it is ASF or AMC: convert both to BVH",
+    b"#!OML:AMC": "it is ASF or AMC: convert both to BVH",
+    b":FULLY-SPECIFIED": "it is ASF or AMC: convert both to BVH",
+    b"version https://git-lfs": "it is a pointer of Git LFS: `git lfs pull` fetches the file",
+}
 
-def to_h36m(points: np.ndarray, name: str) -> np.ndarray:
-    """(..., P, C) points of the named format -> (..., 17, C) joints in the order of `h36m17`.
+# What reads files, each by what it holds; the first that knows a file for its own reads it.
+READERS = (
+    openpose,
+    easymocap,
+    alphapose,
+    coco_json,
+    mmpose_json,
+    mediapipe_json,
+    bvh,
+    trc,
+    c3d,
+    npz,
+    pyskl,
+    h5,
+    pose_format,
+    kinect,
+    tables,
+)
 
-    Raises InputError for an unknown format and for another number of points than it has.
+
+def read(path: Path, layout: str = "") -> PoseFile:
+    """The recording in a file, or in a folder whose files are its frames.
+
+    layout: the table of points, for files that do not tell it. Raises InputError for what no reader
+    knows, for what is damaged, and where there are several recordings (see `read_all`).
     """
-    if name not in CONVERTERS:
-        raise InputError(f"unknown format {name!r}; known: {', '.join(CONVERTERS)}")
-    return CONVERTERS[name](points)
+    recordings = read_all(path, layout)
+    if len(recordings) > 1:
+        raise InputError(
+            f"{path}: expected one recording, found {len(recordings)} ({listed(recordings)})"
+        )
+    return next(iter(recordings.values()))
+
+
+def read_all(path: Path, layout: str = "") -> dict[str, PoseFile]:
+    """All recordings in a file by name, such as the clips of a data set that is one file.
+
+    Raises InputError as `read` does.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    expected = "joints of people"
+    if layout:
+        points_of(layout)
+    try:
+        content = Content(path)
+        reader = next((one for one in READERS if one.is_it(content)), None)
+        if reader is None:
+            raise InputError(_unknown(content))
+        expected = reader.EXPECTED
+        return reader.read(content, layout)
+    except InputError as error:
+        said = str(error).removeprefix(f"{path}: ").removeprefix(f"expected {expected}: ")
+        raise InputError(f"{path}: expected {expected}: {said}") from None
+    except Exception as error:  # every sort of damage raises a different kind
+        raise InputError(f"{path}: expected {expected} ({type(error).__name__}: {error})") from None
+
+
+def _unknown(content: Content) -> str:
+    """What is said of a file that no reader knows, by what it is instead."""
+    for mark, said in OTHERS.items():
+        if content.head.lstrip()[: len(mark)] == mark:
+            return said
+    known = ", ".join(reader.__name__.rpartition(".")[2] for reader in READERS)
+    return f"none of the formats that mbnb reads ({known})"
+
+
+def is_folder_of_frames(path: Path) -> bool:
+    """Whether the files of a folder are together one recording, as those of OpenPose."""
+    content = Content(path)
+    return path.is_dir() and (openpose.is_it(content) or easymocap.is_it(content))

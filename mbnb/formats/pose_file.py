@@ -1,6 +1,6 @@
 """What a file of joints from another tool holds, however the tool writes it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +15,8 @@ class PoseFile:
     not found. With `depth` these are x, y, z in metres, else x and y in pixels and a confidence of
     0 to 1. rate: frames a second, size: width and height of the picture in pixels; None where the
     file does not tell. notes: what the reader found out and took for granted, a sentence each.
+    doubts: what speaks against the joints, such as that left and right are exchanged. label: the
+    class that the file says it shows, and split: the part of a data set that it says it is in.
     """
 
     layout: str
@@ -23,4 +25,7 @@ class PoseFile:
     depth: bool
     rate: float | None = None
     size: tuple[int, int] | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    label: int | None = None
+    split: str = ""

@@ -1,20 +1,15 @@
 """PoseTrack18's 17 keypoints in a picture: head, ears, which it leaves empty, arms and legs.
 
-Not among `CONVERTERS`, which are of places alone: the third number here is a visibility.
+Other than in `CONVERTERS` a joint between others is as visible as the least visible of them.
 """
 
 import numpy as np
 
-from mbnb.formats.coco17 import SOURCES as COCO17
+from mbnb.formats.layouts import LAYOUTS, sources_of
 from mbnb.formats.points import mean_of_points
 
 POINTS = 17
-NECK, HIPS = 1, (11, 12)
-SOURCES = COCO17 | {
-    "Spine1": (*HIPS, NECK, NECK),  # half-way between pelvis and neck
-    "Neck": (NECK,),
-    "Head_top": (2,),
-}
+SOURCES = sources_of(LAYOUTS["posetrack18"])
 
 
 def to_h36m(points: np.ndarray) -> np.ndarray:

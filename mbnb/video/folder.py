@@ -1,19 +1,14 @@
 """What in a folder is a video, and what its clip is called."""
 
 import itertools
-import re
-import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
 
 from mbnb.files import InputError
-from mbnb.text import VIDEO_ENDINGS, clip_name
+from mbnb.text import VIDEO_ENDINGS, clip_name, safe_names
 from mbnb.video.frames import import_extra, moving
 
 # Files that have these endings and cannot be read are broken videos, not something else.
 SURELY = set(VIDEO_ENDINGS) - {".gif", ".apng"}
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # by Windows
-LONGEST_NAME = 150  # bytes; file systems take 255, and other files are named after a clip
 
 
 def videos_in(folder: Path) -> tuple[dict[str, Path], list[Path]]:
@@ -66,28 +61,3 @@ def spelled(path: Path) -> str:
     """The name of a video without its ending, as lists of labels and patterns spell it."""
     name = clip_name(path.name)
     return name if path.suffix.lower() in VIDEO_ENDINGS else clip_name(path.stem)
-
-
-def safe_names(names: Iterable[str]) -> dict[str, str]:
-    """For each name of a clip one that every file system and table takes, each another one.
-
-    Letters, digits, `_`, `-` and `.` stay, and a name that has no others stays as it is.
-    """
-    names = list(names)
-    safe = {name: name for name in names if _safe(name) == name}
-    for name in names:
-        if name not in safe:
-            wanted, taken = _safe(name), set(safe.values())
-            free = (f"{wanted}_{i}" for i in itertools.count(2))
-            safe[name] = wanted if wanted not in taken else next(f for f in free if f not in taken)
-    return safe
-
-
-def _safe(name: str) -> str:
-    name = unicodedata.normalize("NFC", name)
-    safe = re.sub(r"[^\w.-]+", "_", name)
-    if safe != name or not re.match(r"\w", safe) or safe.endswith("."):
-        safe = safe.strip("._-") or "clip"
-    if RESERVED.fullmatch(safe):
-        safe = f"clip_{safe}"
-    return safe.encode()[:LONGEST_NAME].decode(errors="ignore")

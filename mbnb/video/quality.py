@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mbnb.clips import UNLABELLED, pack
-from mbnb.data.anatomy import stance_of
+from mbnb.formats.anatomy import stance_of
 from mbnb.formats.mediapipe33 import LEFT_WRIST, RIGHT_WRIST
 from mbnb.skeleton import load_skeleton
 from mbnb.video.frames import LONGEST_PAUSE

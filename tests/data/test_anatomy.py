@@ -12,12 +12,12 @@ from run.headless import command_line
 from scipy.spatial.transform import Rotation
 
 from mbnb.clips import Clips
-from mbnb.data.anatomy import axes_to_ours, stance_of
 from mbnb.data.checks import Findings
 from mbnb.data.dataset import load, verify
 from mbnb.data.standing import check_standing
 from mbnb.files import InputError
-from mbnb.formats import coco17
+from mbnb.formats.anatomy import axes_to_ours, stance_of
+from mbnb.formats.layouts import LAYOUTS, sources_of
 from mbnb.skeleton import load_skeleton
 
 SWAPS = "left and right are exchanged"
@@ -135,7 +135,7 @@ def test_sides_exchanged_in_the_legs_alone_are_an_error(tmp_path):
 def as_coco(pose):
     """COCO's points of H36M joints, the face about the nose."""
     points = np.repeat(pose[:, [9]], 17, 1) + np.random.default_rng(0).normal(0, 0.02, (17, 3))
-    for joint, sources in coco17.SOURCES.items():
+    for joint, sources in sources_of(LAYOUTS["coco17"]).items():
         if len(sources) == 1:
             points[:, sources[0]] = pose[:, H36M.joints.index(joint)]
     return points

@@ -1,13 +1,14 @@
 """Joints of other formats become ours."""
 
-import importlib
-
 import numpy as np
 import pytest
 from build import H36M, STANDING, posture
+from scipy.spatial.transform import Rotation
 
 from mbnb.files import InputError
 from mbnb.formats import CONVERTERS, mediapipe33, to_h36m
+from mbnb.formats.converters import named_joints
+from mbnb.formats.layouts import LAYOUTS, sources_of
 
 
 @pytest.mark.parametrize("name, key", [("coco17", "coco"), ("halpe26", "halpe")])
@@ -19,15 +20,22 @@ def test_keypoints_become_the_originals_joints(name, key, shared):
 
 @pytest.mark.parametrize("name", CONVERTERS)
 def test_every_format_keeps_sides_and_limbs(name):
-    described = importlib.import_module(f"mbnb.formats.{name}")
-    points = np.random.default_rng(0).normal(size=(described.POINTS, 3))
-    for joint, sources in described.SOURCES.items():
+    is_known = name in LAYOUTS
+    table = sources_of(LAYOUTS[name]) if is_known else mediapipe33.SOURCES
+    count = len(LAYOUTS[name]) if is_known else mediapipe33.POINTS
+    points = np.random.default_rng(0).normal(size=(count, 3))
+    for joint, sources in table.items():
         if len(sources) == 1:
             points[sources[0]] = STANDING[joint]
     joints = to_h36m(np.stack([points] * 4), name)  # (4, 17, 3)
-    assert joints.shape == (4, 17, 3) and np.isfinite(joints).all()
+    noseless = "nose" not in LAYOUTS[name]  # what a layout lacks is missing, not guessed
+    there = np.isfinite(joints).all((0, 2))
+    assert joints.shape == (4, 17, 3)
+    assert [H36M.joints[i] for i in np.flatnonzero(~there)] == ["Head"] * noseless
     limbs = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
-    where = H36M.index("Head", *(f"{side}_{joint}" for side in "LR" for joint in limbs))
+    where = H36M.index(
+        *["Head"] * (not noseless), *(f"{side}_{joint}" for side in "LR" for joint in limbs)
+    )
     np.testing.assert_allclose(joints[2, where], posture(STANDING)[where], atol=1e-6)
 
 
@@ -44,7 +52,35 @@ def test_mediapipes_head_top_lies_above_the_ears_as_the_face_is_turned():
 
 
 def test_unknown_formats_and_other_numbers_of_points_are_refused():
-    with pytest.raises(InputError, match="unknown format 'coco18'; known: coco17, halpe26"):
-        to_h36m(np.zeros((4, 18, 3)), "coco18")
+    with pytest.raises(InputError, match="unknown format 'coco19'; known: coco17, halpe26"):
+        to_h36m(np.zeros((4, 18, 3)), "coco19")
     with pytest.raises(InputError, match=r"expected points of the shape \(..., 17, C\), found"):
         to_h36m(np.zeros((4, 26, 3)), "coco17")
+
+
+def test_names_of_other_skeletons_are_understood_by_what_else_is_there():
+    for names, joints in {
+        "LeftArm LeftShoulder LeftForeArm LeftUpLeg LeftLeg": "L_Shoulder - L_Elbow L_Hip L_Knee",
+        "UpperArm_L Shoulder_L LowerArm_L UpperLeg_L Foot_L": "L_Shoulder - L_Elbow L_Hip L_Ankle",
+        "LeftShoulder LeftCollar LeftElbow LeftHip LeftAnkle": "L_Shoulder - L_Elbow L_Hip L_Ankle",
+        "x:RHip RKNE RANK r_shoulder ELBOW_RIGHT": "R_Hip R_Knee R_Ankle R_Shoulder R_Elbow",
+        "wrist.R HandRight knee_r Right Ankle": "R_Wrist - R_Knee - -",
+        "Hips Nose HeadTop_End Neck left": "Pelvis Head Head_top Neck -",
+    }.items():
+        names, joints = names.split(), joints.split()
+        points = np.arange(len(names), dtype=float)[:, None].repeat(3, 1)  # each its number
+        found = named_joints(points[None], tuple(names))[0, :, 0]
+        where = {H36M.joints[j]: int(found[j]) for j in np.flatnonzero(np.isfinite(found))}
+        wanted = {joint: i for i, joint in enumerate(joints) if joint != "-"}
+        assert {j: i for j, i in where.items() if j != "Spine1"} == wanted, names
+
+
+def test_hips_lie_inside_the_pelvis_whichever_way_it_is_turned():
+    names = ("LASI", "RASI", "SACR", "LSHO", "RSHO")
+    markers = np.array([(0.12, 0, 0), (-0.12, 0, 0), (0, 0, 0.2), (0.2, -0.5, 0), (-0.2, -0.5, 0)])
+    place = 0.24 * np.array([(0.36, 0.30, 0.19), (-0.36, 0.30, 0.19)])  # left, right; y down
+    for turn in (np.eye(3), Rotation.from_euler("xyz", (0.3, 2.0, -1.0)).as_matrix()):
+        joints = named_joints((markers @ turn.T)[None], names)[0]
+        hips = joints[H36M.index("L_Hip", "R_Hip")]
+        np.testing.assert_allclose(hips, place @ turn.T, atol=1e-12)
+        np.testing.assert_allclose(joints[0], place.mean(0) @ turn.T, atol=1e-12)

@@ -9,13 +9,25 @@ import numpy as np
 
 from mbnb.files import InputError
 
+
+def _empty(*_: Any) -> np.ndarray:
+    """What numpy's pickles begin an array with; its shape comes with its numbers."""
+    return np._core.multiarray._reconstruct(np.ndarray, (0,), b"b")
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    """How bytes lie in pickles of the second protocol."""
+    return text.encode({"latin1": "latin1"}[encoding])
+
+
 ARRAYS = {
+    ("_codecs", "encode"): _bytes,
     ("numpy", "dtype"): np.dtype,
-    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "ndarray"): _empty,  # only ever handed to the next
     **{
-        (f"numpy.{core}.multiarray", name): getattr(np._core.multiarray, name)
+        (f"numpy.{core}.multiarray", name): made
         for core in ("core", "_core")
-        for name in ("_reconstruct", "scalar")
+        for name, made in (("_reconstruct", _empty), ("scalar", np._core.multiarray.scalar))
     },
     **{
         (f"numpy.{core}.numeric", "_frombuffer"): np._core.numeric._frombuffer
@@ -46,7 +58,7 @@ def read_objects(path: Path, name: str, expected: str) -> Any:
     """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-            shape, _, kind = _header(file)
+            shape, _, kind = header_of(file)
             content = _Plain(file, encoding="latin1").load() if kind.hasobject else None
             if shape != () or content is None:
                 raise InputError(f"{name} is an array of the shape {shape}, of {kind}")
@@ -62,7 +74,7 @@ def refusal(path: Path, expected: str, error: Exception) -> InputError:
     return InputError(f"{path}: expected {expected} ({type(error).__name__}: {error})")
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, order and kind of the array that a npy file holds."""
     version = np.lib.format.read_magic(file)
     read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}

@@ -1,0 +1,82 @@
+"""What joints and markers are called elsewhere, in the words of `layouts`."""
+
+import re
+from collections.abc import Sequence
+
+from mbnb.formats.layouts import LAYOUTS
+from mbnb.skeleton import load_skeleton
+
+# For each of our words those of others, the most telling first: in a skeleton with LeftArm and
+# LeftShoulder the first is the shoulder and the second the collar bone.
+SIDED = {
+    "shoulder": "upperarm uparm arm shoulder acromion acrom humerus sho",
+    "elbow": "elbow forearm lowerarm lowarm elb",
+    "wrist": "wrist wri wra hand",
+    "hip": "upleg upperleg thigh hip hipjoint femur troc trochanter",
+    "knee": "knee leg lowerleg lowleg shin calf tibia kne",
+    "ankle": "ankle foot ank",
+    "big_toe": "bigtoe toebase toes toe footindex hallux latoe",
+    "small_toe": "smalltoe",
+    "heel": "heel calcaneus hee",
+    "eye": "eye",
+    "ear": "ear",
+    "asis": "asis asi ias",
+    "psis": "psis psi ips",
+}
+MIDDLE = {
+    "pelvis": "pelvis hips hip midhip chip hipcenter hipcentre centerhip spinebase rootpelvis root "
+    "jointroot",
+    "spine": "spinemid",
+    "neck": "neck spineshoulder shouldercenter shouldercentre midshoulder headbottom thorax",
+    "nose": "nose",
+    "head_top": "headtop headtopend headend topofhead headtip",
+    "head": "head",
+    "sacrum": "sacrum sacr",
+}
+KNOWN = {word for others in SIDED.values() for word in others.split()}
+SIDE = {"left": "left", "l": "left", "right": "right", "r": "right"}
+WORDS = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+"
+# Human3.6M's own names of the middle: its second neck is where the nose is.
+H36M_MIDDLE = {"thorax": "neck", "neckbase": "nose", "spine": "spine", "head": "head_top"}
+
+
+def words_of(name: str) -> tuple[str, str]:
+    """The side in a name, "left", "right" or "", and its other words as one.
+
+    As in LeftUpLeg, UpperArm_L, mixamorig:LeftArm, LHip, hip.r, ANKLE_LEFT.
+    """
+    name = re.split(r"[:|]", name.strip())[-1]
+    words = [word.casefold() for word in re.findall(WORDS, name)]
+    if not any(word in SIDE for word in words):  # RKNE, ASISl
+        word = "".join(words)
+        for letter, rest in ((word[:1], word[1:]), (word[-1:], word[:-1])):
+            if letter in SIDE and rest in KNOWN:
+                words = [letter, rest]
+    ends = [i for i in (0, len(words) - 1) if len(words) > 1 and words[i] in SIDE]
+    sides = ends[:1] or [i for i, word in enumerate(words) if word in ("left", "right")][:1]
+    side = SIDE[words.pop(sides[0])] if sides else ""
+    return side, "".join(words)
+
+
+def canonical(names: Sequence[str]) -> tuple[str, ...]:
+    """The same names, with ours in place of those that stand for one of our words.
+
+    Each of our words stands there once; a name that is not known stays as it is.
+    """
+    ours = dict(zip(load_skeleton().joints, LAYOUTS["h36m17"]))
+    if set(ours) <= set(names):  # what mbnb writes
+        return tuple(ours.get(name, name) for name in names)
+    known: dict[tuple[str, str], int] = {}
+    for i, name in enumerate(names):
+        known.setdefault(words_of(name), i)
+    found = list(names)
+    for side in ("left", "right", ""):
+        for word, others in (SIDED if side else MIDDLE).items():
+            places = [known[side, other] for other in others.split() if (side, other) in known]
+            if places:
+                found[places[0]] = f"{side}_{word}" if side else word
+    if {("", "thorax"), ("", "neckbase")} <= set(known):
+        for other, word in H36M_MIDDLE.items():
+            if ("", other) in known:
+                found[known["", other]] = word
+    return tuple(found)

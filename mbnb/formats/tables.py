@@ -1,0 +1,316 @@
+"""Tables of points: one row a frame or one row a point; DeepLabCut's and SLEAP's.
+
+Wide tables have columns such as nose_x, nose_y, nose_z (freemocap) or numbers (33 landmarks of
+MediaPipe with x, y, z and visibility); long ones a column for the frame and one for the point.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mbnb.files import InputError, write_text
+from mbnb.formats import people
+from mbnb.formats.content import Content
+from mbnb.formats.layouts import LAYOUTS, renamed
+from mbnb.formats.mediapipe_json import SHARES
+from mbnb.formats.npz import of_array
+from mbnb.formats.people import Detection
+from mbnb.formats.pose_file import PoseFile
+from mbnb.formats.space import placed
+from mbnb.skeleton import load_skeleton
+from mbnb.text import plain
+
+EXPECTED = "a table of points: a row a frame or a row a point, DeepLabCut's or SLEAP's"
+FRAME = ("frame", "framenumber", "frameidx", "frameindex", "frameid", "timestamp", "time", "index")
+POINT = ("landmark", "keypoint", "keypointname", "name", "joint", "point", "marker", "landmarkname")
+POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid")
+PERSON = ("track", "person", "personid", "trackid", "individual", "subject", "id")
+LAST = ("likelihood", "score", "visibility", "confidence", "c", "v", "visible", "presence")
+AXIS = re.compile(r"(.+?)[._ ](x|y|z|likelihood|score|visibility|confidence|[cv])", re.IGNORECASE)
+NUMBERED = re.compile(r"([xyzvc])_?(\d+)", re.IGNORECASE)
+MOST = 1 << 16  # columns
+SMG = 25 * 11  # the columns of its skeletons: places, turns and pixels of a Kinect's joints
+
+
+def _header(content: Content) -> tuple[str, list[list[str]]]:
+    """The separator and the first rows of a text; none of what is no text."""
+    if content.path.is_dir() or b"\0" in content.head:
+        return ",", []
+    lines = content.head.decode("utf-8-sig", "replace").splitlines()[:5]
+    first = lines[0] if lines else ""
+    separator = max(",;\t", key=first.count)
+    if not first.count(separator) and first.count(" "):
+        return r"\s+", [line.split() for line in lines]
+    return separator, list(csv.reader(lines, delimiter=separator))
+
+
+def _kind(content: Content) -> str:
+    _, rows = _header(content)
+    first = [cell.strip() for cell in rows[0]] if rows else []
+    words = {plain(cell) for cell in first}
+    if first[:1] == ["scorer"]:
+        return "deeplabcut"
+    if words & set(POINT) and {"x", "y"} <= words and words & set(FRAME):
+        return "long"
+    if sum(bool(AXIS.fullmatch(cell)) for cell in first) >= 4:
+        return "wide"
+    if sum(bool(NUMBERED.fullmatch(cell)) for cell in first) >= 4:
+        return "numbered"
+    numbers = [cell for cell in first if re.fullmatch(r"[-+\d.eE]+|nan", cell, re.IGNORECASE)]
+    if len(numbers) >= 6 and len(numbers) >= len(first) - 1:
+        return "numbers"
+    return ""
+
+
+def is_it(content: Content) -> bool:
+    """Whether the header is that of such a table."""
+    return bool(_kind(content))
+
+
+def read(content: Content, layout: str) -> dict[str, PoseFile]:
+    """The recordings in a table: one, or one a video of DeepLabCut's labels."""
+    kind = _kind(content)
+    if kind == "deeplabcut":
+        return _deeplabcut(content, layout)
+    separator, rows = _header(content)
+    if max(map(len, rows)) > MOST:
+        raise InputError(f"more than {MOST} columns")
+    whole = kind == "numbers" and not _is_counted(rows)
+    table = pd.read_csv(
+        io.StringIO(content.text.lstrip("\ufeff")),
+        sep=separator,
+        header=None if whole else 0,
+        skipinitialspace=True,
+        low_memory=False,
+    )
+    if kind == "numbers":
+        return {"": _numbers(table, layout)}
+    if kind == "long":
+        return {"": _long(table, layout)}
+    return {"": _wide(table, layout)}
+
+
+def _is_counted(rows: list[list[str]]) -> bool:
+    """Whether the first row counts columns, as pandas does."""
+    cells = [cell for cell in rows[0] if cell.strip()]
+    return cells == [str(i) for i in range(len(cells))]
+
+
+def _numbers(table: pd.DataFrame, layout: str) -> PoseFile:
+    """A row a frame, nothing but numbers: 33 landmarks, or points of a layout that is given."""
+    if str(table.columns[0]).startswith("Unnamed"):
+        table = table.iloc[:, 1:]
+    values = table.to_numpy(np.float64)
+    if values.shape[1] == 4 * 33 and layout in ("", "mediapipe33"):
+        return _shares(values.reshape(len(values), 33, 4)[..., [0, 1, 3]])
+    if values.shape[1] == SMG:
+        return of_array(values.reshape(len(values), 25, 11)[..., :3], layout or "kinect25")
+    for width in (3, 2):
+        if values.shape[1] % width == 0 and (width == 3 or layout):
+            return of_array(values.reshape(len(values), -1, width), layout)
+    raise InputError(f"{values.shape[1]} columns do not tell what they are: give a layout")
+
+
+def _shares(points: np.ndarray) -> PoseFile:
+    """MediaPipe's landmarks in the picture."""
+    tracks = {"1": people.found_only(points).astype(np.float32)}
+    return PoseFile("mediapipe33", LAYOUTS["mediapipe33"], tracks, depth=False, notes=(SHARES,))
+
+
+def _long(table: pd.DataFrame, layout: str) -> PoseFile:
+    """A row a point."""
+    columns = {plain(str(name)): name for name in table.columns}
+
+    def column(names: Sequence[str]) -> str | None:
+        return next((columns[name] for name in names if name in columns), None)
+
+    for name, wanted in (("trajectory", "3d_xyz"), ("model", "body"), ("type", "pose")):
+        if name in columns and table[columns[name]].nunique() > 1:
+            values = table[columns[name]].astype(str)
+            chosen = next((v for v in values.unique() if wanted in v), values.iloc[0])
+            table = table[values == chosen].reset_index(drop=True)
+    frame, point, person = column(FRAME), column(POINT), column(PERSON)
+    axes = [columns[axis] for axis in "xyz" if axis in columns]
+    moments, places = np.unique(table[frame].to_numpy(), return_inverse=True)
+    if table[frame].dtype.kind in "iu":  # frames without any row stay in time
+        span, told = people.span_of(moments.tolist(), from_0=True)
+        places, count = table[frame].to_numpy() - span.start, len(span)
+    else:
+        told, count = (), len(moments)
+    names = list(dict.fromkeys(table[point].astype(str)))
+    whose = table[person].astype(str) if person else pd.Series("1", index=table.index)
+    tracks = {}
+    if count * len(names) * 3 * whose.nunique() > people.LARGEST:
+        raise InputError(f"{count} frames of {len(names)} points are too many at once")
+    for who in dict.fromkeys(whose):
+        rows = (whose == who).to_numpy()
+        which = pd.Categorical(table[point].astype(str)[rows], names).codes
+        tracks[who] = np.full((count, len(names), 3), np.nan, np.float32)
+        values = table.loc[rows, axes].apply(pd.to_numeric, errors="coerce").to_numpy()
+        last = column(LAST)
+        if len(axes) == 2:
+            third = table.loc[rows, last] if last else np.ones(rows.sum())
+            values = np.column_stack([values, third])
+        tracks[who][places[rows], which] = values
+    return _named(tuple(names), tracks, len(axes) == 3, layout, told)
+
+
+def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
+    """A row a frame and person, columns called after a point and x, y, z or a confidence."""
+    cells: dict[str, dict[str, str]] = {}
+    for name in table.columns:
+        match, numbered = AXIS.fullmatch(str(name)), NUMBERED.fullmatch(str(name))
+        if match or numbered:
+            point, axis = match.groups() if match else numbered.groups()[::-1]
+            axis = axis.lower() if axis.lower() in "xyz" else "c"
+            cells.setdefault(point, {})[axis] = name
+    cells = {point: axes for point, axes in cells.items() if {"x", "y"} <= set(axes)}
+    columns = {plain(str(name)): name for name in table.columns}
+    person = next((columns[key] for key in PERSON if key in columns), None)
+    frame = next((columns[key] for key in FRAME[:5] if key in columns), None)
+    deep = all("z" in axes for axes in cells.values())
+    numbers = {
+        point: np.column_stack(
+            [_column(table, axes.get(axis), axis) for axis in ("xyz" if deep else "xyc")]
+        )
+        for point, axes in cells.items()
+    }
+    points = np.stack(list(numbers.values()), axis=1)  # (rows, P, 3)
+    whose = [None if v != v else str(v) for v in table[person]] if person else ["1"] * len(table)
+    frames = table[frame].to_numpy() if frame is not None else np.arange(len(table))
+    if frames.dtype.kind not in "iu":
+        frames = np.arange(len(table))
+    found = [
+        Detection(int(number), body if deep else people.found_only(body), who)
+        for number, body, who in zip(frames, points, whose)
+    ]
+    span, told = people.span_of([int(number) for number in frames], from_0=True)
+    tracks, notes = people.by_person(found, span, points.shape[1], depth=deep)
+    return _named(tuple(cells), tracks, deep, layout, (*told, *notes), _rate(table))
+
+
+def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
+    """A column of numbers, NaN where a cell is empty; a confidence that is not told is 1."""
+    values = pd.to_numeric(table[name], errors="coerce") if name else pd.Series(np.nan, table.index)
+    return (values.fillna(1.0) if axis == "c" else values).to_numpy(np.float64)
+
+
+def _rate(table: pd.DataFrame) -> float | None:
+    """Frames a second by a column of seconds, where there is one."""
+    time = next((name for name in table.columns if plain(str(name)) in ("time", "seconds")), None)
+    steps = np.diff(table[time].to_numpy(np.float64)) if time is not None else np.zeros(0)
+    steps = steps[steps > 0]
+    return float(np.round(1 / np.median(steps), 3)) if len(steps) else None
+
+
+def _named(
+    names: tuple[str, ...],
+    tracks: dict[str, np.ndarray],
+    deep: bool,
+    layout: str,
+    notes: Sequence[str],
+    rate: float | None = None,
+) -> PoseFile:
+    """Points in a picture or in space; MediaPipe's are known by their names."""
+    layout, names = renamed(names, layout)
+    names, order = _counted(names, layout)
+    tracks = {who: points[:, order] for who, points in tracks.items()}
+    words = tuple(name.lower().replace("foot_index", "big_toe") for name in names)
+    words = tuple(re.sub(r"^(body|pose|mediapipe)[_.]", "", word) for word in words)
+    if set(LAYOUTS["mediapipe33"]) <= set(words):
+        order = [words.index(name) for name in LAYOUTS["mediapipe33"]]
+        tracks = {who: points[:, order] for who, points in tracks.items()}
+        layout, names = "mediapipe33", LAYOUTS["mediapipe33"]
+    if not deep:
+        return PoseFile(layout, names, tracks, depth=False, rate=rate, notes=tuple(notes))
+    if layout == "mediapipe33":
+        values = np.concatenate([points[..., :2].ravel() for points in tracks.values()])
+        values = values[np.isfinite(values)]
+        if len(values) and np.mean((values > 0) & (values < 1)) > 0.9:
+            notes = (*notes, SHARES, "z, which MediaPipe guesses in a picture, was left")
+            flat = {
+                w: np.concatenate([p[..., :2], np.ones_like(p[..., :1])], -1)
+                for w, p in tracks.items()
+            }
+            return PoseFile(layout, names, flat, depth=False, notes=tuple(notes))
+    lost = {who: np.where((p == 0).all(-1, keepdims=True), np.nan, p) for who, p in tracks.items()}
+    return placed(names, lost, layout=layout, usual="-y", rate=rate, notes=notes)
+
+
+def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list[int]]:
+    """The names of points that only have numbers, such as pose_0, and which of them these are.
+
+    Of several kinds, as of a pose and two hands, the one with MediaPipe's 33 points is taken.
+    Raises InputError where nothing tells what the numbers stand for.
+    """
+    whole = list(range(len(names)))
+    matches = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    if not any(match and match[2] == "0" or match and match[2] == "1" for match in matches):
+        return names, whole
+    kinds: dict[str, list[int]] = {}
+    for i, match in enumerate(matches):
+        if match:
+            kinds.setdefault(match[1], []).append(i)
+    wanted = len(LAYOUTS[layout]) if layout in LAYOUTS else 33
+    chosen = next((places for places in kinds.values() if len(places) == wanted), None)
+    if chosen is None:
+        if None in matches:  # only some end in numbers, as Spine1 does
+            return names, whole
+        raise InputError(f"{len(names)} numbered points do not tell what they are: give a layout")
+    return LAYOUTS[layout or "mediapipe33"], sorted(chosen, key=lambda i: int(matches[i][2]))
+
+
+def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:
+    """Headers scorer, individuals where there are several, bodyparts, coords; then frames."""
+    separator, _ = _header(content)
+    rows = list(csv.reader(content.text.splitlines(), delimiter=separator))
+    heads: dict[str, list[str]] = {}
+    for row in rows[:5]:
+        if row and row[0] in ("scorer", "individuals", "bodyparts", "coords"):
+            heads[row[0]] = row
+    body = [row for row in rows[len(heads) :] if any(row)]
+    first = next(
+        i for i, cell in enumerate(heads["coords"]) if cell in ("x", "y", "z", "likelihood")
+    )
+    names = list(dict.fromkeys(heads["bodyparts"][first:]))
+    whose = heads.get("individuals", [""] * first + ["1"] * (len(heads["coords"]) - first))
+    pictures = ["/".join(cell for cell in row[:first] if cell) for row in body]
+    recordings = people.numbered(pictures) or {
+        content.path.stem: dict(zip(pictures, range(len(body))))
+    }
+    found: dict[str, list[Detection]] = {name: [] for name in recordings}
+    home = {picture: name for name, numbers in recordings.items() for picture in numbers}
+    for row, picture in zip(body, pictures):
+        bodies: dict[str, np.ndarray] = {}
+        for i, cell in enumerate(row[first:], first):
+            if cell.strip():
+                there = bodies.setdefault(whose[i], np.tile([np.nan, np.nan, 1.0], (len(names), 1)))
+                axis = "xy".find(heads["coords"][i]) % 3  # z, or a likelihood, is the third
+                there[names.index(heads["bodyparts"][i]), axis] = float(cell)
+        number = recordings[home[picture]][picture]
+        for who, points in bodies.items():
+            points[~np.isfinite(points).all(1)] = np.nan
+            found[home[picture]].append(Detection(number, points, who))
+    deep, result = "z" in heads["coords"], {}
+    for name, numbers in recordings.items():
+        span, told = people.span_of(numbers.values(), from_0=True)
+        tracks, notes = people.by_person(found[name], span, len(names), depth=deep)
+        result[name] = _named(tuple(names), tracks, deep, layout, (*told, *notes))
+    return result
+
+
+def write_csv(path: Path, pose: np.ndarray, rate: float) -> None:
+    """Write our 17 joints (T, 17, 3), a row a frame: its number, seconds, Pelvis_x, Pelvis_y, …
+
+    Metres, x right, y down, z away; a joint that was not seen is empty.
+    """
+    columns = [f"{joint}_{axis}" for joint in load_skeleton().joints for axis in "xyz"]
+    table = pd.DataFrame(np.asarray(pose).reshape(len(pose), -1), columns=columns)
+    table.insert(0, "time", np.arange(len(pose)) / rate)
+    table.insert(0, "frame", np.arange(len(pose)))
+    write_text(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
