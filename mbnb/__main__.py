@@ -547,9 +547,10 @@ def pretrain(given: dict[str, Any]) -> None:
 @click.option("--encoder", default=LIFTER, show_default=True, help="What lifts: a file or a run.")
 @click.option("--video", type=click.Path(path_type=Path), help="The video that SOURCE is of.")
 @click.option("--person", help="Lift this one alone, named as in a first run or as in SOURCE.")
+@click.option("--layout", default="", help="The points of files that do not tell, as coco17.")
 @with_settings
 def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: Any) -> None:
-    """Lift people in SOURCE to 3D motion: npz, CSV and BVH of each, players, the video with them.
+    """Lift people in SOURCE to 3D: npz, CSV and BVH of each, players, the video with them.
 
     SOURCE is a video, or 2D joints that another tool found: a file or a folder of AlphaPose,
     OpenPose, COCO, MMPose. `-p fps 25` says a rate that nothing else tells. `-p recipe parity` does
@@ -560,6 +561,7 @@ def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: An
     config = Config.of(given)
     path = _checkpoint_file(Path(encoder), given)
     if config.parity:
+        del how["layout"]
         click.echo(lift_as_original(source, out, path, config, **how))
         return
     _, people = lift_into(source, out, path, config, **how)

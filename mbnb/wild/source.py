@@ -34,14 +34,16 @@ def read_source(
     path: Path,
     landmarks: Path,
     video: Path | None = None,
+    layout: str = "",
     fps: float = FPS,
     pose_model: Path | None = None,
 ) -> Source:
     """A video, or a file or a folder of joints, by what it holds.
 
     landmarks: where those of a video are kept, and not searched for again. video: the one that a
-    file of joints is of. fps: pictures a second, where neither the file nor a video tells.
-    Raises InputError for what is neither, for joints in metres, and where nobody is found.
+    file of joints is of. layout: its table of points, where it does not tell. fps: pictures a
+    second, where neither the file nor a video tells. Raises InputError for what is neither, for joints in
+    metres, and where nobody is found.
     """
     path = Path(path)
     if not path.exists():
@@ -50,7 +52,7 @@ def read_source(
         if video:
             raise InputError(f"{path}: is a video itself, so it needs no other one")
         return _of_video(path, landmarks, pose_model)
-    return _of_file(path, formats.read(path), video, fps)
+    return _of_file(path, formats.read(path, layout), video, fps)
 
 
 def _of_video(path: Path, landmarks: Path, pose_model: Path | None) -> Source:

@@ -61,6 +61,7 @@ def lift_into(
     *,
     person: str | None = None,
     video: Path | None = None,
+    layout: str = "",
 ) -> tuple[Source, dict[str, Movement]]:
     """Lift a video or a file of joints and write what comes of it into the folder `out`.
 
@@ -72,7 +73,7 @@ def lift_into(
         landmarks = out.with_name(f"{out.name}_landmarks.npz")
         if path:
             model = ROOT / config.pose_model if config.pose_model else None
-            source = read_source(path, landmarks, video, config.fps, model)
+            source = read_source(path, landmarks, video, layout, config.fps, model)
         else:
             source, _ = simulated_source()
         source = _chosen(source, path, person)
