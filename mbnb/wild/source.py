@@ -42,8 +42,8 @@ def read_source(
 
     landmarks: where those of a video are kept, and not searched for again. video: the one that a
     file of joints is of. layout: its table of points, where it does not tell. fps: pictures a
-    second, where neither the file nor a video tells. Raises InputError for what is neither, for joints in
-    metres, and where nobody is found.
+    second, where neither the file nor a video tells. Raises InputError for what is neither, for
+    joints in metres, and where nobody is found.
     """
     path = Path(path)
     if not path.exists():
