@@ -25,7 +25,7 @@ EXPECTED = "expected results of AlphaPose, a list of people with 78 numbers as k
 
 
 def read_rows(path: Path, person: str | None = None) -> np.ndarray:
-    """(T, 17, 3) joints of all rows of a file of AlphaPose's in their order, or those of one `idx`.
+    """(T, 17, 3) joints of all rows of a file of AlphaPose's, or those of one `idx`, in order.
 
     All rows are one motion, whoever they are of. Raises InputError for another file, and for a
     person who is not in it.
