@@ -22,6 +22,7 @@ import yaml
 from mbnb import settings
 from mbnb.classes import ClassTable, read_classes
 from mbnb.config import (
+    LIFTER,
     OWN_WEIGHTS,
     SETTINGS,
     Config,
@@ -541,32 +542,33 @@ def pretrain(given: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.argument("encoder", type=click.Path(path_type=Path))
-@click.option(
-    "--minutes",
-    type=click.FloatRange(min=0),
-    help="How long each simpler network is trained; 0: there are none. Else as long as ENCODER.",
-)
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--encoder", default=LIFTER, show_default=True, help="What lifts: a file or a run.")
+@click.option("--video", type=click.Path(path_type=Path), help="The video that SOURCE is of.")
+@click.option("--person", help="Lift this one alone, named as in a first run or as in SOURCE.")
+@click.option("--layout", default="", help="The points of files that do not tell, as coco17.")
 @with_settings
-def lift(encoder: Path, minutes: float | None, given: dict[str, Any]) -> None:
-    """Lift 2D joints of unseen people to 3D with ENCODER, beside simpler networks.
+def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: Any) -> None:
+    """Lift people in SOURCE to 3D: npz, CSV and BVH of each, players, the video with them.
 
-    ENCODER is a file that `pretrain` wrote, or a run, whose best.pt is taken. The people are those
-    in test of its recordings, or of the ones that -p motion names.
+    SOURCE is a video, or 2D joints that another tool found: a file or a folder of AlphaPose,
+    OpenPose, COCO, MMPose. `-p fps 25` says a rate that nothing else tells. `-p recipe parity` does
+    what MotionBERT's own script does and writes X3D.npy, in pixels where --video is named.
     """
-    from mbnb.data.motion import load_motion
-    from mbnb.evaluate import lifters
+    from mbnb.wild.tool import lift_as_original, lift_into
 
-    config = _with_checkpoint(_checkpoint_file(encoder, given), given)
-    data = load_motion(config)
-    click.echo(data.describe())
-    lifted = lifters.lift_all(config, data, None if minutes is None else 60 * minutes)
-    click.echo(lifters.with_intervals(lifters.lifting_table(lifted, config)).to_string())
-    if len(lifted) > 1:
-        click.echo("per cent that the encoder's errors are below others'")
-        table = lifters.differences(lifted, config)
-        click.echo(table.to_string(index=False, float_format="%.1f"))
-    click.echo(f"tables: {config.folder.lifting}, {config.folder.lifted_clips}")
+    config = Config.of(given)
+    path = _checkpoint_file(Path(encoder), given)
+    if config.parity:
+        del how["layout"]
+        click.echo(lift_as_original(source, out, path, config, **how))
+        return
+    _, people = lift_into(source, out, path, config, **how)
+    for name, one in people.items():
+        click.echo(f"{name}: in {one.found.sum()} of {len(one.found)} frames")
+    for path in sorted(out.iterdir()):
+        click.echo(path)
 
 
 @main.command()
@@ -584,29 +586,55 @@ def pack(checkpoint: Path, out: Path) -> None:
 
 @main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0),
+    help="Of an encoder: how long each simpler network is trained; 0: there are none. Else as long "
+    "as the encoder.",
+)
 @with_settings
-def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
+def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names.
 
-    CHECKPOINT is a file, or a run, whose best.pt is taken. A network that lifts 2D joints to 3D is
-    scored on Human3.6M, by its own settings or by a file like MB_train_h36m.yaml.
+    CHECKPOINT is a file, or a run, whose best.pt is taken. An encoder lifts 2D joints of the people
+    in test of its recordings, or of those that -p motion names, beside simpler networks; one of the
+    recipe parity is scored on Human3.6M, by its own settings or by a file like MB_train_h36m.yaml.
     """
     from mbnb.data import dataset
-    from mbnb.evaluate import h36m, score
-    from mbnb.model.checkpoints import read_checkpoint
+    from mbnb.evaluate import score
+    from mbnb.model.checkpoints import tells_poses
 
     checkpoint = _checkpoint_file(checkpoint, given)
     config = _with_checkpoint(checkpoint, given)
-    lifts = config.parity and read_checkpoint(checkpoint).get("task") == "pretraining"
-    if for_lifting(given) or lifts:
-        table = h36m.score_h36m(config, checkpoint)
-        click.echo("millimetres; _all: every frame, also the ends that the original leaves out")
-        click.echo(table.to_string(index=False, float_format="%.1f"))
+    if for_lifting(given) or tells_poses(checkpoint):
+        _evaluate_lifting(checkpoint, config, minutes, for_lifting(given))
         return
     data = dataset.load(config)
     click.echo(data.describe())
     score.evaluate(config, data)
     click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
+
+
+def _evaluate_lifting(
+    checkpoint: Path, config: Config, minutes: float | None, by_file: bool
+) -> None:
+    from mbnb.data.motion import load_motion
+    from mbnb.evaluate import h36m, lifters
+
+    if by_file or h36m.is_named(config):
+        table = h36m.score_h36m(config, checkpoint)
+        click.echo("millimetres; _all: every frame, also the ends that the original leaves out")
+        click.echo(table.to_string(index=False, float_format="%.1f"))
+        return
+    data = load_motion(config)
+    click.echo(data.describe())
+    lifted = lifters.lift_all(config, data, None if minutes is None else 60 * minutes)
+    click.echo(lifters.with_intervals(lifters.lifting_table(lifted, config)).to_string())
+    if len(lifted) > 1:
+        click.echo("per cent that the encoder's errors are below others'")
+        table = lifters.differences(lifted, config)
+        click.echo(table.to_string(index=False, float_format="%.1f"))
+    click.echo(f"tables: {config.folder.lifting}, {config.folder.lifted_clips}")
 
 
 @main.command()

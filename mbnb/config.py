@@ -32,6 +32,7 @@ from mbnb.settings import setting
 
 # Weights that come with mbnb, see mbnb/weights/README.md.
 OWN_WEIGHTS = ("encoder", "simulated_ma52")
+LIFTER = "encoder"  # the one of them that lifts 2D joints
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
 PRESETS: dict[str, dict[str, Any]] = {
@@ -202,10 +203,24 @@ class DataSettings:
         affects="nothing",
         path=True,
     )
+    video_depth: str = setting(
+        "mediapipe",
+        "Notebook 02: where the depth of joints in videos comes from, MediaPipe or an encoder that "
+        "lifts its places in the picture.",
+        choices=("mediapipe", "lifted"),
+        affects="nothing",
+    )
+    source: str = setting(
+        "",
+        "Notebook 10: a video, or a file or folder of 2D joints of another tool, to be lifted to "
+        "3D; empty: simulated people.",
+        affects="nothing",
+        path=True,
+    )
     faces: str = setting(
         "keep",
-        "Pictures of videos, in notebooks 02 and 05 and in the report: keep faces, blur them, or "
-        "leave_out the pictures.",
+        "Pictures of videos, in notebooks 02, 05 and 10 and in the report: keep faces, blur them, "
+        "or leave_out the pictures.",
         choices=("keep", "blur", "leave_out"),
         affects="nothing",
     )

@@ -50,6 +50,7 @@ class RunFolder:
         self.lifting = path / "lifting.csv"  # a row a method
         self.lifted_clips = path / "lifted_clips.csv"  # a row a method and clip
         self.lifters = path / "lifters"  # runs of simpler networks
+        self.lifted = path / "lifted"  # people of the setting `source`
         # What people look at and write
         self.notebooks = path / "notebooks"
         self.figures = path / "figures"

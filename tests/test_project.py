@@ -48,6 +48,7 @@ FLOW = (
     "evaluate",
     "explain",
     "show",
+    "wild",
     "run",
     "__main__",
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 
 from mbnb.config import Config
@@ -21,10 +21,9 @@ from mbnb.devices import pick_device
 from mbnb.files import ROOT, InputError
 from mbnb.formats.pickles import is_pickle
 from mbnb.model.checkpoints import load_pose_net
-from mbnb.prepare.geometry import flip
+from mbnb.model.lift import lift_flipped
 from mbnb.prepare.windows import cover, parity_windows
 from mbnb.scores.poses import aligned_errors, joint_errors
-from mbnb.skeleton import load_skeleton
 
 # The truth of these recordings is shifted, so all four cameras of them are left out.
 SHIFTED = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01")
@@ -39,12 +38,11 @@ def score_h36m(config: Config, checkpoint: str | Path) -> pd.DataFrame:
     whose windows leave out the end of each recording; mpjpe_all and p_mpjpe_all, the same over
     every frame. Raises InputError where there is no such file, and for another sort of network.
     """
-    sources = [(ROOT / source).resolve() for source in config.motion]
-    files = [path for path in sources if path.is_file() and is_pickle(path)]
+    files = _pickles(config)
     if not files:
         raise InputError(
             "setting 'motion': expected h36m_sh_conf_cam_source_final.pkl of Human3.6M among "
-            f"{', '.join(map(str, sources)) or 'no files'}"
+            f"{', '.join(str(ROOT / source) for source in config.motion) or 'no files'}"
         )
     network, seen = load_pose_net(checkpoint, config)
     if not seen.parity:
@@ -66,6 +64,16 @@ def score_h36m(config: Config, checkpoint: str | Path) -> pd.DataFrame:
     return pd.concat([table, last], ignore_index=True)
 
 
+def _pickles(config: Config) -> list[Path]:
+    paths = [(ROOT / source).resolve() for source in config.motion]
+    return [path for path in paths if path.is_file() and is_pickle(path)]
+
+
+def is_named(config: Config) -> bool:
+    """Whether an encoder of the recipe parity has Human3.6M's file among its recordings."""
+    return config.parity and bool(_pickles(config))
+
+
 def _runs(sequences: Sequence[str]) -> list[np.ndarray]:
     """The frames of each recording; neighbours of one name are one."""
     runs = [sum(1 for _ in members) for _, members in groupby(sequences)]
@@ -83,17 +91,6 @@ def _score(
     predicted = [lift_flipped(network, torch.as_tensor(x[r]).float(), config.flip) for r in rows]
     predicted = torch.cat(predicted).numpy() if len(windows) else np.zeros((*windows.shape, 17, 3))
     return _frame_errors(pictures, windows, predicted, config.rootrel, config.gt_2d)
-
-
-@torch.no_grad()
-def lift_flipped(network: nn.Module, x: Tensor, flipped: bool = True) -> Tensor:
-    """Poses (B, F, 17, 3) of joints (B, F, 17, 3), the mean with their mirror where `flipped`."""
-    mirror, device = load_skeleton().mirror, next(network.parameters()).device
-    x = x.to(device)
-    y = network(x).float()
-    if flipped:
-        y = (y + flip(network(flip(x, mirror)).float(), mirror)) / 2
-    return y.cpu()
 
 
 def h36m_errors(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mbnb.files import InputError, write_text
+from mbnb.files import InputError, replacing
 from mbnb.formats.content import Content, numbers_of
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import AXES, placed, turned
@@ -179,8 +179,9 @@ def write_bvh(path: Path, pose: np.ndarray, rate: float) -> None:
     lines = ["HIERARCHY", *_declared(skeleton.root, children, rest, 0)]
     lines += ["MOTION", f"Frames: {len(points)}", f"Frame Time: {1 / rate:.8f}"]
     rows = np.hstack([columns[joint] for joint in order])
-    lines += [" ".join(f"{number:.5f}" for number in row) for row in rows]
-    write_text(path, "\n".join(lines) + "\n")
+    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)  # row by row: hours become long texts
+        file.writelines(" ".join(f"{number:.5f}" for number in row) + "\n" for row in rows)
 
 
 def _depth_first(joint: int, children: dict[int, list[int]]) -> list[int]:

@@ -408,6 +408,11 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     )
 
 
+def tells_poses(path: str | Path) -> bool:
+    """Whether a file holds an encoder with the head that tells poses, rather than actions."""
+    return "head.weight" in weights_of(read_checkpoint(path), path)
+
+
 def load_pose_net(path: str | Path, config: Config) -> tuple[PoseNet, Config]:
     """A pretrained encoder with the head that tells poses, and the settings that it goes with.
 

@@ -86,7 +86,7 @@ def check_before(notebooks: Iterable[Path], given: dict[str, Any]) -> None:
         ("02", partial(_videos, config)),
         ("08", partial(_motion, config)),
         ("09", partial(_motion, saved_encoder)),
-        ("03 04 05 06 07 08 09", partial(_device, config)),
+        ("03 04 05 06 07 08 09 10", partial(_device, config)),
         ("03 06 08", partial(_weights, config)),
         ("03", partial(_same_training, config)),
         ("08", partial(_same_training, encoder)),
@@ -121,6 +121,7 @@ def _missing(config: Config) -> dict[str, str]:
         path = ROOT / value
         is_folder = one.name in ("data_root", "videos")
         there = path.is_dir() if is_folder else path.is_file()
+        there |= one.name == "source" and path.is_dir()  # of a file for each frame
         if not there and not path.is_relative_to(config.folder.path):
             found = "expected a folder, found a file" if path.is_file() else "no such folder"
             fault = found if is_folder else "no such file"

@@ -5,7 +5,7 @@ import multiprocessing
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -34,6 +34,8 @@ from mbnb.video.landmarks import (
 )
 from mbnb.video.quality import quality, refusal, remarks
 
+# Landmarks, the size of the picture (W, H), frames a second -> joints (T, 17, 3) from the pelvis.
+PoseOf = Callable[[Landmarks, tuple[int, int], float], np.ndarray]
 NAMED = 10  # that many names of a long list are said
 
 
@@ -147,10 +149,12 @@ def convert(
     processes: int = 2,
     fps: float = FPS,
     pose_model: Path | None = None,
+    pose_of: PoseOf | None = None,
 ) -> pd.DataFrame:
     """Convert videos, each (path, clip name, class id, person), to a data set at `out`.
 
-    split: one for all clips, or one for each clip name. A joint outside the picture is NaN in its
+    split: one for all clips, or one for each clip name. pose_of: what makes poses of landmarks in
+    place of MediaPipe's own depth. A joint outside the picture is NaN in its
     clip. Returns a row for each video, also written to `out/quality.csv`: `quality`, frames
     decoded, `remarks`, and the reason why a clip was refused ('' where it was
     written). A video that fails does not stop the others. `out` is replaced whole; raw landmarks
@@ -177,7 +181,7 @@ def convert(
         row = {"clip": source.name, "video": video, "split": split_of[source.name]}
         reason = reasons.get(source.name, "")
         if not reason:
-            measured, pose, reason = _read_clip(landmark_file(out, source.name))
+            measured, pose, reason = _read_clip(landmark_file(out, source.name), pose_of)
             row |= measured
         if not reason:
             poses[source.name] = pose
@@ -214,14 +218,17 @@ def _faults(sources: list[Source], split_of: Mapping[str, str], classes: ClassTa
     return faults
 
 
-def _read_clip(path: Path) -> tuple[dict[str, Any], np.ndarray, str]:
+def _read_clip(path: Path, pose_of: PoseOf | None) -> tuple[dict[str, Any], np.ndarray, str]:
     """What a clip's landmarks measure, its (T, 17, 3) pose, and why it is refused, '' if not."""
     with np.load(path) as file:
         facts = dict(file)
     landmarks = Landmarks(*(facts[name] for name in Landmarks._fields))
     measured = {key: facts[key].item() for key in ("decoded", "source_fps", "fps")}
-    measured |= {"frames": len(landmarks.world)} | quality(landmarks)
-    pose, hidden = fill_gaps(to_joints(landmarks.world)), unseen(landmarks, facts["size"])
+    measured |= {"frames": len(landmarks.world)}
+    size = tuple(facts["size"].tolist())
+    pose = pose_of(landmarks, size, measured["fps"]) if pose_of else to_joints(landmarks.world)
+    measured |= quality(landmarks, pose)
+    pose, hidden = fill_gaps(pose), unseen(landmarks, size)
     pose = np.where(hidden[..., None], np.nan, pose)
     measured["remarks"] = remarks(facts, hidden, pose)
     return measured, pose, refusal(facts, measured, hidden)

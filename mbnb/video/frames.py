@@ -44,9 +44,9 @@ class Video:
     Iterating yields (seconds, (H, W, 3) uint8 RGB upright frame); frames are decoded while
     iterating and never held together. Seconds count from the first frame and leave out pauses.
     stream: its index in the file; streams: how many there are. aspect: width of a pixel over its
-    height. declared: the second by the time stamps at which the stream itself says that it ends, 0
-    where it does not say. begins: the stamp at which the file begins, sound included, which is zero
-    to whoever plays it.
+    height. most: pixels of a picture, which are made smaller beyond that; 0: never. declared: the
+    second by the time stamps at which the stream itself says that it ends, 0 where it does not say.
+    begins: the stamp at which the file begins, sound included, which is zero to whoever plays it.
 
     Known once it has been iterated: decoded frames; size (width, height); source_fps, the mean rate
     by the time stamps; pauses, each as the seconds (from, to) by the time stamps since the first;
@@ -67,6 +67,7 @@ class Video:
     streams: int = 1
     begins: float = 0.0
     stretches: list[tuple[float, float]] = field(default_factory=list)
+    most: int = 0
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """Each tick of 1 / fps seconds gets the frame whose time stamp is nearest.
@@ -87,7 +88,12 @@ class Video:
     def _upright(self, frame: Any) -> np.ndarray:
         """The picture (H, W, 3) as it is to be seen, in the size of the video's first one."""
         # Camcorders store pixels that are not square.
-        picture = frame.to_ndarray(format="rgb24", width=round(frame.width * self.aspect))
+        width, height = frame.width * self.aspect, frame.height
+        small = min(1.0, math.sqrt(self.most / (width * height))) if self.most else 1.0
+        how = {"width": round(small * width), "height": round(small * height)}
+        if small < 1:
+            how["interpolation"] = "FAST_BILINEAR"
+        picture = frame.to_ndarray(format="rgb24", **how)
         picture = np.ascontiguousarray(_as_displayed(picture, frame.side_data))
         size = picture.shape[1], picture.shape[0]
         self.size = self.size if any(self.size) else size
@@ -146,6 +152,8 @@ class Video:
         self.decoded, stamp, first, end = 0, 0.0, math.inf, -math.inf
         try:
             with av.open(str(self.path)) as container:
+                if self.most:  # faster, but what is damaged is noticed later
+                    container.streams[self.stream].thread_type = "AUTO"
                 for frame in container.decode(container.streams[self.stream]):
                     known = frame.time is not None and math.isfinite(frame.time)
                     lasts = 1 / self.source_fps
@@ -172,8 +180,8 @@ class Video:
             )
 
 
-def read_video(path: Path, fps: float = FPS) -> Video:
-    """Open a video to iterate its frames at `fps` frames a second.
+def read_video(path: Path, fps: float = FPS, most: int = 0) -> Video:
+    """Open a video to iterate its frames at `fps` frames a second, each of `most` pixels if any.
 
     Raises InputError for a file that is missing, cannot be read as a video, lacks its index or
     has no video stream, and where the extra `video` is missing.
@@ -198,6 +206,7 @@ def read_video(path: Path, fps: float = FPS) -> Video:
                 aspect=float(stream.sample_aspect_ratio or 1),
                 declared=_declared(container, stream),
                 begins=max(container.start_time or 0, 0) / av.time_base,
+                most=most,
             )
     except av.error.FFmpegError as error:
         with open(path, "rb") as file:

@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
+from tqdm.auto import tqdm
 
 from mbnb.files import InputError, replacing
-from mbnb.formats.mediapipe33 import SOURCES, to_h36m
+from mbnb.formats.mediapipe33 import POINTS, SOURCES, to_h36m
+from mbnb.formats.points import mean_of_points
 from mbnb.skeleton import load_skeleton
 from mbnb.video.frames import FPS, LONGEST_PAUSE, import_extra, read_video
 
@@ -201,6 +203,24 @@ def to_joints(world: np.ndarray) -> np.ndarray:
     return pose - pose[:, [load_skeleton().root]]
 
 
+def to_places(landmarks: Landmarks, size: tuple[int, int]) -> np.ndarray:
+    """Where Human3.6M's joints are in the picture of `size` (W, H): (T, 17, 3) x, y and belief.
+
+    Pixels, and 0 to 1; NaN in frames without a person, and a belief of 0 for what is `unseen`.
+    """
+    names = load_skeleton().joints
+    points = np.concatenate([landmarks.image, landmarks.visibility[..., None]], axis=-1)
+    places = mean_of_points(points, SOURCES, POINTS)
+    # The top of the head has no landmark: it lies above the ears as it does in metres.
+    spread = [np.std(xy, axis=1).mean(-1) for xy in (landmarks.image, landmarks.world[..., :2])]
+    ears = landmarks.world[:, SOURCES["Head_top"]].mean(1)  # (T, 3)
+    top = names.index("Head_top")
+    raised = to_h36m(landmarks.world)[:, top] - ears
+    places[:, top, :2] += (spread[0] / spread[1])[:, None] * raised[:, :2]
+    places[..., 2] *= ~unseen(landmarks, size)
+    return places
+
+
 def unseen(landmarks: Landmarks, size: tuple[int, int]) -> np.ndarray:
     """(T, 17) bool, the joints of landmarks that lie outside the picture of `size` (W, H).
 
@@ -285,14 +305,20 @@ class Witness:
             yield picture
 
 
-def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | None = None) -> None:
+def extract(
+    path: Path,
+    landmarks: Path,
+    fps: float = FPS,
+    pose_model: Path | None = None,
+    bar: bool = False,
+) -> None:
     """Write the landmarks of a video to the file `landmarks`, unless they are there already.
 
     They count as there where they are of the same video by the same versions. The .npz holds
     world, image, visibility; of the `Video` its fps, source_fps, size (width, height), decoded,
     declared, pauses, stretches, alone and streams; others and still, see `find_others` and
-    `Witness`; sha256 and bytes of the video, and made_by. Raises InputError as `read_video`,
-    `Video` and `extract_pose`.
+    `Witness`; sha256 and bytes of the video, and made_by. `bar`: how far it is, is shown. Raises
+    InputError as `read_video`, `Video` and `extract_pose`.
     """
     video = read_video(path, fps)
     # Another decoder's colours move landmarks by 8-14 mm, so its version counts, too.
@@ -311,7 +337,8 @@ def extract(path: Path, landmarks: Path, fps: float = FPS, pose_model: Path | No
             if all(key in known and known[key] == value for key, value in origin.items()):
                 return
     witness = Witness()
-    points = extract_pose(witness.watch(frame for _, frame in video), pose_model)
+    frames = tqdm(video, "searching", round(fps * video.declared) or None, disable=not bar)
+    points = extract_pose(witness.watch(frame for _, frame in frames), pose_model)
     with replacing(landmarks) as part:
         np.savez_compressed(
             part,

@@ -23,25 +23,29 @@ MOST_THUMBNAILS = 300
 
 
 def shown_frames(
-    path: Path, fps: float, landmarks: Path | None = None, faces: str = "keep"
+    path: Path, fps: float, landmarks: Path | None = None, faces: str = "keep", most: int = 0
 ) -> Iterator[tuple[float, np.ndarray]]:
     """(seconds, (H, W, 3) frame) of a video at `fps` as the setting `faces` lets them be seen.
+
+    most: see `Video`.
 
     Nothing comes where pictures are left out. To blur faces, `landmarks` of the same video say
     where the head is; pictures are left out where that is not known, or of a second person.
     Raises InputError as `read_video` does.
     """
-    heads, rate = np.zeros((0, 3)), 1.0
+    heads, rate, width = np.zeros((0, 3)), 1.0, 1
     if faces == "blur" and landmarks and Path(landmarks).is_file():
         with np.load(landmarks) as file:
             same = file["bytes"] == Path(path).stat().st_size
             if same and not file["others"].any():
                 heads, rate = _heads(file["image"]), file["fps"].item()
+                width = file["size"][0]
     if faces == "keep" or len(heads):
-        for seconds, picture in read_video(path, fps):
+        for seconds, picture in read_video(path, fps, most):
             if faces == "blur":
                 nearest = min(round(seconds * rate), len(heads) - 1)
-                picture = _blurred(picture, heads[max(nearest - 1, 0) : nearest + 2])
+                near = heads[max(nearest - 1, 0) : nearest + 2] * (picture.shape[1] / width)
+                picture = _blurred(picture, near)
             yield seconds, picture
 
 

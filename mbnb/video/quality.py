@@ -10,7 +10,7 @@ from mbnb.formats.anatomy import stance_of
 from mbnb.formats.mediapipe33 import LEFT_WRIST, RIGHT_WRIST
 from mbnb.skeleton import load_skeleton
 from mbnb.video.frames import LONGEST_PAUSE
-from mbnb.video.landmarks import LONGEST_GAP, Landmarks, gaps, to_joints
+from mbnb.video.landmarks import LONGEST_GAP, Landmarks, gaps
 
 LONGEST_MOVEMENT = 5.0  # seconds; the clips of MA-52 that its authors publish last 1.5 to 2.5
 LONGEST_STILL = 1.0  # seconds without any movement that are nothing to speak of
@@ -22,29 +22,36 @@ TRUNK_AND_HEAD = (
 )
 
 
-def quality(landmarks: Landmarks) -> dict[str, float]:
-    """How good the landmarks of one clip are, before any gap is filled.
+def quality(landmarks: Landmarks, pose: np.ndarray) -> dict[str, float]:
+    """How good the landmarks of one clip are, and (T, 17, 3) joints, before any gap is filled.
 
     detected: fraction of frames with a person. longest_gap: frames. wrist_visibility: mean, 0 to
     1. jitter_mm: median length of the second difference from frame to frame, over all joints but
     the Pelvis. bone_variation: standard deviation of a bone's length over its mean, averaged over
     the bones. NaN where too few frames hold a person.
     """
-    pose, skeleton = to_joints(landmarks.world), load_skeleton()
-    detected = ~np.isnan(pose).any((1, 2))  # (T,)
+    detected = ~np.isnan(landmarks.world).any((1, 2))  # (T,)
     wrists = landmarks.visibility[detected][:, [LEFT_WRIST, RIGHT_WRIST]]
-    jitter = np.linalg.norm(np.diff(np.delete(pose, skeleton.root, axis=1), n=2, axis=0), axis=-1)
-    parents, children = np.array(skeleton.bones).T  # (16,) each
-    bones = np.linalg.norm(pose[detected][:, children] - pose[detected][:, parents], axis=-1)
     # The mean of nothing is the NaN that is wanted.
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
         return {
             "detected": float(detected.mean()),
-            "longest_gap": max((end - first for first, end in gaps(pose)), default=0),
+            "longest_gap": max((end - first for first, end in gaps(landmarks.world)), default=0),
             "wrist_visibility": float(wrists.mean()),
-            "jitter_mm": float(1000 * np.nanmedian(jitter)),
-            "bone_variation": float((bones.std(0) / bones.mean(0)).mean()),
+            **steadiness(pose),
         }
+
+
+def steadiness(pose: np.ndarray) -> dict[str, float]:
+    """jitter_mm and bone_variation of (T, 17, 3) joints in metres, see `quality`."""
+    skeleton = load_skeleton()
+    jitter = np.linalg.norm(np.diff(np.delete(pose, skeleton.root, axis=1), n=2, axis=0), axis=-1)
+    parents, children = np.array(skeleton.bones).T  # (16,) each
+    bones = np.linalg.norm(pose[:, children] - pose[:, parents], axis=-1)
+    return {
+        "jitter_mm": float(1000 * np.nanmedian(jitter)),
+        "bone_variation": float((np.nanstd(bones, 0) / np.nanmean(bones, 0)).mean()),
+    }
 
 
 def refusal(facts: dict[str, Any], measured: dict[str, float], hidden: np.ndarray) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from build import H36M, clips, config, data_folder, splits
+from run.headless import command_line
 
 from mbnb.baselines.lifters import LIFTERS
 from mbnb.data.dataset import load
@@ -100,6 +101,15 @@ def test_simpler_networks_are_trained_once_for_a_time_and_compared(encoder, caps
     pd.testing.assert_frame_equal(again, table)
     assert capsys.readouterr().out.count("so nothing is trained") == len(LIFTERS)
     assert list(lifters.lift_all(settings, data, 0)) == ["encoder"]
+
+
+def test_evaluate_scores_an_encoder_by_lifting_alone_if_told_so(encoder):
+    settings, data = encoder
+    done = command_line("evaluate", settings.folder.best, "--minutes", 0, "-p", "device", "cpu")
+    assert done.exit_code == 0, done.stderr
+    table = pd.read_csv(settings.folder.lifting, index_col="method")
+    assert table.index.tolist() == ["encoder"]
+    assert f"{table['mpjpe']['encoder']:.1f} (" in done.stdout
 
 
 def test_what_tells_actions_lifts_nothing(encoder, tmp_path):

@@ -66,7 +66,7 @@ def test_a_run_leaves_its_files_and_pages_that_need_no_network(simulated_run):
         assert OUTSIDE.findall(page) == []
 
 
-def test_an_encoder_beside_actions_has_a_run_of_its_own_that_lift_takes(simulated_run):
+def test_an_encoder_beside_actions_has_a_run_of_its_own_that_can_be_evaluated(simulated_run):
     encoder = simulated_run.with_name("tiny_encoder")
     names = {path.relative_to(encoder).as_posix() for path in encoder.rglob("*") if path.is_file()}
     assert {"checkpoints/best.pt", "history.csv", "lifting.csv", "lifted_clips.csv"} <= names
@@ -75,11 +75,10 @@ def test_an_encoder_beside_actions_has_a_run_of_its_own_that_lift_takes(simulate
     table = pd.read_csv(encoder / "lifting.csv", index_col="method")
     assert table.index.tolist() == ["encoder", "linear", "mlp", "convolutions"]
     place = options(outputs=simulated_run.parent)
-    done = command_line("lift", "tiny_encoder", "--minutes", 0, *place)
+    done = command_line("evaluate", "tiny_encoder", "--minutes", 0, *place)
     assert done.exit_code == 0, done.stderr
     assert f"encoder {table['mpjpe']['encoder']:.1f} (" in re.sub(" +", " ", done.stdout)
-    refused = command_line("lift", "tiny", *place)
-    assert refused.exit_code == 2 and "tells actions, not poses" in refused.stderr
+    assert (simulated_run / "lifted" / "players.html").exists()
     assert "epoch 2 of 2" in command_line("monitor", encoder).stdout
 
 

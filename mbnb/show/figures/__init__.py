@@ -5,7 +5,7 @@ they are saved; the other files hold figures by what they show.
 """
 
 from mbnb.show.figures.captions import CAPTIONS, Captions, save_figure
-from mbnb.show.figures.clips import class_sheet, overlay_sheet, pair_sheet, sheet
+from mbnb.show.figures.clips import class_sheet, film_sheet, overlay_sheet, pair_sheet, sheet
 from mbnb.show.figures.data import (
     class_counts,
     motion_by_class,
@@ -69,6 +69,7 @@ __all__ = [
     "deletion",
     "error_split",
     "f1_bars",
+    "film_sheet",
     "motion_by_class",
     "motion_by_joint",
     "motion_of_outcomes",

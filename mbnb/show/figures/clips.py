@@ -15,6 +15,7 @@ from mbnb.show.figures.style import FONT, PAGE
 from mbnb.show.fonts import Sheet
 from mbnb.show.player import COLORS, draw_pose
 from mbnb.skeleton import Skeleton, load_skeleton
+from mbnb.video.frames import read_video
 from mbnb.video.landmarks import load_landmarks, to_joints, unseen
 from mbnb.video.pictures import shown_frames
 
@@ -117,6 +118,25 @@ def overlay_sheet(
         if frames > 1:
             name = f"{name}\n{axes[0].get_title('left')}"
         axes[0].set_title(name, loc="left", parse_math=False)
+    return figure
+
+
+def film_sheet(path: Path, fps: float, length: int, frames: int = 6) -> Figure:
+    """A video of `length` frames at evenly spaced moments, in a row.
+
+    Raises InputError as `read_video` does.
+    """
+    moments = np.linspace(0, length - 1, frames).round().astype(int).tolist()
+    film = enumerate(read_video(path, fps, TILE**2))
+    pictures = [(seconds, picture) for t, (seconds, picture) in film if t in moments]
+    tall = pictures[0][1].shape[0] / pictures[0][1].shape[1]
+    size = (PAGE, tall * PAGE / frames + 0.3)
+    figure, axes = subplots(1, frames, figsize=size, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (seconds, picture) in zip(axes.flat, pictures, strict=False):
+        axis.imshow(picture)
+        axis.set_title(f"{seconds:.2f} s", loc="left")
     return figure
 
 
