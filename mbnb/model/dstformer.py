@@ -46,7 +46,8 @@ class Attention(nn.Module):
         q, k, v = (
             part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in qkv.chunk(3, -1)
         )  # each (L, H, N, D/H)
-        if x.device.type == "cpu" and x.shape[-2] <= SHORT:
+        # An exported graph has to have one way for all lengths.
+        if torch.compiler.is_exporting() or (x.device.type == "cpu" and x.shape[-2] <= SHORT):
             weights = (q * (self.scale or q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(
                 -1
             )  # (L, H, N, N)
