@@ -39,12 +39,12 @@ class WholeAction(nn.Module):
         self.sides = [
             list(classes.mirror) if classes and view.get("mirrored") else None for view in views
         ]
-        self.inputs = sight.inputs if sight else ("x",)
+        self.inputs = sight.inputs if sight else ("clips",)
         embeds = isinstance(model.head, ActionHeadEmbed)
         self.outputs = ("features",) if embeds else ("probabilities", "features")
 
-    def forward(self, x: Tensor, *further: Tensor) -> tuple[Tensor, ...]:
-        x = self.sight(x, *further) if self.sight else x  # (V·B, M, F, J, C)
+    def forward(self, x: Tensor, fps: Tensor | None = None) -> tuple[Tensor, ...]:
+        x = self.sight(x, fps) if self.sight else x  # (V·B, M, F, J, C)
         rep = self.model.backbone(x.flatten(0, 1), return_rep=True)
         head = self.model.head
         pooled = head.pool(rep.unflatten(0, x.shape[:2]))  # (V·B·M, F, J, R) -> (V·B, S·J·R)
@@ -69,12 +69,12 @@ class WholeEncoder(nn.Module):
     def __init__(self, sight: Sight, model: PoseNet | DSTformer, patch: int = 1):
         super().__init__()
         self.sight, self.model, self.patch = sight, model, patch
-        self.inputs = sight.inputs if sight else ("x",)
+        self.inputs = sight.inputs if sight else ("clips",)
         tells = isinstance(model, PoseNet)
         self.outputs = ("representation", "pose") if tells else ("representation",)
 
-    def forward(self, x: Tensor, *further: Tensor) -> tuple[Tensor, ...]:
-        seen = self.sight(x, *further)[:, 0] if self.sight else x  # (B, 1, F, J, C) -> (B, F, J, C)
+    def forward(self, x: Tensor, fps: Tensor | None = None) -> tuple[Tensor, ...]:
+        seen = self.sight(x, fps)[:, 0] if self.sight else x  # (B, 1, F, J, C) -> (B, F, J, C)
         backbone = self.model.backbone if isinstance(self.model, PoseNet) else self.model
         rep = backbone.get_representation(seen)  # (B, F / P, J, R)
         told = [rep]

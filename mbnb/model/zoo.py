@@ -42,7 +42,7 @@ from mbnb.prepare.parity import with_empty_person
 from mbnb.skeleton import Skeleton, load_skeleton
 
 HOME = "https://github.com/Walter0807/MotionBERT"
-FORK = "the page of the document that micro-actions are trained by"
+FORK = "the fork of MotionBERT that trains on MA-52 (the page of its train_action_custom.py)"
 AT_ONCE = 64  # clips that go through a network together
 Array = TypeVar("Array", Tensor, np.ndarray)
 
@@ -171,9 +171,9 @@ class Model:
             raise InputError(f"{self.name}: has no {wanted}, since it is {KINDS[self.kind]}")
         given = torch.as_tensor(x)
         clips = self._checked(whole, given).to(next(self.network.parameters()))
-        further = [torch.tensor(float(fps or self.config.fps))] if "fps" in whole.inputs else []
+        rate = torch.tensor(float(fps or self.config.fps))
         with torch.set_grad_enabled(isinstance(x, Tensor) and torch.is_grad_enabled()):
-            parts = [whole(part, *further) for part in clips.split(AT_ONCE)]
+            parts = [whole(part, rate) for part in clips.split(AT_ONCE)]
         outputs = [torch.cat(some) for some in zip(*parts)]
         outputs = [output[0] for output in outputs] if given.ndim == 3 else outputs
         outputs = outputs if isinstance(x, Tensor) else [output.cpu().numpy() for output in outputs]

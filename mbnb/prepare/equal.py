@@ -25,7 +25,7 @@ class DefaultSight(nn.Module):
     to tell it: nothing is smoothed, or turned by a depth that is not there.
     """
 
-    inputs = ("pose", "fps")
+    inputs = ("clips", "fps")
 
     def __init__(
         self, config: Config, skeleton: Skeleton, views: Sequence[dict], lifting: bool = False
@@ -37,7 +37,9 @@ class DefaultSight(nn.Module):
         windows = torch.tensor(windows, dtype=torch.float32)  # (V, 2)
         self.register_buffer("starts", windows[:, 0])
         self.register_buffer("shares", windows[:, 1] - windows[:, 0])
-        self.register_buffer("choices", torch.tensor(choices_of(config)))
+        choices = choices_of(config)
+        self.least, self.most = choices[0] // config.patch, choices[-1] // config.patch
+        self.register_buffer("choices", torch.tensor(choices))
 
     def forward(self, pose: Tensor, fps: Tensor) -> Tensor:
         config = self.config
@@ -62,29 +64,30 @@ class DefaultSight(nn.Module):
 
     def _moments(self, last: Tensor, fps: Tensor) -> Tensor:
         """(F,) from 0 to 1: as many moments as `fitting_lengths` gives a clip."""
-        tokens = self.choices // self.config.patch
-        if len(tokens) == 1:
-            count = int(self.choices)
+        patch = self.config.patch
+        if self.least == self.most:
+            count = self.most * patch
         else:
             wished = ((last + 1) * self.config.rate / fps).clamp_min(1)
             ratio = self.choices / wished
-            chosen = tokens[torch.maximum(ratio, 1 / ratio).argmin()].item()
-            torch._check(chosen >= int(tokens[0]))
-            torch._check(chosen <= int(tokens[-1]))
-            count = chosen * self.config.patch
+            tokens = (self.choices // patch)[torch.maximum(ratio, 1 / ratio).argmin()].item()
+            # What an exported graph could not know of a number that depends on the input.
+            torch._check(tokens >= self.least)
+            torch._check(tokens <= self.most)
+            count = tokens * patch
         return torch.arange(count, device=last.device) / max(count - 1, 1)
 
 
 class ParitySight(nn.Module):
-    """Skeletons (B, T, J, 3) -> (B, 2, clip_len, J, 3), by MotionBERT's own preparation."""
+    """Skeletons (B, T, J, 3) -> (B, 2, clip_len, J, 3), as MotionBERT's training sees them."""
 
-    inputs = ("pose",)
+    inputs = ("clips",)
 
     def __init__(self, config: Config, skeleton: Skeleton):
         super().__init__()
         self.clip_len, self.root = config.clip_len, skeleton.root
 
-    def forward(self, pose: Tensor) -> Tensor:
+    def forward(self, pose: Tensor, fps: Tensor | None = None) -> Tensor:
         pose = normalize_axes(pose, self.root)
         count = torch.arange(pose.shape[1], device=pose.device)[-1].double() + 1
         steps = torch.arange(self.clip_len, dtype=torch.float64, device=pose.device)

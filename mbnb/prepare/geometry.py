@@ -107,7 +107,8 @@ def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
 def standardise_equal(pose: Tensor, skeleton: Skeleton) -> Tensor:
     """`standardise` of clips of one length, (B, T, J, 3), in operations that can be exported."""
     both, trunk = _body(pose, skeleton)
-    return _placed(pose, both.mean(1), trunk.sort(1).values[:, (pose.shape[1] - 1) // 2])
+    middle = torch.arange(pose.shape[1], device=pose.device)[-1:] // 2
+    return _placed(pose, both.mean(1), trunk.sort(1).values[:, middle][:, 0])
 
 
 def _body(pose: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
