@@ -173,7 +173,7 @@ class DSTformer(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, num_joints, dim_feat))
         self.temp_embed = nn.Parameter(torch.zeros(1, maxlen, 1, dim_feat))
         self.pos_drop = nn.Dropout(drop_rate)
-        rates = torch.linspace(0, drop_path_rate, depth).tolist()
+        rates = torch.linspace(0, drop_path_rate, depth, device="cpu").tolist()
         common = dict(
             dim=dim_feat,
             hidden=round(dim_feat * mlp_ratio),

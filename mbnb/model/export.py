@@ -54,7 +54,9 @@ def export(model: Model, paths: Sequence[Path], origin: str = "") -> dict[Path, 
         raise InputError("\n".join(f"{path}: expected a name in {wanted}" for path in wrong))
     missing = [name for name in PACKAGES if not importlib.util.find_spec(name)]
     if missing and any(path.suffix == ".onnx" for path in paths):
-        raise InputError(f"{', '.join(missing)} not installed: pip install {' '.join(PACKAGES)}")
+        raise InputError(
+            f"not installed: {', '.join(missing)}; python -m pip install {' '.join(PACKAGES)}"
+        )
     about, apart = json.dumps(card(model, origin), ensure_ascii=False), {}
     bar = tqdm(total=3 * len(paths), desc="exporting", unit="step", leave=False)
     with bar, _quiet():
@@ -116,7 +118,10 @@ def example(model: Model, frames: int, clips: int, seed: int = 0) -> list[np.nda
 
 
 def greatest_difference(model: Model, read: Callable[..., list[np.ndarray]]) -> float:
-    """How far the outputs of a file are from the network's, for several lengths and batches."""
+    """How far the outputs of a file are from the network's, for several lengths and batches.
+
+    A share of an output's greatest value where that is above 1.
+    """
     whole = model.answerer or model.encoder
     longest = np.inf if whole.sight else model.backbone.maxlen
     worst = 0.0
@@ -126,18 +131,21 @@ def greatest_difference(model: Model, read: Callable[..., list[np.ndarray]]) -> 
             with torch.no_grad():
                 expected, found = whole(*map(torch.as_tensor, given)), read(*given)
             for one, other in zip(expected, found, strict=True):
-                worst = max(worst, float(np.abs(one.numpy() - other).max()))
+                apart = np.abs(one.numpy() - other).max() / max(1.0, float(one.abs().max()))
+                worst = max(worst, float(apart))
     return worst
 
 
-def reader(path: Path) -> Callable[..., list[np.ndarray]]:
-    """A file that `export` wrote as a function of arrays, on one core as it is on its own."""
+def reader(path: Path, threads: int = 0) -> Callable[..., list[np.ndarray]]:
+    """A file that `export` wrote as a function of arrays; 0 threads: as onnxruntime chooses."""
     if path.suffix == ".pt2":
         module = torch.export.load(path).module()
         return lambda *given: [y.detach().numpy() for y in module(*map(torch.as_tensor, given))]
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_inputs()]
     return lambda *given: session.run(None, dict(zip(names, given)))
 

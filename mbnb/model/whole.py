@@ -45,12 +45,15 @@ class WholeAction(nn.Module):
 
     def forward(self, x: Tensor, fps: Tensor | None = None) -> tuple[Tensor, ...]:
         x = self.sight(x, fps) if self.sight else x  # (V·B, M, F, J, C)
-        rep = self.model.backbone(x.flatten(0, 1), return_rep=True)
-        head = self.model.head
-        pooled = head.pool(rep.unflatten(0, x.shape[:2]))  # (V·B·M, F, J, R) -> (V·B, S·J·R)
-        if self.outputs == ("features",):
-            return (head.classify(pooled),)
-        embedded = head.embed(pooled)
+        head, tells = self.model.head, "probabilities" in self.outputs
+        if not torch.compiler.is_exporting():
+            embedded = self.model(x, embed=tells)
+        else:  # all at once, since how a batch is cut into pieces cannot be exported
+            rep = self.model.backbone(x.flatten(0, 1), return_rep=True)
+            pooled = head.pool(rep.unflatten(0, x.shape[:2]))  # (V·B·M, F, J, R) -> (V·B, S·J·R)
+            embedded = head.embed(pooled) if tells else head.classify(pooled)
+        if not tells:
+            return (embedded,)
         logits = head.answer(embedded)[:, : head.sizes[0]]  # those of regions stand behind
         by_view = logits.softmax(-1).unflatten(0, (len(self.sides), -1))  # (V·B, C) -> (V, B, C)
         answers = [p if side is None else p[:, side] for p, side in zip(by_view, self.sides)]
