@@ -589,7 +589,7 @@ def pack(checkpoint: Path, out: Path) -> None:
 )
 @with_settings
 def _export(checkpoint: Path, out: tuple[Path, ...], given: dict[str, Any]) -> None:
-    """Write CHECKPOINT with its preparation to OUT: ONNX (.onnx), or torch.export's format (.pt2).
+    """Write CHECKPOINT with its preparation to OUT, as ONNX (.onnx) or for torch.export (.pt2).
 
     CHECKPOINT is a file, a run, or a name that mbnb.load knows, such as simulated_ma52. Fewer views
     (`-p views 1`) are faster; `-p without_depth true` makes a lifter of an encoder.
