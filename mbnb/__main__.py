@@ -603,7 +603,7 @@ def _export(checkpoint: Path, out: tuple[Path, ...], given: dict[str, Any]) -> N
     model = zoo.load(str(named), **given)
     line = origin(model.path)
     for path, apart in export(model, out, line).items():
-        click.echo(f"{path}: its answers are the network's, but for {apart:.0e}")
+        click.echo(f"{path}: answers as the network does, within {apart:.1g}")
     click.echo(f"takes {card(model)['takes']}\n{line}")
 
 

@@ -109,7 +109,7 @@ class Model:
     """A network that was loaded, with what it takes to use it.
 
     `encoder` and, where classes are told, `answerer` are the network with its preparation. Where
-    there is one (`prepares`), skeletons come in: in any unit, x to the right, y down, z away. Else
+    there is one (a `sight`), skeletons come in: in any unit, x to the right, y down, z away. Else
     comes what the network sees: x and y of joints in a picture, from -1 to 1, and their confidence.
     """
 
@@ -127,11 +127,6 @@ class Model:
     def backbone(self) -> DSTformer:
         """The DSTformer itself."""
         return self.network if isinstance(self.network, DSTformer) else self.network.backbone
-
-    @property
-    def prepares(self) -> bool:
-        """Whether skeletons come in, rather than what the network sees."""
-        return (self.answerer or self.encoder).sight is not None
 
     def get_representation(self, x: Array, fps: float | None = None) -> Array:
         """Clips (B, F, J, 3) -> (B, F, J, dim_rep); one clip (F, J, 3) -> (F, J, dim_rep).
@@ -169,6 +164,8 @@ class Model:
         """The outputs of `whole` by name, for clips that are checked and taken some at a time."""
         if not whole or wanted not in whole.outputs:
             raise InputError(f"{self.name}: has no {wanted}, since it is {KINDS[self.kind]}")
+        if fps is not None and not 0 < fps < np.inf:
+            raise InputError(f"fps: expected frames a second, above 0, found {fps}")
         given = torch.as_tensor(x)
         clips = self._checked(whole, given).to(next(self.network.parameters()))
         rate = torch.tensor(float(fps or self.config.fps))

@@ -221,6 +221,8 @@ def test_what_cannot_be_seen_is_refused(tmp_path):
     gap[3, 4] = np.nan
     with pytest.raises(InputError, match="expected finite numbers"):
         mbnb.load("simulated_ma52").predict(gap)
+    with pytest.raises(InputError, match="fps: expected frames a second, above 0, found -5"):
+        mbnb.load("simulated_ma52").predict(moving(0, 0, 9), fps=-5)
     long = np.zeros((244, 17, 3))
     with pytest.raises(InputError, match="at most 243 frames, found 244; cut longer clips"):
         mbnb.load("motionbert-lite", write(tmp_path, "motionbert-lite")).pose(long)
