@@ -584,6 +584,31 @@ def pack(checkpoint: Path, out: Path) -> None:
     click.echo(f"{out}: sha256 {write(_checkpoint_file(checkpoint, {}), out)}")
 
 
+@main.command("export")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument(
+    "out", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="OUT…"
+)
+@with_settings
+def _export(checkpoint: Path, out: tuple[Path, ...], given: dict[str, Any]) -> None:
+    """Write CHECKPOINT with its preparation to OUT, as ONNX (.onnx) or for torch.export (.pt2).
+
+    CHECKPOINT is a file, a run, or a name that mbnb.load knows, such as simulated_ma52. Fewer views
+    (`-p views 1`) are faster; `-p without_depth true` makes a lifter of an encoder.
+    """
+    from mbnb.evaluate.origin import origin
+    from mbnb.model import zoo
+    from mbnb.model.export import card, export
+
+    known = str(checkpoint) in (*OWN_WEIGHTS, *zoo.official())
+    named = checkpoint if known else _checkpoint_file(checkpoint, given)
+    model = zoo.load(str(named), **given)
+    line = origin(model.path)
+    for path, apart in export(model, out, line).items():
+        click.echo(f"{path}: answers as the network does, within {apart:.1g}")
+    click.echo(f"takes {card(model)['takes']}\n{line}")
+
+
 @main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option(

@@ -42,6 +42,14 @@ BACKBONE = re.compile(
     r"(\.|$)"
 )
 HEAD = re.compile(r"(^|.*?\.)head\.(fc1|bn|fc2|regions|mirrored)\.")
+# What files of weights are for, by what is in them.
+KINDS = {
+    "poses": "an encoder or a lifter, which tells poses",
+    "actions": "a model that tells actions",
+    "one-shot": "a one-shot model, which gives unit vectors",
+    "meshes": "a model of body meshes (SMPL)",
+    "backbone": "a backbone without a head",
+}
 # What sizes of a network are called; some of them together tell a preset.
 SIZES = {
     "dim_feat": "width",
@@ -167,6 +175,15 @@ def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[s
     return weights
 
 
+def kind_of(content: dict[str, Any], source: object = "checkpoint") -> str:
+    """Which of `KINDS` a checkpoint's dictionary is. Raises InputError as `weights_of` does."""
+    weights = weights_of(content, source)
+    if any(re.search(r"(^|\.)head\.head_(pose|shape)\.", name) for name, _ in _flat(content)):
+        return "meshes"
+    heads = {"head.fc2.weight": "actions", "head.fc1.weight": "one-shot", "head.weight": "poses"}
+    return next((kind for name, kind in heads.items() if name in weights), "backbone")
+
+
 def _flat(content: dict[Any, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, Tensor]]:
     """The tensors in dictionaries in each other, by names of all keys on the way to them."""
     for key, value in content.items():
@@ -247,7 +264,7 @@ def start_from(path: Path, model: ActionNet | PoseNet, config: Config) -> str:
         there, here = sizes_of(weights), sizes_of(model.state_dict())
     except (KeyError, ValueError):  # a part of a backbone
         there = here = {}
-    carried = _carried(content)
+    carried = carried_by(content)
     if there and "num_heads" in carried:
         there["num_heads"], here["num_heads"] = carried["num_heads"], config.num_heads
     differing = [name for name in there if there[name] != here[name]]
@@ -366,17 +383,18 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     None. Raises InputError.
     """
     content = read_checkpoint(path)
-    weights = weights_of(content, path)
-    if "head.fc2.weight" not in weights:
+    weights, kind = weights_of(content, path), kind_of(content, path)
+    if kind != "actions":
         raise InputError(
-            f"{path}: has no action head, so it predicts nothing; train from it with init_from"
+            f"{path}: has no action head, so it predicts nothing: it is {KINDS[kind]}; train from "
+            "it with init_from"
         )
     if gone := [key for key in weights if key.startswith(GONE)]:
         settings.say_once(
             f"{path}: weights of an earlier version that are not used: {', '.join(gone)}"
         )
         weights = {key: value for key, value in weights.items() if key not in gone}
-    carried = _carried(content)
+    carried = carried_by(content)
     segments = carried.get("segments", 1)
     start = _settings_of(path, carried, config)
     config = _sized(path, start, weights, segments)
@@ -421,21 +439,16 @@ def load_pose_net(path: str | Path, config: Config) -> tuple[PoseNet, Config]:
     is no such encoder, and for a model that tells actions.
     """
     content = read_checkpoint(path)
-    weights, carried = weights_of(content, path), _carried(content)
-    if "head.fc2.weight" in weights:
-        raise InputError(f"{path}: tells actions, not poses; expected what a pretraining wrote")
+    weights, carried = weights_of(content, path), carried_by(content)
+    if (kind := kind_of(content, path)) != "poses":
+        raise InputError(
+            f"{path}: not a whole encoder with its head: it is {KINDS[kind]}, not poses"
+        )
     if carried:
         theirs = dataclasses.asdict(_settings_of(path, carried, config))
         config = dataclasses.replace(config, **{name: theirs[name] for name in OF_NETWORK})
     else:
-        try:
-            sizes = sizes_of(weights)
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{path}: not a whole encoder ({error})") from None
-        sizes = {name: sizes[name] for name in (*PRESET_SIZES, "maxlen", "att_fuse")}
-        sized = dataclasses.replace(config, recipe="parity", patch=1, **sizes)
-        heads = _heads(content, weights, sized, config)
-        config = dataclasses.replace(sized, num_heads=heads)
+        config = foreign_config(path, content, config)
     _check_lengths(path, config)
     model = build_pose_net(config, weights["pos_embed"].shape[1])
     report = load_weights(model, weights)
@@ -444,7 +457,22 @@ def load_pose_net(path: str | Path, config: Config) -> tuple[PoseNet, Config]:
     return model.eval(), config
 
 
-def _carried(content: dict[str, Any]) -> dict[str, Any]:
+def foreign_config(path: str | Path, content: dict[str, Any], config: Config) -> Config:
+    """`config` with the sizes of a network in somebody else's file, in the recipe parity.
+
+    Raises InputError for parts of a network.
+    """
+    weights = weights_of(content, path)
+    try:
+        sizes = sizes_of(weights)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a whole encoder ({error})") from None
+    sizes = {name: sizes[name] for name in (*PRESET_SIZES, "maxlen", "att_fuse")}
+    sized = dataclasses.replace(config, recipe="parity", patch=1, **sizes)
+    return dataclasses.replace(sized, num_heads=_heads(content, weights, sized, config))
+
+
+def carried_by(content: dict[str, Any]) -> dict[str, Any]:
     """The settings in a file of ours; nothing for a file of somebody else's."""
     carried = content.get("config")
     return carried if isinstance(carried, dict) and "recipe" in carried else {}

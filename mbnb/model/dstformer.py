@@ -46,7 +46,8 @@ class Attention(nn.Module):
         q, k, v = (
             part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in qkv.chunk(3, -1)
         )  # each (L, H, N, D/H)
-        if x.device.type == "cpu" and x.shape[-2] <= SHORT:
+        # An exported graph has to have one way for all lengths.
+        if torch.compiler.is_exporting() or (x.device.type == "cpu" and x.shape[-2] <= SHORT):
             weights = (q * (self.scale or q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(
                 -1
             )  # (L, H, N, N)
@@ -172,7 +173,7 @@ class DSTformer(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, num_joints, dim_feat))
         self.temp_embed = nn.Parameter(torch.zeros(1, maxlen, 1, dim_feat))
         self.pos_drop = nn.Dropout(drop_rate)
-        rates = torch.linspace(0, drop_path_rate, depth).tolist()
+        rates = torch.linspace(0, drop_path_rate, depth, device="cpu").tolist()
         common = dict(
             dim=dim_feat,
             hidden=round(dim_feat * mlp_ratio),

@@ -35,9 +35,7 @@ class PoseNet(nn.Module):
 
     def forward(self, x: Tensor, views: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Poses; with `views` (V, F / P, J, C) also a unit vector of each, (V, NUMBERS)."""
-        y = torch.cat([self.backbone(piece) for piece in _pieces(x)])
-        y = y.unflatten(-1, (self.patch, 3))  # (B, F / P, J, 3·P) -> (B, F / P, J, P, 3)
-        pose = y.transpose(2, 3).flatten(1, 2)  # -> (B, F / P, P, J, 3) -> (B, F, J, 3)
+        pose = self.unfold(torch.cat([self.backbone(piece) for piece in _pieces(x)]))
         if views is None:
             return pose
         said = torch.cat(
@@ -45,6 +43,11 @@ class PoseNet(nn.Module):
         )
         said = self.gather(said) if self.gather else said
         return pose, F.normalize(self.project(said), dim=-1)
+
+    def unfold(self, y: Tensor) -> Tensor:
+        """What the backbone's head tells (B, F / P, J, 3·P) -> poses (B, F, J, 3)."""
+        y = y.unflatten(-1, (self.patch, 3))  # (B, F / P, J, 3·P) -> (B, F / P, J, P, 3)
+        return y.transpose(2, 3).flatten(1, 2)  # -> (B, F / P, P, J, 3) -> (B, F, J, 3)
 
 
 def _pieces(x: Tensor) -> tuple[Tensor, ...]:

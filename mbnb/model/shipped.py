@@ -61,12 +61,7 @@ def pack(checkpoint: Path, path: Path) -> str:
     kept: dict[str, Any] = {key: content[key] for key in KEPT if key in content}
     history = content.get("history", [])
     kept["history"] = [row for row in history if row["epoch"] == kept["epoch"]]
-    for one in SETTINGS.values():
-        value = kept["config"].get(one.name)
-        if one.path and value and value not in one.words:
-            kept["config"][one.name] = PurePath(value).name
-    kept["config"]["outputs"] = SETTINGS["outputs"].default
-    kept["config"]["motion"] = [PurePath(name).name for name in kept["config"]["motion"]]
+    kept["config"] = without_paths(kept["config"])
     weights = {
         name: value.contiguous()
         for name, value in content["model"].items()
@@ -77,3 +72,15 @@ def pack(checkpoint: Path, path: Path) -> str:
     with replacing(path) as part:
         part.write_bytes(packed)
     return hashlib.sha256(packed).hexdigest()
+
+
+def without_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a file carries, of each path only its last part."""
+    config = dict(config)
+    for one in SETTINGS.values():
+        value = config.get(one.name)
+        if one.path and value and value not in one.words:
+            config[one.name] = PurePath(value).name
+    config["outputs"] = SETTINGS["outputs"].default
+    config["motion"] = [PurePath(name).name for name in config["motion"]]
+    return config

@@ -70,6 +70,23 @@ def smooth(frames: Tensor, lengths: Tensor, window: int = 7, order: int = 2) -> 
     return smoothed
 
 
+def smooth_equal(pose: Tensor, window: int = 7, order: int = 2) -> Tensor:
+    """`smooth` of clips of one length, (B, T, J, C), in operations that can be exported."""
+    filters = torch.zeros(window // 2 + 1, window, window, dtype=pose.dtype)
+    for half, kernel in enumerate(filters):
+        width = 2 * half + 1
+        rows = np.eye(width)
+        rows = savgol_filter(rows, width, order, axis=0) if width > order else rows
+        kernel[:width, :width] = torch.as_tensor(rows)
+    moments = torch.arange(pose.shape[1], device=pose.device)
+    last = moments[-1:]
+    width = (last + (last + 1) % 2).clamp_max(window)
+    first = torch.minimum((moments - width // 2).clamp_min(0), last + 1 - width)  # (T,)
+    near = first[:, None] + torch.arange(window, device=pose.device)  # (T, window)
+    weights = filters.to(pose.device)[width // 2, moments - first]  # (T, window)
+    return torch.einsum("tw,btwjc->btjc", weights, pose[:, torch.minimum(near, last)])
+
+
 def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
     """Each clip facing the camera, its mean pelvis at the origin, in lengths of its trunk.
 
@@ -78,23 +95,40 @@ def standardise(frames: Tensor, lengths: Tensor, skeleton: Skeleton) -> Tensor:
     the room stay. A trunk counts as `LEAST_TRUNK` of the body at least, so that a clip without one
     stays within reach of others.
     """
-    pelvis, neck, left_hip, right_hip, left_shoulder, right_shoulder = skeleton.index(
-        "Pelvis", "Neck", "L_Hip", "R_Hip", "L_Shoulder", "R_Shoulder"
-    )
     clip = torch.repeat_interleave(lengths)
-    hips = frames[:, left_hip] - frames[:, right_hip]
-    across = hips + frames[:, left_shoulder] - frames[:, right_shoulder]
-    size = (frames - frames[:, pelvis, None]).norm(dim=-1).mean(-1, keepdim=True)  # (sum T, 1)
-    both = torch.cat([frames[:, pelvis], across, size], -1)  # (sum T, 7)
+    both, trunk = _body(frames, skeleton)
     means = torch.segment_reduce(both, "mean", lengths=lengths)  # (N, 7)
-    turn = torch.atan2(means[:, 5], means[:, 3])
-    trunk = (frames[:, neck] - frames[:, pelvis]).norm(dim=-1)
     order = trunk.argsort()
     order = order[clip[order].argsort(stable=True)]  # by clip, within it by length of the trunk
     median = trunk[order[first_rows(lengths) + (lengths - 1) // 2]]
-    median = torch.maximum(median, LEAST_TRUNK * means[:, 6]).clamp_min(1e-6)
-    centred = (frames - means[clip, None, :3]) / median[clip, None, None]
-    return rotate(centred[:, None], vertical=turn[clip])[:, 0]
+    return _placed(frames[:, None], means[clip], median[clip])[:, 0]
+
+
+def standardise_equal(pose: Tensor, skeleton: Skeleton) -> Tensor:
+    """`standardise` of clips of one length, (B, T, J, 3), in operations that can be exported."""
+    both, trunk = _body(pose, skeleton)
+    middle = torch.arange(pose.shape[1], device=pose.device)[-1:] // 2
+    return _placed(pose, both.mean(1), trunk.sort(1).values[:, middle][:, 0])
+
+
+def _body(pose: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+    """(..., J, 3) -> (..., 7) place, width from right to left, size; (...) length of the trunk."""
+    pelvis, neck, left_hip, right_hip, left_shoulder, right_shoulder = skeleton.index(
+        "Pelvis", "Neck", "L_Hip", "R_Hip", "L_Shoulder", "R_Shoulder"
+    )
+    hips = pose[..., left_hip, :] - pose[..., right_hip, :]
+    across = hips + pose[..., left_shoulder, :] - pose[..., right_shoulder, :]
+    root = pose[..., pelvis, :]
+    size = (pose - root[..., None, :]).norm(dim=-1).mean(-1, keepdim=True)  # (..., 1)
+    trunk = (pose[..., neck, :] - root).norm(dim=-1)
+    return torch.cat([root, across, size], -1), trunk
+
+
+def _placed(pose: Tensor, means: Tensor, trunk: Tensor) -> Tensor:
+    """Clips (N, T, J, 3) put where their mean `_body` (N, 7) and median trunk (N,) say."""
+    trunk = torch.maximum(trunk, LEAST_TRUNK * means[:, 6]).clamp_min(1e-6)
+    centred = (pose - means[:, None, None, :3]) / trunk[:, None, None, None]
+    return rotate(centred, vertical=torch.atan2(means[:, 5], means[:, 3]))
 
 
 def standardise_flat(places: Tensor, skeleton: Skeleton) -> Tensor:

@@ -229,13 +229,17 @@ def fitting_lengths(lengths: np.ndarray, config: Config) -> Tensor:
     The nearest of LENGTHS at `config.rate` frames a second, at most `config.clip_len`; just that
     of every clip where the rate is 0.
     """
-    most = config.clip_len - config.clip_len % config.patch
-    if config.one_length:
-        return torch.full((len(lengths),), most)
-    shorter = [length for length in LENGTHS if length < most and length % config.patch == 0]
-    choices = np.array([*shorter, most])
+    choices = np.array(choices_of(config))
     wished = np.maximum(lengths * config.rate / config.fps, 1)
     return torch.as_tensor(choices[np.abs(np.log(choices / wished[:, None])).argmin(1)])
+
+
+def choices_of(config: Config) -> list[int]:
+    """How many frames of a clip the model may see, ascending: one of LENGTHS, or the most."""
+    most = config.clip_len - config.clip_len % config.patch
+    if config.one_length:
+        return [most]
+    return [n for n in LENGTHS if n < most and n % config.patch == 0] + [most]
 
 
 def make_recipe(
