@@ -589,10 +589,11 @@ def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names.
 
     CHECKPOINT is a file, or a run, whose best.pt is taken. A network that lifts 2D joints to 3D is
-    scored on Human3.6M, by its own settings or by a file like MB_train_h36m.yaml.
+    scored on Human3.6M, by its own settings or by a file like MB_train_h36m.yaml. With
+    -p unseen_classes 6, clips of every sixth class are told from one example each.
     """
     from mbnb.data import dataset
-    from mbnb.evaluate import h36m, score
+    from mbnb.evaluate import h36m, one_shot, score
     from mbnb.model.checkpoints import read_checkpoint
 
     checkpoint = _checkpoint_file(checkpoint, given)
@@ -605,6 +606,10 @@ def evaluate(checkpoint: Path, given: dict[str, Any]) -> None:
         return
     data = dataset.load(config)
     click.echo(data.describe())
+    if config.unseen_classes:
+        table = one_shot.one_shot_table(one_shot.one_shot(config, data), config)
+        click.echo(table.to_string(index=False, float_format="%.3f"))
+        return
     score.evaluate(config, data)
     click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
 
