@@ -64,7 +64,7 @@ OTHER_TASKS: dict[str, tuple[str, ...]] = {
 }
 # Where the original's own code looks for the clips that the key `dataset` names.
 ACTIONS = "data/action/{}.pkl"
-ONE_SHOT = dict(data_root=ACTIONS.format("ntu120_hrnet"), unseen_classes=6, head="embed")
+ONE_SHOT = dict(dataset="ntu120_hrnet", unseen_classes=6, head="embed")
 CLIPS_3D, PICKLE = "data/motion3d/MB3D_f243s81", "h36m_sh_conf_cam_source_final.pkl"
 
 
@@ -106,11 +106,12 @@ def taken_over(given: dict[str, Any]) -> dict[str, Any]:
 
 def _of_actions(given: dict[str, Any]) -> dict[str, Any]:
     """The same of the files for actions: NTU RGB+D's clips, and which head is meant."""
-    rest = (ONE_SHOT if given.get("model_version") == "embed" else {}) | given
-    dataset = str(rest.get("dataset", ""))
-    if dataset.startswith("ntu"):
-        rest.setdefault("data_root", ACTIONS.format(dataset))
-    return rest
+    one_shot = ONE_SHOT if given.get("model_version") == "embed" else {}
+    dataset = str({**one_shot, **given}.get("dataset", ""))
+    path = Path(ACTIONS.format(dataset))
+    place = {"data_root": str(path.resolve() if path.exists() else path)}
+    others = {name: value for name, value in one_shot.items() if name != "dataset"}
+    return (place if dataset.startswith("ntu") else {}) | others | given
 
 
 def _exists(path: Path) -> bool:

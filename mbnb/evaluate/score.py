@@ -128,6 +128,8 @@ def _predictor(config: Config, data: DataSet, split: str) -> tuple[Predictor, di
     """What answers, and what `metrics.json` tells of it."""
     if config.method != "dstformer":
         clips, classes = known_clips(data, split), len(data.classes)
+        if clips.flat and config.method != "largest":
+            raise InputError(f"setting 'method': {config.method} needs joints in 3D")
         baseline = METHODS[config.method].fit(
             clips, data.skeleton, classes, config.seed, config.fps
         )
