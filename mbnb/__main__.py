@@ -674,6 +674,48 @@ def predict(
 
 
 @main.command()
+@click.argument("clip")
+@click.argument("collection", type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    default="encoder",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="By what they are alike: a checkpoint, a run, or weights that come with mbnb.",
+)
+@click.option("--count", default=12, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--out",
+    default="alike.csv",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV file; the page beside it ends in .html.",
+)
+@with_settings
+def find(
+    clip: str, collection: Path, model: Path, count: int, out: Path, given: dict[str, Any]
+) -> None:
+    """Find the clips of COLLECTION that are most like CLIP, and show them moving.
+
+    CLIP is a clip's name in COLLECTION, a data set in the documented layout, or the folder of any
+    other clip. The first time all of COLLECTION is embedded, which is kept.
+    """
+    from mbnb.evaluate.tables import write_csv
+    from mbnb.explain import find as alike
+    from mbnb.show.found import write_found
+
+    if out.suffix.lower() in (".html", ".htm"):
+        raise InputError(f"--out: expected the CSV file; the page lies beside it; found {out}")
+    whole = dict(data_root=str(collection.resolve()), val_fraction=0.0, fold=0, pool=False)
+    config = Config.of(given, whole)
+    found = alike.find(config, clip, _checkpoint_file(model, given), count)
+    click.echo(found.table.to_string(index=False, float_format="%.3f"))
+    write_csv(found.table, out)
+    write_found(found, config.fps, page := out.with_suffix(".html"))
+    click.echo(f"{out}, {page}")
+
+
+@main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--share",

@@ -19,6 +19,7 @@ from scipy.spatial.distance import cdist
 from mbnb.baselines.discriminant import fit_discriminant
 from mbnb.baselines.nearest import MOMENTS
 from mbnb.baselines.rocket import draw_convolutions
+from mbnb.classes import ClassTable
 from mbnb.clips import Clips
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
@@ -169,6 +170,17 @@ def one_shot_table(found: dict[str, pd.DataFrame], config: Config) -> pd.DataFra
     return pd.DataFrame(
         rows, columns=("method", "top1", "low", "high", "classes", "draws", "asked")
     )
+
+
+def by_class(table: pd.DataFrame, classes: ClassTable) -> pd.DataFrame:
+    """Of `answers` a row a class: asked, the share found, what it is most often taken for."""
+    rows = []
+    for label, own in table.groupby("true"):
+        wrong = own["predicted"][own["predicted"] != label].value_counts()
+        taken_for = f"{classes.titles[wrong.index[0]]} ({wrong.iloc[0]})" if len(wrong) else ""
+        found = (own["predicted"] == label).mean()
+        rows.append((classes.titles[label], len(own), found, taken_for))
+    return pd.DataFrame(rows, columns=("class", "asked", "found", "most often taken for"))
 
 
 def _by_network(config: Config, data: DataSet, asked: Clips) -> np.ndarray:
