@@ -279,9 +279,9 @@ class ModelSettings:
     )
     head: str = setting(
         "auto",
-        "How the classes are learned: learned, step by step with the network; discriminant, in "
-        "closed form on the encoder as it is, in seconds; auto: the latter where clips of a class "
-        "are few; embed: none, but what is alike.",
+        "How classes are learned: learned, with the network; discriminant, in closed form on the "
+        "encoder as it is; auto: the latter where clips of a class are few; embed: only which "
+        "clips are alike.",
         choices=("auto", "learned", "discriminant", "embed"),
     )
     peaks: bool = setting(

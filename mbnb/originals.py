@@ -17,7 +17,7 @@ FOREIGN: dict[str, tuple[tuple, str]] = {
     "partial_train": ((None,), "all weights are trained but those that the setting freeze names"),
     "model_version": (("class", "embed"), "the setting head says it; embed is taken over"),
     "num_joints": ((17,), "the setting skeleton says which joints there are"),
-    "dataset": ((), "the files in data_root say it"),
+    "dataset": ((), "the files in data_root say it; data_split counts for NTU RGB+D's alone"),
     "normalize": ((True,), "parity always does it"),
     "scale_range_test": (([2, 2],), "in parity it is always that"),
     "preprocess_3d": ((True,), "clips are always prepared"),
@@ -111,7 +111,10 @@ def _of_actions(given: dict[str, Any]) -> dict[str, Any]:
     path = Path(ACTIONS.format(dataset))
     place = {"data_root": str(path.resolve() if path.exists() else path)}
     others = {name: value for name, value in one_shot.items() if name != "dataset"}
-    return (place if dataset.startswith("ntu") else {}) | others | given
+    if not dataset.startswith("ntu"):
+        place = {}
+        given = {k: v for k, v in given.items() if k != "data_split" or "dataset" not in given}
+    return place | others | given
 
 
 def _exists(path: Path) -> bool:

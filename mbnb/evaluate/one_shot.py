@@ -48,7 +48,7 @@ class Draw:
 
 
 def draw_examples(clips: Clips, seed: int = 0, draws: int = DRAWS) -> list[Draw]:
-    """Who gives an example of each class, in turn; a class that a person lacks is the next one's.
+    """Who gives an example of each class, in turn; a class that one lacks is the next one's.
 
     Of NTU-120 there is one draw, by its authors' rule. Raises InputError where nothing is left to
     ask.

@@ -9,7 +9,7 @@ BASE_TEMPERATURE = 0.07
 
 
 def contrast_losses(vectors: Tensor, same: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """(V,) of unit vectors (V, D), of which those with equal numbers in `same` (V,) show the same.
+    """(V,) of unit vectors (V, D); those with equal numbers in `same` (V,) show the same.
 
     The cross-entropy of finding the others of a vector's kind among all others (SimCLR: Chen et
     al., ICML 2020; with several of a kind SupCon: Khosla et al., NeurIPS 2020). NaN where it is

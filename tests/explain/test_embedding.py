@@ -27,11 +27,11 @@ def test_neighbours_are_the_nearest_and_maps_keep_them_together():
 def test_alike_are_clips_of_other_people():
     vectors = np.eye(3)[[0, 0, 1, 0, 2]]
     vectors[3] = 0.8, 0.6, 0
-    assert alike_of_others(vectors, "aabbb", 2) == [
+    assert alike_of_others(vectors, list("aabbb"), 2) == [
         [(3, 0.8), (2, 0.0)],
         [(3, 0.8), (2, 0.0)],
         [(0, 0.0), (1, 0.0)],
         [(0, 0.8), (1, 0.8)],
         [(0, 0.0), (1, 0.0)],
     ]
-    assert alike_of_others(vectors[:2], "aa") == [[], []]
+    assert alike_of_others(vectors[:2], ["a", "a"]) == [[], []]
