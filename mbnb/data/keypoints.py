@@ -59,14 +59,14 @@ def read_keypoints(path: Path, config: Config) -> tuple[dict[str, Clips], ClassT
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(annotations, list) or not annotations:
         raise InputError(f"{path}: expected {EXPECTED}")
-    faults = [
-        f"{path}: clip {i}: {fault}" for i, one in enumerate(annotations) if (fault := _fault(one))
-    ]
+    room = path.stat().st_size
+    found = enumerate(_fault(one, room) for one in annotations)
+    faults = [f"{path}: clip {i}: {fault}" for i, fault in found if fault]
     names = [] if faults else [str(one["frame_dir"]) for one in annotations]
     if len(set(names)) < len(names):
         faults.append(f"{path}: {len(names) - len(set(names))} clips are called as others are")
-    # A file may ask for arrays that it does not hold.
-    if not faults and sum(one["keypoint"].nbytes for one in annotations) > path.stat().st_size:
+    # A file may hold an array once and ask for it again and again.
+    if not faults and sum(one["keypoint"].nbytes for one in annotations) > room:
         faults.append(f"{path}: expected {EXPECTED}, found less than its arrays need")
     places = {name: i for i, name in enumerate(names)}
     parts = {} if faults else _parts(path, content.get("split"), places, config, faults)
@@ -78,13 +78,15 @@ def read_keypoints(path: Path, config: Config) -> tuple[dict[str, Clips], ClassT
     return splits, _classes(config, clips), all(map(NTU.search, names))
 
 
-def _fault(one: Any) -> str:
-    """What is wrong with an annotation; '' where nothing is."""
+def _fault(one: Any, room: int) -> str:
+    """What is wrong with an annotation in a file of `room` bytes; '' where nothing is."""
     wanted = ("frame_dir", "label", "img_shape", "keypoint", "keypoint_score")
     if not isinstance(one, Mapping) or any(key not in one for key in wanted):
         missing = [key for key in wanted if not isinstance(one, Mapping) or key not in one]
         return f"expected {', '.join(wanted)}, found none of {', '.join(missing)}"
     keypoint, scores, shape = (np.asarray(one[key]) for key in wanted[3:] + wanted[2:3])
+    if max(keypoint.nbytes, scores.nbytes) > room:  # it would be read from memory that is not there
+        return f"expected an array that is in the file, found one of the shape {keypoint.shape}"
     if keypoint.ndim != 4 or keypoint.shape[2:] != (coco17.POINTS, 2) or not keypoint.size:
         return f"expected keypoint of the shape (M, T, 17, 2), as COCO's, found {keypoint.shape}"
     if scores.shape != keypoint.shape[:3] or {keypoint.dtype.kind, scores.dtype.kind} != {"f"}:

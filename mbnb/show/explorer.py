@@ -124,8 +124,10 @@ def explore(
     against: name and evaluation of another run on the same clips, to see what was gained and lost.
     mapped: whether a run with a checkpoint gets a map, and each clip its neighbours in training.
 
-    Raises InputError where the other run has other clips.
+    Raises InputError where the other run has other clips, and for clips without depth.
     """
+    if evaluation.clips.flat:
+        raise InputError(f"{data.root}: 2D keypoints cannot be looked at in the explorer")
     train_clips, map_data = None, {}
     if has_model(config) and mapped and "train" in data.splits:
         train_clips, map_data = _map_with_neighbours(config, data, evaluation)

@@ -15,6 +15,13 @@ from mbnb.formats.keypoints import camera_range
 from mbnb.prepare.parity import resample_index
 
 
+class Bomb:
+    """In a pickle an array of a gigabyte whose values are not there."""
+
+    def __reduce__(self):
+        return np._core.multiarray._reconstruct, (np.ndarray, (1, 10**7, 17, 2), "f2")
+
+
 @pytest.fixture(scope="module")
 def golden(shared):
     with np.load(shared / "golden" / "motionbert" / "oneshot.npz", allow_pickle=False) as file:
@@ -113,6 +120,13 @@ def test_faults_are_told_together(tmp_path):
         load(config(data_root=path))
     path.write_bytes(pickle.dumps({"split": {"xsub_train": ["gone"]}, "annotations": [good]}))
     with pytest.raises(InputError, match="1 clips of xsub are not in it: gone"):
+        load(config(data_root=path))
+    many = [good | {"frame_dir": f"clip{i}"} for i in range(30)]  # all with the same array
+    path.write_bytes(pickle.dumps({"split": {}, "annotations": many}))
+    with pytest.raises(InputError, match="found less than its arrays need"):
+        load(config(data_root=path))
+    path.write_bytes(pickle.dumps({"split": {}, "annotations": [good | {"keypoint": Bomb()}]}))
+    with pytest.raises(InputError, match=r"found one of the shape \(1, 10000000, 17, 2\)"):
         load(config(data_root=path))
     path.write_bytes(pickle.dumps(print))
     with pytest.raises(InputError, match="more than data"):
