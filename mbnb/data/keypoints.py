@@ -50,7 +50,7 @@ def people_of(
 
 
 def read_keypoints(path: Path, config: Config) -> tuple[dict[str, Clips], ClassTable, bool]:
-    """Train and test of the split that `config.data_split` names, classes, and if people are known.
+    """Train and test of the split `config.data_split`, classes, and whether people are known.
 
     Where classes are to be left out of training, both hold all clips. Raises InputError with every
     fault, among them a split that is not there.

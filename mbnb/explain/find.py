@@ -114,7 +114,8 @@ def _embedded(
 ) -> tuple[np.ndarray, Callable[[], Look]]:
     """(N, D) unit vectors, as they are kept or made now, and what makes such of other clips."""
     mark = fingerprint(model.read_bytes(), repr((config.fps, COMPONENTS, SAMPLE)).encode())
-    cache = cache_of(data.root, mark.encode(), data.skeleton.name.encode())
+    # Settings may leave clips out.
+    cache = cache_of(data.root, mark.encode(), repr((data.skeleton.name, clips.names)).encode())
     place, _, state = cache.name.partition("-")
     file = cache.with_name(f"alike-{place}-{mark}") / f"{state}.npz"
     if file.is_file():

@@ -72,6 +72,11 @@ def test_vectors_are_kept_until_the_collection_changes(folder, kept, tmp_path, m
         patched.setattr(alike, "_looker", lambda *_: pytest.fail("they were kept"))
         again = alike.find(settings(moved), asked, encoder)
     pd.testing.assert_frame_equal(first.table, again.table)
+    fewer = alike.find(settings(moved, unseen_classes=2), asked, encoder, count=40).table
+    assert len(fewer) == 10 + 4 - 1 and set(fewer[fewer["split"] == "train"]["class"]) == {
+        "D2 kicking"
+    }
+    alike.find(settings(moved), asked, encoder)
     gone = first.table["clip"][0]
     place = moved / first.table["split"][0] / gone / "pose_3d.npy"
     np.save(place, np.load(place)[::-1])
