@@ -23,11 +23,11 @@ from mbnb.data.held_out import hold_classes_out, hold_people_out
 from mbnb.data.keypoints import read_keypoints
 from mbnb.data.labels import read_class_table, read_subjects
 from mbnb.data.layout import DataFolder
-from mbnb.data.pickles import is_pickle
 from mbnb.data.reading import Reader
 from mbnb.data.simulated import simulated_folder
 from mbnb.data.standing import check_standing
 from mbnb.files import ROOT, TABLES, InputError, fingerprint
+from mbnb.formats.pickles import is_pickle
 from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.text import counted, listed, too_few
 

@@ -15,15 +15,16 @@ from tqdm.auto import tqdm
 from mbnb.classes import ClassTable, read_classes
 from mbnb.clips import Clips, first_rows
 from mbnb.config import SETTINGS, Config
-from mbnb.data.pickles import read_pickle
 from mbnb.files import InputError
-from mbnb.formats import coco17
+from mbnb.formats import to_h36m
 from mbnb.formats.keypoints import camera_range, untangle
+from mbnb.formats.pickles import read_pickle
 from mbnb.text import listed
 
 EXPECTED = "2D keypoints as pyskl has them, a dictionary with split and annotations"
 # Setup, camera, person, repetition and action in the name of a clip of NTU RGB+D.
 NTU = re.compile(r"S(?P<setup>\d{3})C\d{3}P(?P<person>\d{3})R\d{3}A(?P<action>\d{3})")
+POINTS = 17  # of COCO's body, and joints of Human3.6M
 PEOPLE = 2  # of a clip, at most, that MotionBERT's action models see
 # The name of a part: xsub_train, train1, train. What is not train is test.
 PART = re.compile(r"(?:(?P<name>.*)_)?(?P<part>train|val|test)(?P<number>\d*)")
@@ -42,7 +43,7 @@ def people_of(
     places = camera_range(keypoint[:PEOPLE].astype(np.float32), shape[1], shape[0])
     scores = scores[:PEOPLE, ..., None].astype(np.float32)  # (M, T, 17, 1)
     whole = np.concatenate([places, scores], axis=-1)
-    whole = coco17.to_h36m(untangle(whole) if len(whole) == PEOPLE else whole)
+    whole = to_h36m(untangle(whole) if len(whole) == PEOPLE else whole, "coco17")
     if parity:
         whole[..., 2:] = scores
     missing = PEOPLE - len(whole)
@@ -59,14 +60,13 @@ def read_keypoints(path: Path, config: Config) -> tuple[dict[str, Clips], ClassT
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(annotations, list) or not annotations:
         raise InputError(f"{path}: expected {EXPECTED}")
-    room = path.stat().st_size
-    found = enumerate(_fault(one, room) for one in annotations)
+    found = enumerate(map(_fault, annotations))
     faults = [f"{path}: clip {i}: {fault}" for i, fault in found if fault]
     names = [] if faults else [str(one["frame_dir"]) for one in annotations]
     if len(set(names)) < len(names):
         faults.append(f"{path}: {len(names) - len(set(names))} clips are called as others are")
     # A file may hold an array once and ask for it again and again.
-    if not faults and sum(one["keypoint"].nbytes for one in annotations) > room:
+    if not faults and sum(one["keypoint"].nbytes for one in annotations) > path.stat().st_size:
         faults.append(f"{path}: expected {EXPECTED}, found less than its arrays need")
     places = {name: i for i, name in enumerate(names)}
     parts = {} if faults else _parts(path, content.get("split"), places, config, faults)
@@ -78,16 +78,14 @@ def read_keypoints(path: Path, config: Config) -> tuple[dict[str, Clips], ClassT
     return splits, _classes(config, clips), all(map(NTU.search, names))
 
 
-def _fault(one: Any, room: int) -> str:
-    """What is wrong with an annotation in a file of `room` bytes; '' where nothing is."""
+def _fault(one: Any) -> str:
+    """What is wrong with an annotation; '' where nothing is."""
     wanted = ("frame_dir", "label", "img_shape", "keypoint", "keypoint_score")
     if not isinstance(one, Mapping) or any(key not in one for key in wanted):
         missing = [key for key in wanted if not isinstance(one, Mapping) or key not in one]
         return f"expected {', '.join(wanted)}, found none of {', '.join(missing)}"
     keypoint, scores, shape = (np.asarray(one[key]) for key in wanted[3:] + wanted[2:3])
-    if max(keypoint.nbytes, scores.nbytes) > room:  # it would be read from memory that is not there
-        return f"expected an array that is in the file, found one of the shape {keypoint.shape}"
-    if keypoint.ndim != 4 or keypoint.shape[2:] != (coco17.POINTS, 2) or not keypoint.size:
+    if keypoint.ndim != 4 or keypoint.shape[2:] != (POINTS, 2) or not keypoint.size:
         return f"expected keypoint of the shape (M, T, 17, 2), as COCO's, found {keypoint.shape}"
     if scores.shape != keypoint.shape[:3] or {keypoint.dtype.kind, scores.dtype.kind} != {"f"}:
         return f"expected keypoint_score of the shape {keypoint.shape[:3]}, found {scores.shape}"
@@ -132,7 +130,7 @@ def _clips(annotations: list[dict[str, Any]], names: list[str], parity: bool) ->
     lengths = np.array([one["keypoint"].shape[1] for one in annotations], np.int64)
     labels = np.array([one["label"] for one in annotations], np.int64)
     starts = first_rows(lengths)
-    frames = np.empty((lengths.sum(), PEOPLE, coco17.POINTS, 3), np.float32)
+    frames = np.empty((lengths.sum(), PEOPLE, POINTS, 3), np.float32)
     for i in tqdm(range(len(names)), desc="reading keypoints", unit="clip", delay=2):
         one, annotations[i] = annotations[i], None
         people = people_of(one["keypoint"], one["keypoint_score"], one["img_shape"], parity)

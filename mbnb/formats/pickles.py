@@ -29,8 +29,6 @@ ARRAYS = {
         for core in ("core", "_core")
         for name, made in (("_reconstruct", _empty), ("scalar", np._core.multiarray.scalar))
     },
-    # Python 2 and old numpy write bytes as text, always by this name.
-    ("_codecs", "encode"): lambda text, encoding: text.encode("latin1"),
     **{
         (f"numpy.{core}.numeric", "_frombuffer"): np._core.numeric._frombuffer
         for core in ("core", "_core")

@@ -10,16 +10,9 @@ from data.ntu import annotation, name_of, write_ntu
 from mbnb.data import load
 from mbnb.data.keypoints import people_of
 from mbnb.files import InputError
-from mbnb.formats import coco17
+from mbnb.formats import to_h36m
 from mbnb.formats.keypoints import camera_range
 from mbnb.prepare.parity import resample_index
-
-
-class Bomb:
-    """In a pickle an array of a gigabyte whose values are not there."""
-
-    def __reduce__(self):
-        return np._core.multiarray._reconstruct, (np.ndarray, (1, 10**7, 17, 2), "f2")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +53,7 @@ def test_confidences_go_with_their_joints_and_their_person():
 def test_large_pictures_keep_parts_of_pixels():
     keypoint = annotation("a", 0)["keypoint"][:1].astype(np.float64) + 0.3
     people = people_of(keypoint, np.ones(keypoint.shape[:3]), (1080, 1920), parity=False)
-    exact = coco17.to_h36m(camera_range(keypoint[0], 1920, 1080))
+    exact = to_h36m(camera_range(keypoint[0], 1920, 1080), "coco17")
     np.testing.assert_allclose(people[:, 0, :, :2], exact, atol=1e-6)
     assert not people[:, 1].any()  # a second person who is not there
 
@@ -124,9 +117,6 @@ def test_faults_are_told_together(tmp_path):
     many = [good | {"frame_dir": f"clip{i}"} for i in range(30)]  # all with the same array
     path.write_bytes(pickle.dumps({"split": {}, "annotations": many}))
     with pytest.raises(InputError, match="found less than its arrays need"):
-        load(config(data_root=path))
-    path.write_bytes(pickle.dumps({"split": {}, "annotations": [good | {"keypoint": Bomb()}]}))
-    with pytest.raises(InputError, match=r"found one of the shape \(1, 10000000, 17, 2\)"):
         load(config(data_root=path))
     path.write_bytes(pickle.dumps(print))
     with pytest.raises(InputError, match="more than data"):
