@@ -624,9 +624,10 @@ def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> 
     CHECKPOINT is a file, or a run, whose best.pt is taken. An encoder lifts 2D joints of the people
     in test of its recordings, or of those that -p motion names, beside simpler networks; one of the
     recipe parity is scored on Human3.6M, by its own settings or by a file like MB_train_h36m.yaml.
+    With -p unseen_classes 6, clips of every sixth class are told from one example each.
     """
     from mbnb.data import dataset
-    from mbnb.evaluate import score
+    from mbnb.evaluate import one_shot, score
     from mbnb.model.checkpoints import tells_poses
 
     checkpoint = _checkpoint_file(checkpoint, given)
@@ -636,6 +637,10 @@ def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> 
         return
     data = dataset.load(config)
     click.echo(data.describe())
+    if config.unseen_classes:
+        table = one_shot.one_shot_table(one_shot.one_shot(config, data), config)
+        click.echo(table.to_string(index=False, float_format="%.3f"))
+        return
     score.evaluate(config, data)
     click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
 
@@ -719,6 +724,48 @@ def predict(
         if table is not None:
             write_csv(table, path)
             click.echo(f"{path}: {len(table)} clips", err=True)
+
+
+@main.command()
+@click.argument("clip")
+@click.argument("collection", type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    default="encoder",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="By what they are alike: a checkpoint, a run, or weights that come with mbnb.",
+)
+@click.option("--count", default=12, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--out",
+    default="alike.csv",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV file; the page beside it ends in .html.",
+)
+@with_settings
+def find(
+    clip: str, collection: Path, model: Path, count: int, out: Path, given: dict[str, Any]
+) -> None:
+    """Find the clips of COLLECTION that are most like CLIP, and show them moving.
+
+    CLIP is a clip's name in COLLECTION, a data set in the documented layout, or the folder of any
+    other clip. The first time all of COLLECTION is embedded, which is kept.
+    """
+    from mbnb.evaluate.tables import write_csv
+    from mbnb.explain import find as alike
+    from mbnb.show.found import write_found
+
+    if out.suffix.lower() in (".html", ".htm"):
+        raise InputError(f"--out: expected the CSV file; the page lies beside it; found {out}")
+    whole = dict(data_root=str(collection.resolve()), val_fraction=0.0, fold=0, pool=False)
+    config = Config.of(given, whole)
+    found = alike.find(config, clip, _checkpoint_file(model, given), count)
+    click.echo(found.table.to_string(index=False, float_format="%.3f"))
+    write_csv(found.table, out)
+    write_found(found, config.fps, page := out.with_suffix(".html"))
+    click.echo(f"{out}, {page}")
 
 
 @main.command()

@@ -16,7 +16,8 @@ class Clips:
     """N clips of one split.
 
     frames: (≥ sum T, J, 3) float32, metres, x right, y down, z away from the camera. May lie on
-        disk (memory-mapped) and be shared with other `Clips`.
+        disk (memory-mapped) and be shared with other `Clips`. In pictures they are flat, of two
+        people, (≥ sum T, 2, J, 3): x and y in MotionBERT's range, and a confidence.
     starts, lengths: (N,) int64; clip i is frames[starts[i]:starts[i] + lengths[i]].
     names: N clip names.
     labels: (N,) int64 class ids, all -1 in an unlabelled split.
@@ -67,6 +68,11 @@ class Clips:
     def labelled(self) -> bool:
         """Whether there are clips and all of them have a class."""
         return len(self) > 0 and bool((self.labels != UNLABELLED).all())
+
+    @property
+    def flat(self) -> bool:
+        """Whether they are 2D keypoints of two people."""
+        return self.frames.ndim == 4
 
     @property
     def usual_length(self) -> float:

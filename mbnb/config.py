@@ -78,6 +78,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         views=1,
     ),
 }
+# What goes with 2D keypoints in a pickle: they are seen as they are, `clip_len` frames of each.
+KEYPOINTS: dict[str, Any] = dict(streams=["joint"], patch=1, rate=0.0)
 # Settings of earlier versions that are gone, and what replaced them.
 NOTHING = "nothing replaces it"
 GONE: dict[str, str] = {
@@ -171,6 +173,17 @@ class DataSettings:
         False,
         "Put all labelled clips into train before people are held out, to leave out everybody "
         "in turn.",
+    )
+    data_split: str = setting(
+        "",
+        "Which split of a pickle of 2D keypoints as pyskl has them, such as xsub or xview; empty: "
+        "the only one that it has.",
+    )
+    unseen_classes: int = setting(
+        0,
+        "Keep every so manieth class out of training, to be told from one example each: 6 is the "
+        "rule of NTU-120; 0: none.",
+        least=0,
     )
     few_people: int = setting(
         0,
@@ -281,10 +294,10 @@ class ModelSettings:
     )
     head: str = setting(
         "auto",
-        "How the classes are learned: learned, step by step with the network; discriminant, in "
-        "closed form on the encoder as it is, in seconds; auto: the latter where clips of a class "
-        "are few.",
-        choices=("auto", "learned", "discriminant"),
+        "How classes are learned: learned, with the network; discriminant, in closed form on the "
+        "encoder as it is; auto: the latter where clips of a class are few; embed: only which "
+        "clips are alike.",
+        choices=("auto", "learned", "discriminant", "embed"),
     )
     peaks: bool = setting(
         True, "Tell classes from the strongest moment of a clip, too, beside the mean over it."
@@ -438,6 +451,12 @@ class TrainingSettings:
         0.3,
         "How much it counts in training to tell the body region, too; 0: it is not asked for.",
         least=0,
+    )
+    n_views: int = setting(2, "With head embed: clips of each class in a batch.", least=2)
+    temp: float = setting(
+        0.1,
+        "With head embed: temperature of the loss; the lower, the more the nearest count.",
+        least=1e-3,
     )
     contrast: float = setting(
         3.0,
@@ -600,7 +619,8 @@ class Config(  # the groups from the last to the first, since dataclasses join f
         chosen = values.get("recipe", "default")
         recipe = RECIPES[chosen]
         preset = PRESETS[values.get("preset", recipe.get("preset", SETTINGS["preset"].default))]
-        config = cls(**(preset | recipe | values))
+        flat = values.get("data_root", "").endswith(".pkl") and chosen != "parity"
+        config = cls(**(preset | recipe | (KEYPOINTS if flat else {}) | values))
         faults += [
             f"setting {name!r} belongs to the recipe {SETTINGS[name].recipe!r}, "
             f"but the recipe is {chosen!r}"
@@ -699,7 +719,8 @@ def _own_run(folder: str, outputs: str) -> str:
     What a run has made, such as its converted videos, goes on in that run.
     """
     path, runs = (ROOT / folder).resolve(), (ROOT / outputs).resolve()
-    name = path.relative_to(runs).parts[0] if runs in path.parents else path.name
+    own = path.stem if path.suffix == ".pkl" else path.name
+    name = path.relative_to(runs).parts[0] if runs in path.parents else own
     demonstration = SETTINGS["run"].default
     return f"my_{name}" if name in ("", demonstration) else name
 
@@ -766,7 +787,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
                 f"{path}: this file is for {task} ({found[0]}), which mbnb does not do yet; it "
                 f"recognises actions, as with MB_train_custom.yaml"
             )
-    if for_lifting(values):  # the original has one data_root for all of them, so it names no run
+    named = "data_root" in values or "model_version" not in values
+    if for_lifting(values) or not named:  # several of the original's files have the same data
         values = {"run": Path(path).stem} | values
     return values
 

@@ -15,10 +15,9 @@ from mbnb.files import ROOT
 FOREIGN: dict[str, tuple[tuple, str]] = {
     "finetune": ((False, True), "the setting init_from names weights to start from"),
     "partial_train": ((None,), "all weights are trained but those that the setting freeze names"),
-    "model_version": (("class",), "the model tells classes"),
+    "model_version": (("class", "embed"), "the setting head says it; embed is taken over"),
     "num_joints": ((17,), "the setting skeleton says which joints there are"),
-    "dataset": ((), "the files in data_root say it"),
-    "data_split": ((), "the files in data_root say it"),
+    "dataset": ((), "the files in data_root say it; data_split counts for NTU RGB+D's alone"),
     "normalize": ((True,), "parity always does it"),
     "scale_range_test": (([2, 2],), "in parity it is always that"),
     "preprocess_3d": ((True,), "clips are always prepared"),
@@ -62,8 +61,10 @@ OTHER_TASKS: dict[str, tuple[str, ...]] = {
         "lambda_pose",
         "lambda_shape",
     ),
-    "one-shot recognition": ("n_views",),
 }
+# Where the original's own code looks for the clips that the key `dataset` names.
+ACTIONS = "data/action/{}.pkl"
+ONE_SHOT = dict(dataset="ntu120_hrnet", unseen_classes=6, head="embed")
 CLIPS_3D, PICKLE = "data/motion3d/MB3D_f243s81", "h36m_sh_conf_cam_source_final.pkl"
 
 
@@ -82,7 +83,7 @@ def taken_over(given: dict[str, Any]) -> dict[str, Any]:
     checkout.
     """
     if not for_lifting(given):
-        return given
+        return _of_actions(given)
     rest = {name: value for name, value in given.items() if name not in RENAMED}
     if given.get("learning_rate") is not None:
         rest.setdefault("lr_backbone", given["learning_rate"])
@@ -101,6 +102,19 @@ def taken_over(given: dict[str, Any]) -> dict[str, Any]:
         rest["motion"] = [str(path.resolve() if path.exists() else path) for path in sources]
     rest.setdefault("recipe", "parity")
     return {name: value for name, value in rest.items() if value is not None or name in FOREIGN}
+
+
+def _of_actions(given: dict[str, Any]) -> dict[str, Any]:
+    """The same of the files for actions: NTU RGB+D's clips, and which head is meant."""
+    one_shot = ONE_SHOT if given.get("model_version") == "embed" else {}
+    dataset = str({**one_shot, **given}.get("dataset", ""))
+    path = Path(ACTIONS.format(dataset))
+    place = {"data_root": str(path.resolve() if path.exists() else path)}
+    others = {name: value for name, value in one_shot.items() if name != "dataset"}
+    if not dataset.startswith("ntu"):
+        place = {}
+        given = {k: v for k, v in given.items() if k != "data_split" or "dataset" not in given}
+    return place | others | given
 
 
 def _exists(path: Path) -> bool:

@@ -46,6 +46,9 @@ class RunFolder:
         self.people_predictions = path / "people_predictions.csv"  # what it made of them
         self.per_class = path / "per_class.csv"
         self.members = path / "members.json"  # what a mean of several tables is made of
+        # One-shot recognition
+        self.one_shot = path / "one_shot.csv"  # a row a method
+        self.one_shot_clips = path / "one_shot_clips.csv"  # a row a method, draw and clip
         # Lifting
         self.lifting = path / "lifting.csv"  # a row a method
         self.lifted_clips = path / "lifted_clips.csv"  # a row a method and clip

@@ -351,14 +351,13 @@ def test_the_originals_files_for_other_actions_are_accepted_as_they_are(changes,
         assert name in FOREIGN or getattr(config, name) == value, name
     assert config.parity
     said = capsys.readouterr().err
-    assert "dataset and data_split (the files in data_root say it)" in said
+    assert "dataset (the files in data_root say it" in said
     assert ("will start from nothing" in said) == (changes in ({}, {"data_split": "xview"}))
 
 
 @pytest.mark.parametrize(
     ("task", "keys"),
     [
-        ("one-shot recognition", {"model_version": "embed", "n_views": 2, "temp": 0.1}),
         ("recovering meshes", {"train_pw3d": True, "loss_type": "L1", "flip": True}),
     ],
 )

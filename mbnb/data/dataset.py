@@ -19,13 +19,15 @@ from mbnb.clips import SPLITS, Clips
 from mbnb.config import Config
 from mbnb.data.cache import cache_of, read_cache, write_cache
 from mbnb.data.checks import Findings, check_across_splits, check_bones, check_subjects
-from mbnb.data.held_out import hold_people_out
+from mbnb.data.held_out import hold_classes_out, hold_people_out
+from mbnb.data.keypoints import read_keypoints
 from mbnb.data.labels import read_class_table, read_subjects
 from mbnb.data.layout import DataFolder
 from mbnb.data.reading import Reader
 from mbnb.data.simulated import simulated_folder
 from mbnb.data.standing import check_standing
 from mbnb.files import ROOT, TABLES, InputError, fingerprint
+from mbnb.formats.pickles import is_pickle
 from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.text import counted, listed, too_few
 
@@ -142,6 +144,9 @@ def load(config: Config) -> DataSet:
             f"has {len(data.classes)} classes"
         )
     splits, notes = hold_people_out(data.splits, config, root)
+    if config.unseen_classes:
+        splits, note = hold_classes_out(splits, config, root)
+        notes.append(note)
     data = dataclasses.replace(data, splits=splits)
     shared = people_overlap(data)
     notes += [
@@ -158,8 +163,11 @@ def load(config: Config) -> DataSet:
 def check_lists(config: Config) -> None:
     """Raise what `load` would raise of labels, classes and people, at once: no clip is read."""
     findings = Findings()
+    root = (ROOT / config.data_root).resolve()
+    if config.data_root and root.is_file() and is_pickle(root):
+        return  # all or nothing of it can be read
     if config.data_root:
-        _read((ROOT / config.data_root).resolve(), config, findings, with_poses=False)
+        _read(root, config, findings, with_poses=False)
     else:
         read_classes(config.class_table)
     if findings.errors:
@@ -178,6 +186,8 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
     It comes from the folder's cache where nothing has changed. Raises InputError that lists all
     errors.
     """
+    if root.is_file() and is_pickle(root):
+        return _read_keypoints(root, config), 0
     # What is in the cache depends on the text of the reader, and on all tables.
     sources = [
         *sorted(Path(__file__).parent.glob("*.py")),
@@ -212,6 +222,14 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
     kept = {key: getattr(data, key) for key in ("notes", "known_people", "doubts")}
     write_cache(cache, data.splits, **kept, warnings=warnings)
     return data, warnings
+
+
+def _read_keypoints(root: Path, config: Config) -> DataSet:
+    """A pickle of 2D keypoints."""
+    splits, classes, known_people = read_keypoints(root, config)
+    note = "2D keypoints of two people, without depth: x, y and a confidence"
+    skeleton = load_skeleton(config.skeleton)
+    return DataSet(root, splits, classes, skeleton, (note,), known_people, simulated=False)
 
 
 def _read(

@@ -42,6 +42,29 @@ def hold_people_out(
     return splits, notes
 
 
+def hold_classes_out(
+    splits: dict[str, Clips], config: Config, root: Path
+) -> tuple[dict[str, Clips], str]:
+    """Training without the unseen classes, and a test of them alone, with a note.
+
+    Unseen is every so manieth class from the first on: of NTU-120's with 6 the classes 0, 6 … 114
+    (Liu et al., NTU RGB+D 120, PAMI 2020). Raises InputError where train has no clip of another
+    class.
+    """
+    kept = {}
+    for split, clips in splits.items():
+        is_unseen = clips.labels % config.unseen_classes == 0
+        kept[split] = clips.take(np.flatnonzero(is_unseen == (split == "test")))
+    if "train" in kept and not len(kept["train"]):
+        raise InputError(
+            f"setting 'unseen_classes': {config.unseen_classes} leaves {root} no clip to learn"
+        )
+    counts = ", ".join(f"{split} {len(clips)}" for split, clips in kept.items())
+    every = {2: "2nd", 3: "3rd"}.get(config.unseen_classes, f"{config.unseen_classes}th")
+    note = f"every {every} class, from the first on, is in test alone, and only those are: {counts}"
+    return {split: clips for split, clips in kept.items() if len(clips)}, note
+
+
 def take_few(clips: Clips, people: int, per_class: int, seed: int) -> Clips:
     """At most `per_class` clips of each class, of at most so many `people`; 0: all of them.
 

@@ -15,8 +15,11 @@ def remarks(clips: Clips, skeleton: Skeleton, fps: float, usual: float = np.inf)
     """For each clip what speaks against its answer, '' where nothing does.
 
     Joints that were not seen, bodies that do not move, hang upside down or are mirrored, and clips
-    of far more seconds than are `usual` in training, which may show several movements.
+    of far more seconds than are `usual` in training, which may show several movements. Of flat
+    clips nothing is said.
     """
+    if clips.flat:
+        return [""] * len(clips)
     stance = stance_of(clips, skeleton)
     texts = []
     for i, pose in enumerate(clips):

@@ -75,6 +75,11 @@ def find_checkpoint(config: Config, data: DataSet) -> Path:
 
 def check_fit(trained: Trained, data: DataSet, path: object) -> None:
     """Raise InputError where the model's joints or classes are not those of the data."""
+    if not hasattr(trained.model.head, "fc2"):
+        raise InputError(
+            f"{path}: tells what is alike, not classes; with -p unseen_classes 6 it is scored by "
+            f"one example of each unseen class, and `python -m mbnb find` finds clips like another"
+        )
     joints, classes = trained.model.feat_J, trained.model.head.fc2.out_features
     faults = []
     if joints != len(data.skeleton):
@@ -123,6 +128,8 @@ def _predictor(config: Config, data: DataSet, split: str) -> tuple[Predictor, di
     """What answers, and what `metrics.json` tells of it."""
     if config.method != "dstformer":
         clips, classes = known_clips(data, split), len(data.classes)
+        if clips.flat and config.method != "largest":
+            raise InputError(f"setting 'method': {config.method} needs joints in 3D")
         baseline = METHODS[config.method].fit(
             clips, data.skeleton, classes, config.seed, config.fps
         )

@@ -3,10 +3,8 @@
 import dataclasses
 
 import numpy as np
-import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from sklearn.preprocessing import normalize
 
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips
@@ -19,14 +17,12 @@ from mbnb.skeleton import Skeleton
 BEFORE_TSNE = 50
 
 
-@torch.no_grad()
 def embed(
     trained: Trained, clips: Clips, skeleton: Skeleton, classes: ClassTable, config: Config
 ) -> np.ndarray:
     """(N, hidden_dim) unit vectors: what the classifier's last layer sees of each whole clip."""
     network = Network(trained, skeleton, classes, dataclasses.replace(config, views=1))
-    features = torch.as_tensor(network.features(clips)[0], device=network.device)
-    return normalize(network.model.head.bn(features).relu().cpu().numpy())
+    return network.vectors(clips)
 
 
 def maps(features: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:

@@ -48,7 +48,9 @@ class ActionNet(nn.Module):
         self.feat_J = num_joints
         common = dict(dim_rep=dim_rep, num_joints=num_joints, hidden_dim=hidden_dim)
         if version == "embed":
-            self.head = ActionHeadEmbed(dropout_ratio=dropout_ratio, **common)
+            self.head = ActionHeadEmbed(
+                dropout_ratio, drop_pooled=drop_pooled, peaks=peaks, **common
+            )
         elif version == "discriminant":
             self.head = DiscriminantHead(num_classes, **common)
         else:

@@ -337,19 +337,19 @@ def build_model(
     joints: int,
     regions: int = 0,
     segments: int = 1,
-    closed: bool = False,
+    version: str = "class",
 ) -> ActionNet:
     """The configured model with fresh weights from torch's current random state.
 
-    It has a head for `regions` of the body where there are any, and one to be found in `closed`
-    form if asked for. Models of earlier versions may pool a clip in several `segments`.
+    Its head is one of ActionNet's, with another for `regions` of the body where there are any.
+    Models of earlier versions may pool a clip in several `segments`.
     """
     return ActionNet(
         build_backbone(config, joints),
         dim_rep=config.dim_rep,
         num_classes=classes,
         dropout_ratio=config.dropout_ratio,
-        version="discriminant" if closed else "class",
+        version=version,
         hidden_dim=config.hidden_dim,
         num_joints=joints,
         drop_pooled=not config.parity,
@@ -384,7 +384,7 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     """
     content = read_checkpoint(path)
     weights, kind = weights_of(content, path), kind_of(content, path)
-    if kind != "actions":
+    if kind not in ("actions", "one-shot"):
         raise InputError(
             f"{path}: has no action head, so it predicts nothing: it is {KINDS[kind]}; train from "
             "it with init_from"
@@ -407,9 +407,10 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     _check_lengths(path, config)
     regions = len(weights.get("head.regions.weight", ()))
     joints = weights["backbone.pos_embed"].shape[1]
-    classes = weights["head.fc2.weight"].shape[0]
-    closed = "head.bn.weight" not in weights
-    model = build_model(config, classes, joints, regions, segments, closed)
+    classes = len(weights.get("head.fc2.weight", ()))
+    ends = {"head.fc2.weight": "embed", "head.bn.weight": "discriminant"}
+    version = next((end for name, end in ends.items() if name not in weights), "class")
+    model = build_model(config, classes, joints, regions, segments, version)
     report = load_weights(model, weights)
     # A backbone's own head gives poses, so an action model may have been saved without it; how
     # many batches there were matters to nobody.

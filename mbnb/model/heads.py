@@ -51,6 +51,10 @@ class ActionHeadClassification(nn.Module):
         """(B, S·J·R) -> (B, hidden_dim), what the logits are made of."""
         return self.fc1(self.dropout(pooled) if self.drop_pooled else pooled)
 
+    def unit(self, embedded: Tensor) -> Tensor:
+        """(B, hidden_dim) -> unit vectors of what the last layer sees."""
+        return F.normalize(F.relu(self.bn(embedded)), dim=-1)
+
     def answer(self, embedded: Tensor) -> Tensor:
         """(B, hidden_dim) -> logits (B, sum of sizes); in training a batch shares statistics."""
         hidden = F.relu(self.bn(embedded))
@@ -93,9 +97,13 @@ class DiscriminantHead(nn.Module):
         """(B, 8·J·R) -> (B, hidden_dim), what the logits are made of."""
         return self.fc1(pooled)
 
+    def unit(self, embedded: Tensor) -> Tensor:
+        """(B, hidden_dim) -> unit vectors."""
+        return F.normalize(embedded, dim=-1)
+
     def answer(self, embedded: Tensor) -> Tensor:
         """(B, hidden_dim) -> logits (B, num_classes)."""
-        return self.fc2(F.normalize(embedded, dim=-1))
+        return self.fc2(self.unit(embedded))
 
     def classify(self, pooled: Tensor) -> Tensor:
         """(B, 8·J·R) -> logits (B, num_classes)."""
@@ -106,7 +114,10 @@ class DiscriminantHead(nn.Module):
 
 
 class ActionHeadEmbed(nn.Module):
-    """(B, M, F, J, R) -> unit vectors (B, hidden_dim), for the nearest of one example each."""
+    """(B, M, F, J, R) -> unit vectors (B, hidden_dim), for the nearest of one example each.
+
+    `drop_pooled` and `peaks` are as in the head that tells classes.
+    """
 
     def __init__(
         self,
@@ -114,18 +125,31 @@ class ActionHeadEmbed(nn.Module):
         dim_rep: int = 512,
         num_joints: int = 17,
         hidden_dim: int = 2048,
+        drop_pooled: bool = False,
+        peaks: bool = False,
     ):
         super().__init__()
         self.dropout = nn.Dropout(dropout_ratio)
-        self.fc1 = nn.Linear(num_joints * dim_rep, hidden_dim)
+        self.drop_pooled, self.peaks = drop_pooled, peaks
+        self.fc1 = nn.Linear((1 + peaks) * num_joints * dim_rep, hidden_dim)
 
     def pool(self, representation: Tensor) -> Tensor:
-        """(B, M, F, J, R) -> (B, J·R)."""
-        return pool(self.dropout(representation))
+        """(B, M, F, J, R) -> (B, S·J·R)."""
+        if not self.drop_pooled:
+            representation = self.dropout(representation)
+        return pool(representation, peaks=self.peaks)
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """(B, S·J·R) -> (B, hidden_dim), of any length."""
+        return self.fc1(self.dropout(pooled) if self.drop_pooled else pooled)
+
+    def unit(self, embedded: Tensor) -> Tensor:
+        """(B, hidden_dim) -> unit vectors."""
+        return F.normalize(embedded, dim=-1)
 
     def classify(self, pooled: Tensor) -> Tensor:
-        """(B, J·R) -> unit vectors (B, hidden_dim)."""
-        return F.normalize(self.fc1(pooled), dim=-1)
+        """(B, S·J·R) -> unit vectors (B, hidden_dim)."""
+        return self.unit(self.embed(pooled))
 
     def forward(self, representation: Tensor) -> Tensor:
         return self.classify(self.pool(representation))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -54,6 +55,18 @@ class Network:
         """(V, N, D) -> probabilities (N, R) of the model's own region head; None without one."""
         probabilities = self._answer(features)[:, len(self.classes) :]
         return probabilities if probabilities.size else None
+
+    def vectors(self, clips: Clips) -> np.ndarray:
+        """(N, D) unit vectors of clips, by whose angles alike ones are found.
+
+        The mean over windows is taken, but not over mirror images, which may show something else.
+        """
+        recipe = make_recipe(clips, self.trained.config, self.skeleton, self.classes, self.device)
+        ways = [view for view in self.views if not view.get("mirrored")]
+        embedded = embed_views(self.model, recipe, self.config, ways, "embedding")
+        with torch.no_grad():
+            units = self.model.head.unit(embedded.flatten(0, 1).to(self.device)).cpu()
+        return F.normalize(units.unflatten(0, embedded.shape[:2]).mean(0), dim=-1).numpy()
 
     def answer(self, clips: Clips) -> np.ndarray:
         """Calibrated probabilities (N, C)."""

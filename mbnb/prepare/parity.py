@@ -33,23 +33,21 @@ class ParityRecipe:
         training: bool = False,
     ):
         self.config = config
-        poses = []
+        self.root, poses = skeleton.root, []
         for clip in clips:
-            pose = torch.as_tensor(clip, dtype=torch.float32)
-            pose = normalize_axes(pose, skeleton.root)
-            if training:
-                uniform = torch.rand(config.clip_len)
-                draws = uniform if len(pose) >= config.clip_len else uniform < 0.5
-                index = random_resample_index(len(pose), config.clip_len, draws)
-            else:
-                index = resample_index(len(pose), config.clip_len)
-            poses.append(with_empty_person(pose[index]))
+            resample = drawn_index if training else resample_index
+            index = resample(len(clip), config.clip_len)
+            poses.append(self.people(torch.as_tensor(clip, dtype=torch.float32))[:, index])
         self.poses = torch.stack(poses).to(device)  # (N, 2, F, J, 3)
         self.labels = torch.as_tensor(clips.labels, device=device)
         self.frames_of = torch.full((len(clips),), config.clip_len)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def people(self, pose: Tensor) -> Tensor:
+        """A clip as it is stored (T, J, 3) -> both persons (2, T, J, 3), the second one empty."""
+        return with_empty_person(normalize_axes(pose, self.root))
 
     def test_batches(self, indices: Iterable[Tensor]) -> Iterator[Parts]:
         """The clips at each of `indices` (B,)."""
@@ -76,11 +74,7 @@ class ParityRecipe:
         generator = epoch_generator(self.poses.device)
         for index in indices:
             if self.config.random_move:
-                shape, device = (4, len(index), 2), self.poses.device
-                ends = torch.rand(shape, device=device, generator=generator) * 2 - 1
-                shift = 0.1 * ends[2:].transpose(0, 1)  # (2, B, 2) -> (B, 2, 2)
-                angle, scale = math.radians(10) * ends[0], 1 + 0.1 * ends[1]
-                self.poses[index] = random_move(self.poses[index], angle, scale, shift)
+                self.poses[index] = drawn_move(self.poses[index], generator)
             ratios = self._ratios(len(index), self.config.scale_range_train, generator)
             part = crop_scale(self.poses[index[rank::world]], ratios[rank::world])
             yield [part], self.labels[index]
@@ -88,7 +82,7 @@ class ParityRecipe:
     def _ratios(
         self, count: int, bounds: list[float], generator: torch.Generator | None = None
     ) -> Tensor:
-        ratios = torch.empty(count, device=self.poses.device)
+        ratios = torch.empty(count, device=generator.device if generator else self.labels.device)
         return ratios.uniform_(min(bounds), max(bounds), generator=generator)
 
 
@@ -129,6 +123,13 @@ def random_resample_index(length: int, frames: int, draws: Tensor) -> Tensor:
     return index.clamp(0, length - 1).long()
 
 
+def drawn_index(length: int, frames: int, generator: torch.Generator | None = None) -> Tensor:
+    """(frames,) random positions, as `random_resample_index` has them, drawn anew."""
+    uniform = torch.rand(frames, generator=generator)
+    draws = uniform if length >= frames else uniform < 0.5
+    return random_resample_index(length, frames, draws)
+
+
 def replay_index(length: int, frames: int, start: int = 0) -> Tensor:
     """(frames,) positions that play a short clip again and again, or cut a long one at `start`."""
     rows = torch.arange(frames)
@@ -155,6 +156,14 @@ def random_move(pose: Tensor, angle: Tensor, scale: Tensor, shift: Tensor) -> Te
     xy = torch.einsum("btdc,bmtjc->bmtjd", turn, pose[..., :2])
     xy = xy + shift.transpose(1, 2)[:, None, :, None]  # (B, 2, T) -> (B, 1, T, 1, 2)
     return torch.cat([xy, pose[..., 2:]], dim=-1)
+
+
+def drawn_move(pose: Tensor, generator: torch.Generator) -> Tensor:
+    """Clips (B, M, T, J, 3) moved by what is drawn: up to ±10°, 0.9 to 1.1 as large, ±0.1."""
+    shape = 4, len(pose), 2
+    ends = torch.rand(shape, device=pose.device, generator=generator) * 2 - 1
+    shift = 0.1 * ends[2:].transpose(0, 1)  # (2, B, 2) -> (B, 2, 2)
+    return random_move(pose, math.radians(10) * ends[0], 1 + 0.1 * ends[1], shift)
 
 
 def crop_scale(pose: Tensor, ratio: Tensor) -> Tensor:
@@ -200,24 +209,3 @@ def augment_3d(
     """
     pose = pose if ratio is None else crop_scale_3d(pose, ratio)
     return torch.where(coin[:, None, None, None] > 0.5, flip(pose, mirror), pose)
-
-
-def camera_range(pixels: Tensor, width: int, height: int) -> Tensor:
-    """Pixels (..., 2) to MotionBERT's range, in which the longer side spans [-1, 1].
-
-    The shorter side begins at -1, too: nothing is centred.
-    """
-    return pixels / max(width, height) * 2 - 1
-
-
-def untangle(tracks: Tensor) -> Tensor:
-    """Two tracked people (2, T, J, C) whose identities a tracker has exchanged: swap them back.
-
-    A frame counts where the first person is farther from its own last pose than from the other's;
-    the two are exchanged where the count so far is odd.
-    """
-    moved = tracks[:1, 1:] - tracks[:, :-1]  # (2 before, T - 1, J, C)
-    step = torch.linalg.vector_norm(moved, dim=-1).sum(-1)  # (2 before, T - 1)
-    swaps = (step[0] > step[1]).cumsum(0) % 2 == 1
-    swapped = torch.cat([swaps.new_zeros(1), swaps])[None, :, None, None]  # (1, T, 1, 1)
-    return torch.where(swapped, tracks.flip(0), tracks)

@@ -25,6 +25,7 @@ from mbnb.config import Config
 from mbnb.devices import free_memory
 from mbnb.prepare.augment import augment, draw, draw_noise
 from mbnb.prepare.geometry import flip, gather_windows, smooth, standardise, standardise_flat
+from mbnb.prepare.keypoints import KeypointsRecipe, ParityKeypoints
 from mbnb.prepare.parity import ParityRecipe, Parts, epoch_generator
 from mbnb.prepare.streams import fold, to_streams
 from mbnb.skeleton import Skeleton
@@ -251,6 +252,10 @@ def make_recipe(
     training: bool = False,
 ) -> DefaultRecipe | ParityRecipe:
     """The configured recipe over `clips`; `training` says what they are for."""
+    if clips.flat and config.parity:
+        return ParityKeypoints(clips, config, skeleton, device, training)
+    if clips.flat:
+        return KeypointsRecipe(clips, config, skeleton, device)
     if config.parity:
         return ParityRecipe(clips, config, skeleton, device, training)
     return DefaultRecipe(clips, config, skeleton, classes, device)

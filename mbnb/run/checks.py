@@ -21,6 +21,7 @@ from mbnb.video.convert import find_videos
 NOTEBOOKS = ROOT / "notebooks"
 # Notebooks of encoders, and those that train a model of actions in their run or look at one.
 OF_ENCODERS, OF_ACTIONS = {"08", "09"}, {"03", "04", "05", "07"}
+ONE_SHOT = "11"  # which trains without some classes
 
 
 def choose_notebooks(chosen: Sequence[str]) -> list[Path]:
@@ -66,10 +67,14 @@ def _is_meant(path: Path, text: str) -> bool:
 def settings_of(path: Path, notebooks: Iterable[Path], given: dict[str, Any]) -> dict[str, Any]:
     """What is `given` to one of the `notebooks` that are run together.
 
-    A run holds one training, so beside notebooks of actions those of encoders have `<run>_encoder`.
+    A run holds one training, so beside notebooks of actions those of encoders have `<run>_encoder`,
+    and that of one-shot recognition `<run>_one_shot`, as it has without a run's name.
     """
-    if path.name[:2] in OF_ENCODERS and OF_ACTIONS & {other.name[:2] for other in notebooks}:
+    number, beside = path.name[:2], OF_ACTIONS & {other.name[:2] for other in notebooks}
+    if number in OF_ENCODERS and beside:
         return given | {"run": f"{Config.of(given).run}_encoder"}
+    if number == ONE_SHOT and (beside or "run" not in given):
+        return given | {"run": f"{Config.of(given).run}_one_shot"}
     return given
 
 
@@ -80,14 +85,14 @@ def check_before(notebooks: Iterable[Path], given: dict[str, Any]) -> None:
     of_last = settings_of(notebooks[-1], notebooks, given)  # of an encoder, if any is
     encoder, saved_encoder = Config.of(of_last), saved_config(of_last)
     checks: list[tuple[str, Callable[[], object]]] = [
-        ("01 03 04 05 06 07 08 09", partial(load_skeleton, config.skeleton)),
-        ("01 03 06", partial(_lists, config)),
+        ("01 03 04 05 06 07 08 09 11", partial(load_skeleton, config.skeleton)),
+        ("01 03 06 11", partial(_lists, config)),
         ("04 05 07", partial(_lists, saved)),
         ("02", partial(_videos, config)),
         ("08", partial(_motion, config)),
         ("09", partial(_motion, saved_encoder)),
-        ("03 04 05 06 07 08 09 10", partial(_device, config)),
-        ("03 06 08", partial(_weights, config)),
+        ("03 04 05 06 07 08 09 10 11", partial(_device, config)),
+        ("03 06 08 11", partial(_weights, config)),
         ("03", partial(_same_training, config)),
         ("08", partial(_same_training, encoder)),
         ("04 05 07", partial(_checkpoint, saved)),
@@ -119,7 +124,7 @@ def _missing(config: Config) -> dict[str, str]:
         if not one.path or one.name == "outputs" or value in ("", *one.words):
             continue
         path = ROOT / value
-        is_folder = one.name in ("data_root", "videos")
+        is_folder = one.name in ("data_root", "videos") and path.suffix != ".pkl"
         there = path.is_dir() if is_folder else path.is_file()
         there |= one.name == "source" and path.is_dir()  # of a file for each frame
         if not there and not path.is_relative_to(config.folder.path):

@@ -22,7 +22,7 @@ from mbnb.evaluate.evaluation import Evaluation
 from mbnb.evaluate.score import find_checkpoint
 from mbnb.explain.attribution import Importance, explain
 from mbnb.explain.embedding import embed, maps
-from mbnb.explain.neighbours import nearest
+from mbnb.explain.neighbours import alike_of_others, nearest
 from mbnb.files import ROOT, InputError, write_text
 from mbnb.model.checkpoints import load_trained
 from mbnb.show.cards import SCRIPTS, class_cards, example_clips
@@ -124,8 +124,10 @@ def explore(
     against: name and evaluation of another run on the same clips, to see what was gained and lost.
     mapped: whether a run with a checkpoint gets a map, and each clip its neighbours in training.
 
-    Raises InputError where the other run has other clips.
+    Raises InputError where the other run has other clips, and for clips without depth.
     """
+    if evaluation.clips.flat:
+        raise InputError(f"{data.root}: 2D keypoints cannot be looked at in the explorer")
     train_clips, map_data = None, {}
     if has_model(config) and mapped and "train" in data.splits:
         train_clips, map_data = _map_with_neighbours(config, data, evaluation)
@@ -218,7 +220,8 @@ def _map_with_neighbours(
 ) -> tuple[Clips, dict[str, Any]]:
     """Clips of training that are neighbours of evaluated ones, and what the page knows of them.
 
-    The page knows maps of both kinds of clips, and each evaluated clip's neighbours.
+    The page knows maps of both kinds of clips, each evaluated clip's neighbours, and which
+    evaluated clips of other people are like it.
     """
     clips, train_clips = evaluation.clips, data.splits["train"]
     trained = load_trained(find_checkpoint(config, data), config)
@@ -234,6 +237,7 @@ def _map_with_neighbours(
             [[place[i], round(cosine, 3)] for i, cosine in zip(row, alike) if i in place]
             for row, alike in zip(neighbours.tolist(), cosines.tolist())
         ],
+        "alike": alike_of_others(features, clips.subjects),
     }
 
 

@@ -26,6 +26,7 @@ from mbnb.prepare import make_recipe, views_of
 from mbnb.scores.calibration import fit_temperature, log_loss
 from mbnb.scores.metrics import confusion, score
 from mbnb.train.closed_form import in_closed_form, train_in_closed_form
+from mbnb.train.contrast import BASE_TEMPERATURE, balanced, contrast_loss
 from mbnb.train.history import region_table, write_history
 from mbnb.train.loop import Watcher
 from mbnb.train.start import start
@@ -51,7 +52,8 @@ def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.
         )
     if in_closed_form(config, clips):
         return train_in_closed_form(ActionTask, config, data, on_epoch)
-    return start(ActionTask, config, data, len(clips), on_epoch)
+    task = EmbedTask if config.head == "embed" else ActionTask
+    return start(task, config, data, len(clips), on_epoch)
 
 
 class ActionTask:
@@ -61,10 +63,13 @@ class ActionTask:
         self.config, self.data, self.fabric, self.steps = config, data, fabric, steps
         self.classes, device = data.classes, fabric.device
         train_clips, val_clips = data.splits["train"], data.splits.get("val")
-        closed = in_closed_form(config, train_clips)
-        asked = config.region_weight and not closed
+        version = "embed" if config.head == "embed" else "class"
+        if in_closed_form(config, train_clips):
+            version = "discriminant"
+        asked = config.region_weight and version == "class"
         regions = len(self.classes.region_names) if asked else 0
-        model = build_model(config, len(self.classes), len(data.skeleton), regions, closed=closed)
+        joints = len(data.skeleton)
+        model = build_model(config, len(self.classes), joints, regions, version=version)
         self.model = model.to(device)
         # The backbone's own head would give poses, and no action depends on it.
         self.model.backbone.head.requires_grad_(False)
@@ -172,3 +177,59 @@ class ActionTask:
         ways = views_of(self.config, self.classes, views)
         embedded = embed_views(self.model, self.val_recipe, self.config, ways, fabric=fabric)
         return answer_views(self.model, embedded, self.classes, ways)[:, : len(self.classes)]
+
+
+class EmbedTask(ActionTask):
+    """A `train.loop.Task`: unit vectors, of which those of one class stand together (SupCon).
+
+    Batches have `n_views` clips of each of some classes; an epoch is about as long as the set.
+    """
+
+    def parts(self, epoch: int) -> list[tuple[range, int]]:
+        """All clips; in parity in whole batches."""
+        whole = max(1, self.size // self.config.batch_size)
+        return [(range(self.size), whole if self.config.parity else self.steps)]
+
+    def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Any]:
+        """Parts of clips, and the labels (B,) of the whole batch; of `order` the sizes count."""
+        sizes = [len(index) for index in order]
+        if self.config.parity:
+            sizes = [self.config.batch_size] * len(order)
+        order = balanced(self.recipe.labels.cpu(), sizes, self.config.n_views)
+        return super().batches(order, rank, world)
+
+    def loss(self, engine: nn.Module, batch: tuple[list[Tensor], Tensor]) -> Tensor:
+        """What tells a vector's kind from others, see `contrast_loss`."""
+        parts, labels = batch
+        self.model.gather = partial(whole_batch, self.fabric, clips=len(labels))
+        return embed_loss(engine(parts), labels, self.config.temp)
+
+    def train_scores(self) -> dict[str, float]:
+        """None but the loss."""
+        return {}
+
+    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+        """Of people held out: how often the nearest other clip is of the same class."""
+        if self.val_recipe is None:
+            return {}
+        embedded = embed_views(self.model, self.val_recipe, self.config, [{}], fabric=fabric)[0]
+        vectors, labels = self.model.head.unit(embedded), self.val_recipe.labels.cpu()
+        likeness = (vectors @ vectors.T).fill_diagonal_(-torch.inf)
+        top1 = (labels[likeness.argmax(1)] == labels).double().mean().item()
+        return {"val_loss": embed_loss(vectors, labels, self.config.temp).item(), "val_top1": top1}
+
+    def resume(self, checkpoint: dict[str, Any]) -> None:
+        """Nothing is kept but the weights."""
+
+    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+        """How long clips usually are."""
+        return {"usual_length": self.data.splits["train"].usual_length / self.config.fps}
+
+    def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
+        """`history.csv`."""
+        write_history(self.config.folder, history)
+
+
+def embed_loss(vectors: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """`contrast_loss` of unit vectors (B, D) by their labels (B,), as MotionBERT scales it."""
+    return temperature / BASE_TEMPERATURE * contrast_loss(vectors, labels, temperature)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mbnb.explain.embedding import maps
-from mbnb.explain.neighbours import nearest
+from mbnb.explain.neighbours import alike_of_others, nearest
 
 
 def test_neighbours_are_the_nearest_and_maps_keep_them_together():
@@ -22,3 +22,16 @@ def test_neighbours_are_the_nearest_and_maps_keep_them_together():
         together = group[:, None] == group
         assert apart[together].mean() < 0.3 * apart[~together].mean()
     assert maps(train_features[:2])["PCA"].shape == (2, 2)
+
+
+def test_alike_are_clips_of_other_people():
+    vectors = np.eye(3)[[0, 0, 1, 0, 2]]
+    vectors[3] = 0.8, 0.6, 0
+    assert alike_of_others(vectors, list("aabbb"), 2) == [
+        [(3, 0.8), (2, 0.0)],
+        [(3, 0.8), (2, 0.0)],
+        [(0, 0.0), (1, 0.0)],
+        [(0, 0.8), (1, 0.8)],
+        [(0, 0.0), (1, 0.0)],
+    ]
+    assert alike_of_others(vectors[:2], ["a", "a"]) == [[], []]

@@ -8,6 +8,7 @@ from prepare.recipes import ALL, recipe, some_clips, test_batch, training_batch
 
 from benchmarks import plain
 from mbnb.clips import pack
+from mbnb.formats.keypoints import camera_range, untangle
 from mbnb.prepare import ParityRecipe, parity
 from mbnb.prepare.geometry import flip
 
@@ -71,11 +72,8 @@ def test_other_operations_equal_the_original(golden):
     close(flip(torch.tensor(golden["flip_in"]), H36M.mirror), golden["flip_out"])
     for key in [key for key in golden if key.startswith("cam_out")]:
         height, width = (int(part[1:]) for part in key.split("_")[2:])
-        close(parity.camera_range(torch.tensor(golden["cam_in"]), width, height), golden[key])
-    close(
-        parity.untangle(torch.tensor(golden["track_in"], dtype=torch.float64)),
-        golden["track_out"],
-    )
+        close(camera_range(golden["cam_in"], width, height), golden[key])
+    close(untangle(golden["track_in"].astype(float)), golden["track_out"])
 
 
 def test_the_parity_recipe_yields_what_the_original_data_set_yields(shared):

@@ -82,6 +82,14 @@ def test_an_encoder_beside_actions_has_a_run_of_its_own():
         assert settings_of(name, names[1:], {"run": "a"}) == {"run": "a"}
 
 
+def test_one_shot_recognition_has_a_run_of_its_own_unless_it_is_named_alone():
+    one_shot = next(path for path in NOTEBOOKS if path.name.startswith("11"))
+    beside = [NOTEBOOKS[2], one_shot]
+    assert settings_of(one_shot, beside, {"run": "a"}) == {"run": "a_one_shot"}
+    assert settings_of(one_shot, [one_shot], {}) == {"run": "workbook_one_shot"}
+    assert settings_of(one_shot, [one_shot], {"run": "a"}) == {"run": "a"}
+
+
 def test_settings_of_another_training_are_refused_before_the_first_notebook(tmp_path):
     given = dict(build.TINY, outputs=str(tmp_path), **build.SIMULATED)
     assert command_line("train", *options(**given)).exit_code == 0

@@ -88,6 +88,9 @@ def test_a_run_with_a_network_gets_a_map_and_neighbours_of_training(trained):
         cosines = [cosine for _, cosine in neighbours]
         assert cosines == sorted(cosines, reverse=True)
         assert all(scored <= i < len(names) for i, _ in neighbours)
+    people = evaluation.clips.subjects
+    for place, alike in enumerate(store["alike"]):
+        assert len(alike) == 3 and all(people[i] != people[place] for i, _ in alike)
     assert "map" not in explore(config, data, evaluation, mapped=False).data
 
 
@@ -334,6 +337,9 @@ def test_from_a_cell_to_the_nearest_in_training_and_back(trained, opened):
     until(lambda: "Why does it think so" in page.one("section.detail h3").text)
     press(page, "‹ back")
     until(lambda: "taken for" in page.one("section.detail h3").text)
+    page.click("button.alike")
+    until(lambda: "Like this one" in page.one("section.detail h3").text)
+    assert "% alike" in page.all("section.detail figcaption")[1].text
 
 
 def test_the_page_asks_for_nothing(guessed):

@@ -139,13 +139,16 @@ async function mountExplorer(host, model) {
       turn(PAGE, 'next ›', page + PAGE >= all.length)] : []))
     store.changed()
   }
-  function openClip(i, from = null) {
+  // A clip with those of training most like it for the model, or with `alike` those of other people.
+  function openClip(i, from = null, alike = false) {
     Object.assign(state, { cell: null, clip: i })
     before = from
     pager.replaceChildren(...(from ? [make('button', { type: 'button', textContent: '‹ back', onclick: () => openCell(...from) })] : []))
-    const near = data.neighbours?.[i] ?? []
-    const named = Object.fromEntries(near.map(([k, alike]) => [k, `training, ${Math.round(100 * alike)} % alike: ${store.title(clips.label[k])}`]))
-    showClips(near.length ? 'Why does it think so? The clip, and the clips of training most like it for the model' : store.describe(i), [i, ...near.map(([k]) => k)], named)
+    const near = (alike ? data.alike : data.neighbours)?.[i] ?? []
+    const named = Object.fromEntries(near.map(([k, share]) => [k, `${alike ? '' : 'training, '}${Math.round(100 * share)} % alike: ${store.title(clips.label[k])}`]))
+    const title = alike ? 'Like this one: the clip, and the clips of other people most like it for the model'
+      : 'Why does it think so? The clip, and the clips of training most like it for the model'
+    showClips(near.length ? title : store.describe(i), [i, ...near.map(([k]) => k)], named)
     store.changed()
   }
   function openClass(id) {
@@ -172,6 +175,8 @@ async function mountExplorer(host, model) {
       textContent: `with people’s other clips (${data.steps.join(', ')}): ${classes.codes[clips.adapted[i]]}` }))
     if (data.neighbours?.[i]?.length && state.clip !== i) node.append(make('button', { className: 'plain near', type: 'button', textContent: 'nearest in training',
       onclick: () => openClip(i, state.cell && [...state.cell, page]) }))
+    if (data.alike?.[i]?.length) node.append(' ', make('button', { className: 'plain alike', type: 'button', textContent: 'like this one',
+      onclick: () => openClip(i, state.cell && [...state.cell, page], true) }))
     if (live && data.model && !explained) node.append(' ', make('button', { className: 'plain why', type: 'button', textContent: 'why?', title: WHY, onclick: event => {
       event.target.disabled = true
       event.target.textContent = 'asking …'
