@@ -329,8 +329,8 @@ class ClipSettings:
     )
     without_depth: bool = setting(
         False,
-        "See each clip as a picture does, from the front and without depth, as joints are detected "
-        "in 2D.",
+        "See each clip as a picture does, without depth, as joints are detected in 2D: from the "
+        "front, in pretraining from any side.",
     )
     streams: list[str] = setting(
         list(STREAMS),

@@ -133,7 +133,7 @@ class PretrainTask:
                 data,
                 split,
                 device,
-                flat=1.0 if network else FLAT,
+                flat=1.0 if network or config.without_depth else FLAT,
                 contrast=split == "train" and self.contrast,
             )
             if split in data.splits
