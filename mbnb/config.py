@@ -31,8 +31,8 @@ from mbnb.runs import RunFolder
 from mbnb.settings import setting
 
 # Weights that come with mbnb, see mbnb/weights/README.md.
-OWN_WEIGHTS = ("encoder", "simulated_ma52")
-LIFTER = "encoder"  # the one of them that lifts 2D joints
+OWN_WEIGHTS = ("encoder", "lifter", "simulated_ma52")
+LIFTER = "lifter"  # the one of them that lifts 2D joints
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
 PRESETS: dict[str, dict[str, Any]] = {
@@ -217,10 +217,10 @@ class DataSettings:
         path=True,
     )
     video_depth: str = setting(
-        "mediapipe",
-        "Notebook 02: where the depth of joints in videos comes from, MediaPipe or an encoder that "
-        "lifts its places in the picture.",
-        choices=("mediapipe", "lifted"),
+        "lifted",
+        "Notebook 02: where the depth of joints in videos comes from: lifted from MediaPipe's "
+        "places in the picture by mbnb's own lifter, or mediapipe, its own.",
+        choices=("lifted", "mediapipe"),
         affects="nothing",
     )
     source: str = setting(

@@ -5,7 +5,7 @@ import pytest
 from build import H36M, person
 from run.headless import command_line
 
-from mbnb.config import Config
+from mbnb.config import LIFTER, Config
 from mbnb.formats.mediapipe33 import (
     LEFT_EAR,
     LEFT_EYE,
@@ -67,7 +67,7 @@ def test_conversion_takes_the_depth_that_is_asked_for(landmarks, tmp_path):
     facts |= dict(others=np.zeros(3, bool), still=(0, 1), alone=[], streams=1)
     path = tmp_path / "clip.npz"
     np.savez(path, **landmarks._asdict(), **facts)
-    assert chosen_depth(Config.of({})) is None
+    assert chosen_depth(Config.of({"video_depth": "mediapipe"})) is None
     own, lifted = (
         _read_clip(path, chosen_depth(Config.of({"video_depth": depth, "device": "cpu"})))
         for depth in ("mediapipe", "lifted")
@@ -76,7 +76,7 @@ def test_conversion_takes_the_depth_that_is_asked_for(landmarks, tmp_path):
     assert own[2] == lifted[2] == "" and lifted[1].shape == own[1].shape
     assert np.abs(lifted[1] - own[1]).max() > 0.02 and np.isfinite(lifted[1]).all()
     assert own[0]["jitter_mm"] != lifted[0]["jitter_mm"]
-    network, config = load_lifter(find_weights("encoder"), Config.of({"device": "cpu"}))
+    network, config = load_lifter(find_weights(LIFTER), Config.of({"device": "cpu"}))
     source = Source({"person": to_places(landmarks, SIZE)}, 30.0, SIZE, landmarks=path)
     table = beside_mediapipe(source, lift_people(source, network, config)["person"])
     assert table.index.tolist() == ["mediapipe", "lifted"]

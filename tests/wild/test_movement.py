@@ -8,7 +8,7 @@ import torch
 from build import H36M
 from wild.conftest import of, write_tracked
 
-from mbnb.config import Config
+from mbnb.config import LIFTER, Config
 from mbnb.evaluate.lifting import photograph
 from mbnb.model.lift import TRUNK
 from mbnb.model.shipped import find_weights
@@ -121,7 +121,7 @@ def test_what_was_not_found_is_hidden_as_in_training(walker, echo, original):
 def test_windows_are_blended_where_the_original_bends_and_jumps(walker, original):
     joints, (network, config) = walker(500), original
     theirs = lift_as_original(joints, network, of(config, rootrel=False))
-    ours = lifted(joints, load_lifter(find_weights("encoder"), Config.of({"device": "cpu"}))).pose
+    ours = lifted(joints, load_lifter(find_weights(LIFTER), Config.of({"device": "cpu"}))).pose
     jumps = [
         np.linalg.norm(np.diff(pose - pose[:, :1], axis=0), axis=-1).mean(1)
         for pose in (theirs, ours)
@@ -177,7 +177,7 @@ def test_lifted_people_of_motion_capture_are_as_far_off_as_the_lifting_notebook_
 ):
     """The very error of `score_lifter`, by way of a file in pixels and the command's files."""
     recordings = np.load(shared / "real" / "mocap.npz")
-    network, config = load_lifter(find_weights("encoder"), Config.of({"device": "cpu"}))
+    network, config = load_lifter(find_weights(LIFTER), Config.of({"device": "cpu"}))
     ends = np.append(recordings["offsets"], len(recordings["frames"]))
     tested = np.flatnonzero(recordings["split"] == "test")[[3, 40, 80]]
     errors = []
