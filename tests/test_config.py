@@ -5,6 +5,7 @@ import re
 
 import pytest
 import yaml
+from data.ntu import NTU60
 
 from mbnb import settings
 from mbnb.config import FOREIGN, GONE, PRESETS, RECIPES, SETTINGS, Config, read_yaml, saved_config
@@ -314,28 +315,6 @@ def test_a_file_that_is_not_there_and_an_empty_one(tmp_path):
 ORIGINALS = dict(  # what stands in all of the original's files for actions
     partial_train=None, maxlen=243, num_joints=17, att_fuse=True, clip_len=243, random_move=True
 )
-NTU = ORIGINALS | dict(
-    finetune=True,
-    epochs=300,
-    batch_size=32,
-    lr_backbone=1e-4,
-    lr_head=1e-3,
-    weight_decay=0.01,
-    lr_decay=0.99,
-    model_version="class",
-    dim_feat=512,
-    mlp_ratio=2,
-    depth=5,
-    dim_rep=512,
-    num_heads=8,
-    hidden_dim=2048,
-    dropout_ratio=0.5,
-    scale_range_train=[1, 3],
-    scale_range_test=[2, 2],
-    dataset="ntu60_hrnet",
-    data_split="xsub",
-    action_classes=60,
-)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +323,7 @@ NTU = ORIGINALS | dict(
 )
 def test_the_originals_files_for_other_actions_are_accepted_as_they_are(changes, tmp_path, capsys):
     settings.say_once.cache_clear()
-    given = NTU | changes
+    given = NTU60 | changes
     (tmp_path / "MB_NTU60.yaml").write_text(yaml.safe_dump(given))
     config = Config.of(read_yaml(tmp_path / "MB_NTU60.yaml"))
     for name, value in given.items():
