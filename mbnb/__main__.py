@@ -1027,7 +1027,8 @@ def _with_checkpoint(checkpoint: Path, given: dict[str, Any]) -> Config:
         return Config.of({"run": checkpoint.stem}, given, path)
     place = checkpoint.absolute()
     if place.stem in OWN_WEIGHTS and place.is_relative_to(PACKAGE):
-        return Config.of(given, path, saved=carried | {"run": place.stem})
+        # The recordings that it learned from lay on another machine.
+        return Config.of(given, path, saved=carried | {"run": place.stem, "motion": []})
     in_run = place.parent.name == "checkpoints" and place.parents[1].name
     folder = RunFolder(place.parents[1] if in_run else place.with_suffix(""))
     return Config.of(given, path, saved=found_in(folder, carried))

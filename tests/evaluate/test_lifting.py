@@ -10,6 +10,7 @@ from build import H36M, clips, config, data_folder, splits
 from run.headless import command_line
 
 from mbnb.baselines.lifters import LIFTERS
+from mbnb.config import LIFTER
 from mbnb.data.dataset import load
 from mbnb.data.motion import load_motion
 from mbnb.evaluate import lifters
@@ -101,6 +102,16 @@ def test_simpler_networks_are_trained_once_for_a_time_and_compared(encoder, caps
     pd.testing.assert_frame_equal(again, table)
     assert capsys.readouterr().out.count("so nothing is trained") == len(LIFTERS)
     assert list(lifters.lift_all(settings, data, 0)) == ["encoder"]
+
+
+def test_the_lifter_that_comes_with_mbnb_is_scored_on_simulated_people_unless_told_others(tmp_path):
+    few = {"simulated_people": 3, "simulated_test_people": 2, "simulated_clips": 4}
+    settings = [f for key, value in few.items() for f in ("-p", key, value)]
+    done = command_line("evaluate", LIFTER, "--minutes", 0, "-p", "outputs", tmp_path, *settings)
+    assert done.exit_code == 0, done.stderr
+    assert "simulated people" in done.stdout
+    table = pd.read_csv(tmp_path / LIFTER / "lifting.csv")
+    assert table["mpjpe"].item() < 80, "lying limbs on each other would be more than 200 mm off"
 
 
 def test_evaluate_scores_an_encoder_by_lifting_alone_if_told_so(encoder):
