@@ -212,7 +212,7 @@ def test_without_training_clips_there_are_scores_but_no_baselines(data, tmp_path
 
 @pytest.mark.parametrize(
     "settings",
-    [dict(precision="bf16"), dict(clips_on="disk"), dict(rate=15.0, clip_len=243, epochs=60)],
+    [dict(precision="bf16"), dict(clips_on="disk"), dict(rate=15.0, clip_len=243, epochs=30)],
 )
 def test_it_learns_in_other_ways_too(data, tmp_path, settings):
     history = train(config(tmp_path, **{"epochs": 25} | settings), data)
