@@ -414,6 +414,8 @@ def coding(
     from mbnb.coding.statistics import write_measures
     from mbnb.intervals import Medium
 
+    if out and out.exists() and out.samefile(file):
+        raise InputError(f"{out}: is the file that is read, which is never changed; name another")
     codings = choose(read_codings(file), file, **chosen, always=stretches)
     if video:
         codings = [dataclasses.replace(one, media=(Medium(video),)) for one in codings]

@@ -117,8 +117,10 @@ def summary(rows: pd.DataFrame) -> str:
     left = rows[rows["left_out"] != ""]
     lines = [f"{len(rows) - len(left)} of {len(rows)} intervals cut"]
     lines += [f"left out, {count}: {why}" for why, count in left["left_out"].value_counts().items()]
-    remarks = rows.loc[rows["remarks"] != "", "remarks"].str.replace(r"\d[\d:.]*", "…", regex=True)
-    lines += [f"{count} clips: {what}" for what, count in remarks.value_counts().items()]
+    remarks = rows.loc[rows["remarks"] != "", "remarks"].str.replace(
+        r",? (from|at|for) \d[\d:.]*( s)?", "", regex=True
+    )
+    lines += [f"{what}, {count}" for what, count in remarks.value_counts().items()]
     together = (rows["together_with"] != "").sum()
     lines += [f"{together} share time with other labels, see together_with"] * bool(together)
     return "\n".join(lines)

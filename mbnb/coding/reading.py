@@ -89,7 +89,8 @@ def choose(
         "person": [one for coding in codings for one in coding.people if one],
         "by": [name for coding in codings for one in coding for name, _ in one.modifiers],
     }
-    asked = [("recording", recording), *(("tier", tier) for tier in (*tiers, always))]
+    there["stretches"] = there["tier"]
+    asked = [("recording", recording), *(("tier", tier) for tier in tiers), ("stretches", always)]
     asked += [("person", person), ("by", by)]
     faults = [
         f"{path}: --{what} {name}: not there; there is "

@@ -65,6 +65,9 @@ def compare(
             for coder, ones in codings.items()
         }
     coders = Coders(codings, unit)
+    labels = [{one.label for ones in of.values() for one in ones} for of in coders.coded.values()]
+    if not set.intersection(*labels):
+        notes.append("no label stands in all of these files: are they of the same recording?")
     notes += [f"not coded by all, left out: {listed(coders.alone)}"] * bool(coders.alone)
     tables = {
         "agreement": agreement_table(coders),

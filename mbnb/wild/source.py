@@ -80,6 +80,6 @@ def _of_file(path: Path, found: PoseFile, video: Path | None, fps: float) -> Sou
         size = picture.shape[1], picture.shape[0]
     rate = found.rate or (film.source_fps if film else None)
     if not rate:
-        notes.append(f"nothing tells the rate: {fps:g} pictures a second are taken for granted")
+        notes.append(f"no file tells the rate: it is taken as {fps:g} pictures a second (-p fps)")
     people = formats.joints_of(found)
     return Source(people, rate or fps, size, video, None, tuple(notes))

@@ -42,14 +42,18 @@ def test_a_coding_is_shown_converted_and_counted(folder):
     table = pd.read_csv("n/measures.csv")
     assert set(table["stretch"]) == {"(whole)", "question"} and set(table["person"]) == {"anna"}
     none = command_line("coding", "talk.csv", "--measures", "n", "--stretches", "phases")
-    assert "--tier phases: not there; there is phase, head, hand" in none.output
+    assert "--stretches phases: not there; there is phase, head, hand" in none.output
     assert pd.read_csv("a.csv")["region"].tolist() == ["head", "head", "head-hand"]
+    before = (folder / "anna.eaf").read_bytes()
+    itself = command_line("coding", "anna.eaf", "--person", "anna", "--to", "./anna.eaf")
+    assert itself.exit_code == 2 and "is the file that is read" in itself.output
+    assert (folder / "anna.eaf").read_bytes() == before
 
 
 def test_clips_are_cut_and_verify(folder):
     made = command_line("cut", "anna.csv", "films.npz", "clips", "--classes", "ma52")
     assert made.exit_code == 0, made.output
-    assert "3 of 3 intervals cut" in made.output
+    assert "3 of 3 intervals cut" in made.output and "…" not in made.output
     checked = command_line("verify", "clips")
     assert checked.exit_code == 0 and "train 3" in checked.output
     wrong = command_line("cut", "anna.csv", "films.npz", "more", "--classes", "clips/none.csv")
@@ -75,6 +79,8 @@ def test_coders_and_a_machine_are_compared(folder):
 
 def test_what_cannot_be_compared_is_said_in_a_line(folder):
     (folder / "other.csv").write_text("start,end,label\n0,1,jumping\n")
+    strange = command_line("agree", "anna.csv", "other.csv")
+    assert strange.exit_code == 0 and "no label stands in all of these files" in strange.output
     for words, said in {
         ("anna.csv",): "one coder alone",
         ("anna.csv", "anna.csv"): "given twice",
