@@ -411,6 +411,7 @@ def coding(
     ActivityNet has it.
     """
     from mbnb.coding import choose, describe, read_codings, write_coding
+    from mbnb.coding.cut import of_no_class
     from mbnb.coding.statistics import write_measures
     from mbnb.intervals import Medium
 
@@ -421,6 +422,8 @@ def coding(
         codings = [dataclasses.replace(one, media=(Medium(video),)) for one in codings]
     table = read_classes(classes) if classes else None
     click.echo("\n".join(map(describe, codings)))
+    if table and (unknown := of_no_class(codings, table)):
+        click.echo(f"of no class: {listed(unknown, 6)}", err=True)
     if out:
         write_coding(codings, out, table)
         click.echo(f"{out}: {sum(map(len, codings))} intervals")
@@ -566,7 +569,8 @@ def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: An
         del how["layout"]
         click.echo(lift_as_original(source, out, path, config, **how))
         return
-    _, people = lift_into(source, out, path, config, **how)
+    lifted, people = lift_into(source, out, path, config, **how)
+    click.echo("".join(f"note: {note}\n" for note in lifted.notes), nl=False, err=True)
     for name, one in people.items():
         click.echo(f"{name}: in {one.found.sum()} of {len(one.found)} frames")
     for path in sorted(out.iterdir()):
@@ -661,6 +665,7 @@ def _evaluate_lifting(
     data = load_motion(config)
     click.echo(data.describe())
     lifted = lifters.lift_all(config, data, None if minutes is None else 60 * minutes)
+    click.echo("millimetres, velocity a frame")
     click.echo(lifters.with_intervals(lifters.lifting_table(lifted, config)).to_string())
     if len(lifted) > 1:
         click.echo("per cent that the encoder's errors are below others'")
@@ -986,7 +991,8 @@ def _checkpoint_file(named: Path, given: dict[str, Any]) -> Path:
     runs = sorted(path.parts[-3] for path in outputs.glob(f"*/{RunFolder(Path()).best}"))
     raise InputError(
         f"{named}: no such file, and no run with checkpoints is called so; "
-        f"runs in {outputs} that have some: {', '.join(runs) or 'none'}"
+        f"runs in {outputs} that have some: {', '.join(runs) or 'none'}; weights that come with "
+        f"mbnb: {', '.join(OWN_WEIGHTS)}"
     )
 
 

@@ -141,6 +141,12 @@ def _classes_of(codings: Sequence[Coding]) -> ClassTable:
     )
 
 
+def of_no_class(codings: Sequence[Coding], classes: ClassTable) -> list[str]:
+    """The labels that name no class."""
+    labels = dict.fromkeys(one.label for coding in codings for one in coding if one.label)
+    return [label for label in labels if class_of(label, classes) is None]
+
+
 def class_of(label: str, classes: ClassTable) -> int | None:
     """The class id that a label names; None where it names none, or several."""
     ids = classes.ids_called(label)

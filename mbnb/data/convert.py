@@ -30,7 +30,10 @@ from mbnb.text import clip_name, listed, safe_names
 
 TABLE = "conversion.csv"
 FORMS = ("npy", "npz", "pkl", *WRITERS)
-FLAT = "joints in a picture, without depth, of which no data set in 3D can be made"
+FLAT = (
+    "joints in a picture, without depth, of which no data set in 3D can be made; `mbnb lift` gives "
+    "them some"
+)
 SHORTEST = 2  # frames
 FEWEST = 8  # of our joints; a head with shoulders and arms has nine
 OURS = "h36m17"

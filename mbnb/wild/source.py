@@ -12,6 +12,8 @@ from mbnb.text import VIDEO_ENDINGS
 from mbnb.video.frames import FPS, read_video
 from mbnb.video.landmarks import VIDEO_FACTS, extract, load_landmarks, to_places
 
+SHARE = 0.05  # of a video's frames, by which the joints' may differ unsaid
+
 
 @dataclass(frozen=True)
 class Source:
@@ -82,4 +84,8 @@ def _of_file(path: Path, found: PoseFile, video: Path | None, fps: float) -> Sou
     if not rate:
         notes.append(f"no file tells the rate: it is taken as {fps:g} pictures a second (-p fps)")
     people = formats.joints_of(found)
+    frames = len(next(iter(people.values())))
+    of_film = round(film.declared * film.source_fps) if film else 0
+    if of_film and abs(frames - of_film) > max(2, SHARE * of_film):
+        notes.append(f"{frames} frames of joints, {of_film} of the video: are they of each other?")
     return Source(people, rate or fps, size, video, None, tuple(notes))

@@ -33,7 +33,10 @@ def test_a_coding_is_shown_converted_and_counted(folder):
     table = pd.read_csv("m/measures.csv")
     assert table["count"].sum() == 6  # by class and by region
     regions = command_line("coding", "anna.eaf", "--to", "a.csv", "--classes", "ma52")
-    assert regions.exit_code == 0
+    assert regions.exit_code == 0 and "of no class" not in regions.output
+    (folder / "odd.csv").write_text("start,end,label\n0,1,nodding\n1,2,noding\n")
+    odd = command_line("coding", "odd.csv", "--classes", "ma52")
+    assert "of no class: noding" in odd.output
     (folder / "talk.csv").write_text(
         "start,end,label,tier,person\n0,5,question,phase,\n1,2,nod,head,anna\n3,4,tap,hand,ben\n"
     )
