@@ -15,6 +15,14 @@ import pytest
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 SHARED = Path(os.environ.get("MBNB_SHARED", BESIDE))
+# Files that take minutes begin first, so that no process is left alone with one at the end.
+LONGEST = ("run/test_run.py", "train/test_loop.py", "test_recordings.py", "test_install.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Those of `LONGEST` before all others."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
