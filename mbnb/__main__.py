@@ -633,7 +633,7 @@ def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> 
     With -p unseen_classes 6, clips of every sixth class are told from one example each.
     """
     from mbnb.data import dataset
-    from mbnb.evaluate import one_shot, score
+    from mbnb.evaluate import score
     from mbnb.model.checkpoints import tells_poses
 
     checkpoint = _checkpoint_file(checkpoint, given)
@@ -644,6 +644,8 @@ def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> 
     data = dataset.load(config)
     click.echo(data.describe())
     if config.unseen_classes:
+        from mbnb.evaluate import one_shot
+
         table = one_shot.one_shot_table(one_shot.one_shot(config, data), config)
         click.echo(table.to_string(index=False, float_format="%.3f"))
         return

@@ -429,7 +429,7 @@ def load_trained(path: str | Path, config: Config) -> Trained:
 
 def tells_poses(path: str | Path) -> bool:
     """Whether a file holds an encoder with the head that tells poses, rather than actions."""
-    return "head.weight" in weights_of(read_checkpoint(path), path)
+    return kind_of(read_checkpoint(path), path) == "poses"
 
 
 def load_pose_net(path: str | Path, config: Config) -> tuple[PoseNet, Config]:
