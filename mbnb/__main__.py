@@ -421,7 +421,7 @@ def coding(
     if video:
         codings = [dataclasses.replace(one, media=(Medium(video),)) for one in codings]
     table = read_classes(classes) if classes else None
-    click.echo("\n".join(map(describe, codings)))
+    click.echo(describe(codings))
     if table and (unknown := of_no_class(codings, table)):
         click.echo(f"of no class: {listed(unknown, 6)}", err=True)
     if out:

@@ -38,6 +38,7 @@ READERS: dict[str, ModuleType] = {
 }
 
 NAMED = 12  # that many names of a long list are said
+DESCRIBED = 12  # that many recordings of a file are described
 
 
 def read_codings(path: Path) -> tuple[Coding, ...]:
@@ -116,12 +117,27 @@ def choose(
     )
 
 
-def describe(coding: Coding) -> str:
-    """What is in a coding, as text of a few lines: its tiers, people, labels and remarks."""
+def describe(codings: Sequence[Coding]) -> str:
+    """What is in codings, as text: tiers, people, labels, remarks of the first few, then a sum."""
+    rest = codings[DESCRIBED:]
+    lines = [_description(coding) for coding in codings[:DESCRIBED]]
+    if rest:
+        labels = listed(sorted({repr(label) for coding in rest for label in coding.labels}), 10)
+        remarks = sum(len(coding.remarks) for coding in rest)
+        lines.append(
+            f"and {len(rest)} others, with {sum(map(len, rest))} intervals: {labels or 'no labels'}"
+            + f"; {remarks} remarks" * bool(remarks)
+            + "; --recording NAME shows one"
+        )
+    return "\n".join(lines)
+
+
+def _description(coding: Coding) -> str:
     media = ", ".join(medium.name for medium in coding.media)
     people = ", ".join(person for person in coding.people if person)
     lines = [
-        f"{coding.name}: {_counted(coding)} up to {at(coding.end)}"
+        f"{coding.name}: {_counted(coding)}"
+        + (f" up to {at(coding.end)}" if coding.end else ", each of the whole recording")
         + (f"; of {people}" if people else "")
         + (f"; links {media}" if media else "")
     ]

@@ -310,7 +310,14 @@ def test_what_is_written_reads_back(tmp_path, ending):
     assert facts(back) == facts(ones)
     if ending in (".eaf", ".boris"):
         assert back.media[0].name == "film.mp4"
-    assert "film: 3 intervals up to 0:04.000; of anna, ben" in describe(back)
+    assert "film: 3 intervals up to 0:04.000; of anna, ben" in describe([back])
+
+
+def test_a_file_of_hundreds_of_recordings_is_described_in_a_dozen_lines():
+    many = [Coding(f"film{i}", (Interval(0, math.inf, "nod"),)) for i in range(300)]
+    lines = describe(many).splitlines()
+    assert lines[0] == "film0: 1 interval, each of the whole recording"
+    assert lines[-1].startswith("and 288 others, with 288 intervals: 'nod'") and len(lines) == 25
 
 
 def test_boris_gets_nothing_that_it_would_pair_wrongly(tmp_path):
