@@ -10,6 +10,7 @@ import platform
 import shutil
 import sysconfig
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # torch reads this at its first large allocation: huge pages spare a processor most of the cost of
 # fresh memory.
@@ -19,12 +20,13 @@ import joblib
 import psutil
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from torch import Tensor
 
 from mbnb.config import Config
 from mbnb.files import InputError
+
+if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
+    from lightning_fabric import Fabric
 
 # Sharp attention leaves numbers near 1e-40 behind, with which processors multiply some ten times
 # more slowly. Threads that are started later take this over.
@@ -116,8 +118,11 @@ def leads() -> bool:
     return not launched() or os.environ["RANK"] == "0"
 
 
-def connect(config: Config) -> Fabric:
+def connect(config: Config) -> "Fabric":
     """This process's place among those that train together; alone, unless torchrun started it."""
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+
     device = pick_device(config)
     here, world = (
         int(os.environ[name]) if launched() else 1 for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE")
@@ -135,7 +140,7 @@ def connect(config: Config) -> Fabric:
     return fabric
 
 
-def whole_batch(fabric: Fabric, pooled: Tensor, clips: int) -> Tensor:
+def whole_batch(fabric: "Fabric", pooled: Tensor, clips: int) -> Tensor:
     """(B / processes, C) of every `world`-th clip -> (B, C) of all `clips` in their order.
 
     Gradients find their way back.

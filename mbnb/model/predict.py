@@ -7,11 +7,11 @@ Shapes: N clips, V views, D = hidden_dim, C classes, R regions of the body.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -24,6 +24,9 @@ from mbnb.model.checkpoints import Trained
 from mbnb.prepare import DefaultRecipe, ParityRecipe, make_recipe, views_of
 from mbnb.scores.calibration import at_temperature
 from mbnb.skeleton import Skeleton
+
+if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
+    from lightning_fabric import Fabric
 
 Recipe = DefaultRecipe | ParityRecipe
 
@@ -96,7 +99,7 @@ def embed_views(
     config: Config,
     views: Sequence[dict],
     description: str = "",
-    fabric: Fabric | None = None,
+    fabric: "Fabric | None" = None,
 ) -> Tensor:
     """(V, N, D) what the logits of a recipe's clips are made of, in their order, in each view.
 
@@ -114,7 +117,7 @@ def _embed_view(
     recipe: Recipe,
     config: Config,
     view: dict,
-    fabric: Fabric | None,
+    fabric: "Fabric | None",
     done: Callable[[int], object],
 ) -> Tensor:
     """(N, D) in one view; `done` hears how many clips were added."""

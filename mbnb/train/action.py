@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from mbnb.config import Config
@@ -30,6 +29,9 @@ from mbnb.train.contrast import BASE_TEMPERATURE, balanced, contrast_loss
 from mbnb.train.history import region_table, write_history
 from mbnb.train.loop import Watcher
 from mbnb.train.start import start
+
+if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
+    from lightning_fabric import Fabric
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -59,7 +61,7 @@ def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.
 class ActionTask:
     """A `train.loop.Task`: classes of clips, and of the regions of the body beside them."""
 
-    def __init__(self, config: Config, data: DataSet, fabric: Fabric, steps: int):
+    def __init__(self, config: Config, data: DataSet, fabric: "Fabric", steps: int):
         self.config, self.data, self.fabric, self.steps = config, data, fabric, steps
         self.classes, device = data.classes, fabric.device
         train_clips, val_clips = data.splits["train"], data.splits.get("val")
@@ -129,7 +131,7 @@ class ActionTask:
         self.last = labels, logits.argmax(1)
         return {f"train_{key}": v for key, v in score(labels, logits, self.classes).items()}
 
-    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+    def held_out_scores(self, fabric: "Fabric") -> dict[str, float]:
         """Of people held out from train, in one view: curves make do with it."""
         if self.val_recipe is None:
             return {}
@@ -145,7 +147,7 @@ class ActionTask:
         """Confusions of the epochs so far."""
         self.regions = checkpoint.get("regions", {})
 
-    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
         """Confusions by region, and of an epoch that is used the temperature, in all views."""
         labels, predictions = self.last
         ids = np.array(self.classes.region_ids)
@@ -172,7 +174,7 @@ class ActionTask:
             text = f"true regions from above, predicted ones from the left: {names}"
             board.add_text("region_confusion", text, epoch)
 
-    def _held_out(self, fabric: Fabric, views: int) -> np.ndarray:
+    def _held_out(self, fabric: "Fabric", views: int) -> np.ndarray:
         """Probabilities (N, C) of the held-out clips."""
         ways = views_of(self.config, self.classes, views)
         embedded = embed_views(self.model, self.val_recipe, self.config, ways, fabric=fabric)
@@ -208,7 +210,7 @@ class EmbedTask(ActionTask):
         """None but the loss."""
         return {}
 
-    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+    def held_out_scores(self, fabric: "Fabric") -> dict[str, float]:
         """Of people held out: how often the nearest other clip is of the same class."""
         if self.val_recipe is None:
             return {}
@@ -221,7 +223,7 @@ class EmbedTask(ActionTask):
     def resume(self, checkpoint: dict[str, Any]) -> None:
         """Nothing is kept but the weights."""
 
-    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
         """How long clips usually are."""
         return {"usual_length": self.data.splits["train"].usual_length / self.config.fps}
 

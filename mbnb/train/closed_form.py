@@ -6,12 +6,11 @@ Shapes: N clips as often as they were looked at, D what the encoder says of each
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -29,6 +28,9 @@ from mbnb.settings import say_once
 from mbnb.train.history import record_environment
 from mbnb.train.loop import Training, Watcher, board_of, check_same_training
 
+if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
+    from lightning_fabric import Fabric
+
 COPIES = 8  # augmented copies of each clip, beside the clip as it is
 MOST = 20_000  # clips and copies; more cost much time and bring little
 PARTS = 16  # of the features, whose weights are found one after the other to save memory
@@ -45,7 +47,7 @@ def in_closed_form(config: Config, clips: Clips) -> bool:
 
 
 def train_in_closed_form(
-    make_task: Callable[[Config, DataSet, Fabric, int], Any],
+    make_task: Callable[[Config, DataSet, "Fabric", int], Any],
     config: Config,
     data: DataSet,
     on_epoch: Watcher | None = None,

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -35,7 +34,8 @@ from mbnb.model.shipped import find_weights
 from mbnb.train.history import best_epoch, record_environment
 from mbnb.train.optimizers import optimizers_of
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the first takes two seconds to import, which only training needs
+    from lightning_fabric import Fabric
     from torch.utils.tensorboard import SummaryWriter
 
 WARMUP = 0.1  # share of the steps over which the cosine schedule rises
@@ -71,10 +71,10 @@ class Task(Protocol):
     def train_scores(self) -> dict[str, float]:
         """Of the training clips since the last call."""
 
-    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+    def held_out_scores(self, fabric: "Fabric") -> dict[str, float]:
         """Of people held out from train, `val_…`; empty where there are none."""
 
-    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
         """What a checkpoint holds of the task after `epoch`, from 1 on.
 
         `used` tells that predictions may be made with this epoch, so it is worth calibrating.
@@ -95,7 +95,7 @@ class Training:
         task: Task,
         config: Config,
         data: DataSet,
-        fabric: Fabric,
+        fabric: "Fabric",
         checkpoint: dict[str, Any],
     ):
         self.task, self.config, self.data, self.fabric = task, config, data, fabric
@@ -208,7 +208,7 @@ def fit(
     task: Task,
     config: Config,
     data: DataSet,
-    fabric: Fabric,
+    fabric: "Fabric",
     checkpoint: dict[str, Any],
     on_epoch: Watcher | None = None,
 ) -> pd.DataFrame:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from mbnb.config import Config
@@ -29,6 +28,9 @@ from mbnb.train.history import write_history
 from mbnb.train.loop import Watcher
 from mbnb.train.pose_losses import WEIGHTS, position_loss, total_loss, weighted_2d_loss
 from mbnb.train.start import start
+
+if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
+    from lightning_fabric import Fabric
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -81,7 +83,7 @@ def recipe_of(
 
 def _epochs_in(
     seconds: float,
-    make_task: Callable[[Config, Motion, Fabric, int], "PretrainTask"],
+    make_task: Callable[[Config, Motion, "Fabric", int], "PretrainTask"],
     config: Config,
     data: Motion,
     windows: int,
@@ -111,7 +113,7 @@ class PretrainTask:
         self,
         config: Config,
         data: Motion,
-        fabric: Fabric,
+        fabric: "Fabric",
         steps: int,
         network: Callable[[int], nn.Module] | None = None,
     ):
@@ -207,7 +209,7 @@ class PretrainTask:
         return {"train_error": torch.stack(self.errors).mean().item()}
 
     @torch.no_grad()
-    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+    def held_out_scores(self, fabric: "Fabric") -> dict[str, float]:
         """Of people held out, whose windows are corrupted in the same way in every epoch."""
         if not len(self.val_recipe):
             return {}
@@ -226,7 +228,7 @@ class PretrainTask:
             name: values.mean().item() for name, values in scores.items() if len(values)
         }
 
-    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
         """Nothing but what the loop keeps."""
         return {"task": "pretraining"}
 

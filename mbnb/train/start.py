@@ -5,10 +5,10 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
@@ -18,12 +18,15 @@ from mbnb.model.checkpoints import read_checkpoint
 from mbnb.train.loop import Task, Watcher, fit
 from mbnb.train.processes import train_in_processes
 
+if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
+    from lightning_fabric import Fabric
+
 # Where `epochs` is 0: as many epochs as make these steps, but at least these epochs.
 STEPS, EPOCHS = 1800, 24
 
 
 def start(
-    make_task: Callable[[Config, DataSet, Fabric, int], Task],
+    make_task: Callable[[Config, DataSet, "Fabric", int], Task],
     config: Config,
     data: DataSet,
     clips: int,
@@ -49,7 +52,7 @@ def start(
 
 
 def _start(
-    make_task: Callable[[Config, DataSet, Fabric, int], Task],
+    make_task: Callable[[Config, DataSet, "Fabric", int], Task],
     config: Config,
     data: DataSet,
     clips: int,
