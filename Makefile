@@ -43,6 +43,6 @@ bench: setup
 # out: torch names its own exactly, and where torch comes without CUDA there are none to install.
 lock: setup
 	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.$(OLDEST) --only-binary :all: \
-	--extra video --extra formats --extra export --extra dev --no-annotate --no-header --output-file requirements.lock pyproject.toml
+	--extra video --extra formats --extra export --extra cluster --extra dev --no-annotate --no-header --output-file requirements.lock pyproject.toml
 	{ echo "# Exact versions that make installs; written by make lock."; \
 	grep -vE '^(#|nvidia-|cuda-|triton)' requirements.lock; } > .lock && mv .lock requirements.lock

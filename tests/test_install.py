@@ -30,8 +30,10 @@ CUDA = re.compile(r"^(nvidia-|cuda-|triton)")
 
 
 def ranges() -> list[Requirement]:
-    """What pyproject.toml asks for, extras included."""
-    extras = [text for extra in PROJECT["optional-dependencies"].values() for text in extra]
+    """What pyproject.toml asks for, with the extras that make locks."""
+    locked_extras = re.findall(r"--extra (\w+)", (ROOT / "Makefile").read_text())
+    assert {"video", "dev"} <= set(locked_extras)
+    extras = [text for name in locked_extras for text in PROJECT["optional-dependencies"][name]]
     return [Requirement(text) for text in [*PROJECT["dependencies"], *extras]]
 
 
