@@ -368,10 +368,13 @@ def with_coding(command):
     @click.option("--tier", "tiers", multiple=True, help="These tiers alone.")
     @click.option("--person", default="", help="Intervals of this person alone.")
     @click.option("--by", default="", help="The modifier that is the label, such as `hand`.")
+    @click.option(
+        "--origin", default="", type=click.Choice(["", "human", "machine"]), help="Theirs alone."
+    )
     @functools.wraps(command)
     def wrapped(recording: str, tiers: tuple[str, ...], person: str, by: str, **rest: Any):
         chosen = dict(recording=recording, tiers=tiers, person=person, by=by)
-        return command(chosen=chosen, **rest)
+        return command(chosen=chosen | {"origin": rest.pop("origin")}, **rest)
 
     return wrapped
 
@@ -394,11 +397,17 @@ CLASSES = dict(help="A class table: document, ma52, or a CSV file.", metavar="TA
     help="Write tables for statistics, and their codebook, into this folder.",
 )
 @click.option("--stretches", default="", help="A tier that divides recordings for --measures.")
+@click.option(
+    "--edits",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Correct it by what was edited in its timeline, NAME_edits.json.",
+)
 @click.option("--classes", **CLASSES)
 @with_coding
 def coding(
     file: Path,
     out: Path | None,
+    edits: Path | None,
     video: str | None,
     measures: Path | None,
     stretches: str,
@@ -412,12 +421,14 @@ def coding(
     """
     from mbnb.coding import choose, describe, read_codings, write_coding
     from mbnb.coding.cut import of_no_class
+    from mbnb.coding.edits import correct
     from mbnb.coding.statistics import write_measures
     from mbnb.intervals import Medium
 
     if out and out.exists() and out.samefile(file):
         raise InputError(f"{out}: is the file that is read, which is never changed; name another")
-    codings = choose(read_codings(file), file, **chosen, always=stretches)
+    codings = correct(read_codings(file), edits) if edits else read_codings(file)
+    codings = choose(codings, file, **chosen, always=stretches)
     if video:
         codings = [dataclasses.replace(one, media=(Medium(video),)) for one in codings]
     table = read_classes(classes) if classes else None
@@ -501,6 +512,36 @@ def agree(
     click.echo(report.as_text(found))
     for path, rows in report.write(found, out).items() if out else ():
         click.echo(f"{path}: {rows} rows")
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--poses", type=click.Path(path_type=Path), help="Skeletons, an npz as `cut` reads.")
+@click.option("--video", type=click.Path(path_type=Path), help="The video, which is linked.")
+@click.option("--human", type=click.Path(path_type=Path), help="Another coder's file, beside it.")
+@click.option("--recording", default="", help="This one, where SOURCE has several.")
+@click.option("--tier", "tiers", multiple=True, help="Show these tiers alone.")
+@click.option("--classes", **CLASSES)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page to write.",
+)
+@with_settings
+def timeline(
+    source: Path, out: Path, classes: str | None, given: dict[str, Any], **how: Any
+) -> None:
+    """Write a page with the timeline of SOURCE, in which its segments can be corrected.
+
+    SOURCE is what `detect` wrote, its folder or that of a recording in it, or a file of coded
+    intervals. `coding FILE --edits NAME_edits.json` applies what was edited.
+    """
+    from mbnb.show.timeline import open_timeline, write_timeline
+
+    table = read_classes(classes) if classes else None
+    view = open_timeline(source, Config.of(given), classes=table, **how)
+    click.echo(f"{write_timeline(view, out)}: {view.summary}")
 
 
 @main.command()

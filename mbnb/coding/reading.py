@@ -77,12 +77,13 @@ def choose(
     person: str = "",
     by: str = "",
     always: str = "",
+    origin: str = "",
 ) -> tuple[Coding, ...]:
     """What is meant of the codings in the file `path`; '' and () mean all of it.
 
     by: the modifier that is taken for the label, such as an argument of Datavyu or a set of
-    modifiers of BORIS. always: a tier that is kept whatever is chosen. Raises InputError, with what
-    there is, for what is not there.
+    modifiers of BORIS. always: a tier that is kept whatever is chosen. origin: HUMAN or MACHINE.
+    Raises InputError, with what there is, for what is not there.
     """
     there = {
         "recording": [coding.name for coding in codings],
@@ -104,7 +105,8 @@ def choose(
 
     def meant(one: Interval) -> bool:
         on_tier, of_person = not tiers or one.tier in tiers, person in ("", one.person)
-        return (always and one.tier == always) or (on_tier and of_person)
+        by_whom = origin in ("", one.origin)
+        return (always and one.tier == always) or (on_tier and of_person and by_whom)
 
     def labelled(one: Interval) -> Interval:
         take = by and one.tier != always

@@ -91,11 +91,11 @@ def page_script(names: Sequence[str], *mounts: str) -> str:
     return f"<script>(() => {{\n{script(*names)}\n{call}\n}})()</script>"
 
 
-def pack_poses(clips: Sequence[np.ndarray]) -> tuple[dict[str, list], bytes]:
+def pack_poses(clips: Sequence[np.ndarray], step: float = STEP) -> tuple[dict[str, list], bytes]:
     """Clips (T, J, 3) in metres -> what each needs to be read again, and all of them as bytes.
 
     Each needs its length, centre and scale. Stored are counts of `scale` metres from `centre`, at
-    most half of STEP off; NaN becomes UNSEEN. They stand joint by joint and axis by axis, each
+    most half of `step` off; NaN becomes UNSEEN. They stand joint by joint and axis by axis, each
     less the one before it, low bytes before high bytes: that deflates to about a third.
     """
     about: dict[str, list] = {"length": [], "centre": [], "scale": []}
@@ -105,7 +105,7 @@ def pack_poses(clips: Sequence[np.ndarray]) -> tuple[dict[str, list], bytes]:
         points = clip[is_known[..., 0]] if is_known.any() else np.zeros((1, 3))
         low, high = points.min(0), points.max(0)
         centre = ((low + high) / 2).round(6)
-        scale = max(STEP, float((high - low).max() / 2 + 1e-3) / 32767)
+        scale = max(step, float((high - low).max() / 2 + 1e-3) / 32767)
         # (T, J, 3)
         counts = np.where(is_known, np.rint((clip - centre) / scale), UNSEEN).astype(np.int16)
         lines = counts.transpose(1, 2, 0)  # (T, J, 3) -> (J, 3, T)

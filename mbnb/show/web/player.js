@@ -67,11 +67,20 @@ function openRoot(host, style) {
   return root
 }
 
+const fromText = text => {
+  const raw = atob(text), bytes = new Uint8Array(raw.length)
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i)
+  return bytes
+}
+
+async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
+}
+
 // Points (T·J·3) of every clip from the bytes that mbnb.show.page.pack_poses wrote; each is made when it is first asked for.
 async function unpack(bytes, about, joints) {
-  const packed = new Uint8Array(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength)
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate'))
-  const planes = new Uint8Array(await new Response(stream).arrayBuffer()), half = planes.length / 2
+  const planes = await inflate(new Uint8Array(bytes.buffer ?? bytes, bytes.byteOffset ?? 0, bytes.byteLength)), half = planes.length / 2
   const starts = [0]
   for (const length of about.length) starts.push(starts.at(-1) + 3 * joints * length)
   const made = new Map()
@@ -117,7 +126,8 @@ function onCanvas(canvas, draw) {
 
 // Some clips side by side with one set of controls. `show(clips)` replaces them: {title, points, length, centre}, and where there are
 // any `weights` of joints and `moments` of frames (0 to 255), `marked` joints, `pictures` (addresses of video frames), `below` (a node).
-function createStage(root, scene, { height, autoplay = false, bare = false, controlsFirst = false } = {}) {
+// Long ones bring `load(frame)`, which fills in points before they are drawn, and their `mean` pose and `extent`, [wide, tall].
+function createStage(root, scene, { height, autoplay = false, bare = false, controlsFirst = false, ghosts = true } = {}) {
   const joints = scene.joints.length, thin = Math.sqrt(17 / Math.max(joints, 17))
   const stage = make('div', { className: 'stage' })
   const play = make('button', { className: 'play', type: 'button' })
@@ -128,7 +138,7 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
   const tick = (name, on, title = '') => make('input', { className: name, type: 'checkbox', checked: on, title })
   const speed = choice('speed', [0.1, 0.25, 0.5, 1, 2], 1, 'how fast it plays')
   const gain = choice('gain', [1, 2, 3, 5, 10], 1, 'movement about the mean pose, enlarged')
-  const loop = tick('loop', true), trails = tick('trails', false), ghost = tick('ghost', true), heat = tick('heat', false)
+  const loop = tick('loop', true), trails = tick('trails', false), ghost = tick('ghost', ghosts), heat = tick('heat', false)
   const heatLabel = make('label', { title: 'how much each joint speaks for the prediction' }, heat, 'importance')
   const clock = make('div', { className: 'clock' }, play, slider, time, make('label', {}, 'speed', speed), make('label', {}, 'motion', gain),
     make('label', {}, loop, 'loop'), make('label', { title: 'where the joints were in the last half second' }, trails, 'trails'),
@@ -147,6 +157,7 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
 
   // Joints of a frame as [x, y in pixels, depth in metres], with the clip's movement about its mean pose enlarged.
   function project(clip, frame) {
+    clip.load?.(Math.min(frame, clip.length - 1))
     const { clientWidth: w, clientHeight: h } = clip.canvas, times = +gain.value, at = 3 * joints * Math.min(frame, clip.length - 1)
     const fit = zoom * 0.9 * Math.min(w / 2 / wide, h / 2 / tall), distance = 5 * reach
     const [cy, sy, cp, sp] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)], found = new Array(joints)
@@ -266,8 +277,10 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
     hover = null
     clips = shown.map((given, index) => {
       const clip = { ...given }, sum = new Float64Array(size), seen = new Float64Array(size)
-      for (let i = 0; i < clip.points.length; i++) if (clip.points[i] === clip.points[i]) { sum[i % size] += clip.points[i]; seen[i % size]++ }
-      clip.mean = sum.map((v, i) => v / seen[i])
+      if (!clip.mean) {
+        for (let i = 0; i < clip.points.length; i++) if (clip.points[i] === clip.points[i]) { sum[i % size] += clip.points[i]; seen[i % size]++ }
+        clip.mean = sum.map((v, i) => v / seen[i])
+      }
       clip.canvas = make('canvas', { className: 'skeleton', role: 'img', ariaLabel: 'skeleton ' + clip.title, tabIndex: 0 })
       clip.canvas.style.height = height + 'px'
       const views = make('div', { className: 'views' }, clip.canvas)
@@ -289,9 +302,12 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
     stage.replaceChildren(...clips.map(clip => clip.figure))
     length = Math.max(1, ...clips.map(clip => clip.length))
     wide = tall = 0.05
-    for (const { points } of clips) for (let i = 0; i < points.length; i += 3) if (points[i] === points[i]) {
-      wide = Math.max(wide, Math.hypot(points[i], points[i + 2]))
-      tall = Math.max(tall, Math.abs(points[i + 1]))
+    for (const { points, extent } of clips) {
+      if (extent) [wide, tall] = [Math.max(wide, extent[0]), Math.max(tall, extent[1])]
+      else for (let i = 0; i < points.length; i += 3) if (points[i] === points[i]) {
+        wide = Math.max(wide, Math.hypot(points[i], points[i + 2]))
+        tall = Math.max(tall, Math.abs(points[i + 1]))
+      }
     }
     reach = Math.max(wide, tall)
     heatLabel.style.display = clips.some(clip => clip.weights) ? '' : 'none'
@@ -359,7 +375,7 @@ async function mountPlayer(host, model) {
 function mountPage(mounts) {
   for (const host of document.querySelectorAll('.mbnb-view')) {
     const values = JSON.parse(host.querySelector('script').textContent)
-    values.poses = Uint8Array.from(atob(values.poses), c => c.charCodeAt(0))
+    values.poses = fromText(values.poses)
     mounts[host.dataset.mount](host, { get: key => values[key], page: true })
   }
 }
