@@ -121,13 +121,13 @@ def _in_order(
     lanes: Sequence[tuple[str, str]], coding: Coding, classes: ClassTable | None
 ) -> list[tuple[str, str]]:
     """Lanes (person, tier), each once: person by person, tiers as the class table has them."""
-    regions = classes.region_names if classes else ()
+    listed = [*(classes.region_names if classes else ()), *(tier.name for tier in coding.tiers)]
     people = list(dict.fromkeys([*coding.people, *(person for person, _ in lanes)]))
     lanes = list(dict.fromkeys(lanes)) or [("", "")]
 
     def order(lane: tuple[str, str]) -> tuple[int, int]:
         person, tier = lane
-        at = regions.index(tier) if tier in regions else len(regions)
+        at = listed.index(tier) if tier in listed else len(listed)
         return (people.index(person) if person in people else len(people), at)
 
     # A tier that the file lists without a person is no lane of its own beside those of people.

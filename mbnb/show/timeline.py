@@ -229,7 +229,7 @@ def open_timeline(
 
 
 def _same(path: Path, name: str) -> str:
-    """The name, if a file of several recordings has one of it; else '', which means the only one."""
+    """The name, where the file has a recording of it; else '', which means its only one."""
     return name if name in [one.name for one in read_codings(path)] else ""
 
 

@@ -313,7 +313,7 @@ async function mountTimeline(host, model) {
   // The segment that begins after the chosen one, or else after now, or before it; of those that pass.
   function goOn(by, passes = () => true) {
     const place = item => (store.holds(item) ?? item).start
-    const all = store.items.filter(item => (!item.added || item.edit) && (state.person === '' || lanes[item.lane].person === state.person) && passes(item))
+    const all = store.items.filter(item => item.source !== OTHERS && (!item.added || item.edit) && (state.person === '' || lanes[item.lane].person === state.person) && passes(item))
       .map(item => [place(item), item]).sort((a, b) => a[0] - b[0])
     const here = state.selected ? all.findIndex(([, item]) => item === state.selected) : -1, now = state.selected ? place(state.selected) : clock.now()
     const at = here >= 0 ? here + by : by > 0 ? all.findIndex(([start]) => start > now - 1e-9) : all.findLastIndex(([start]) => start < now)
