@@ -133,7 +133,7 @@ def timeline(
         "playlist": playlist(coding, against, classes),
     }
     edits = read_edits(kept) if kept.is_file() else {}
-    return Timeline(kept.absolute(), video, data=data, poses=poses, edits=edits)
+    return Timeline(Path(os.path.abspath(kept)), video, data=data, poses=poses, edits=edits)
 
 
 def _length(

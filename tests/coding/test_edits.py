@@ -147,7 +147,7 @@ def test_every_fault_of_a_file_is_said_at_once(tmp_path):
     [
         ("[]", "expected edits of a timeline"),
         ('{"format": "mbnb edits", "version": 2}', "expected version 1"),
-        (json.dumps(content([], edits={})), "a list of edits"),
+        (json.dumps(content([]) | {"edits": {}}), "a list of edits"),
         (json.dumps(content([], length=float("nan"))), "NaN is no number"),
         ('{"format": "mbnb edits", "edits": [', "cut short or damaged JSON"),
         ("[" * 100_000, "cut short or damaged JSON"),

@@ -14,6 +14,12 @@ from build import SIMULATED, TINY
 from conftest import until
 from run.headless import NOTEBOOKS, run
 
+# A coding of a machine, and a cell that opens its timeline.
+FOUND = "start,end,label,confidence\n0.5,1.5,nodding,0.9\n2,3,touching nose,0.6\n"
+TIMELINE = """from pathlib import Path
+from mbnb.config import Config
+from mbnb.show.timeline import open_timeline
+open_timeline(Path("film.csv"), Config())"""
 READY = "return window.jupyterapp?.shell?.currentWidget?.context?.isReady === true"
 # Cells that are not shown yet are placeholders.
 ALL_CELLS = """
@@ -92,12 +98,14 @@ def answers(address):
 
 @pytest.fixture(scope="session")
 def live_05(simulated_run, lab):
-    """05 as a user would open it, for the run, with all its cells run in JupyterLab."""
+    """05 as a user would open it, and a timeline below, with all cells run in JupyterLab."""
     notebook = nbformat.read(NOTEBOOKS[4], as_version=4)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     cell.source += f"\noutputs = {str(simulated_run.parent)!r}\nrun = {simulated_run.name!r}\n"
+    notebook.cells.append(nbformat.v4.new_code_cell(TIMELINE))
     path = simulated_run.parent / "lab" / "05.ipynb"
     path.parent.mkdir()
+    path.with_name("film.csv").write_text(FOUND)
     nbformat.write(notebook, path)
     browser = lab(path)
     until(lambda: browser.execute_script(KERNEL) == "idle", 60)

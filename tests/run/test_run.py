@@ -322,6 +322,23 @@ def test_in_jupyterlab_a_clip_is_explained_when_asked(simulated_run, live_05):
     until(lambda: page.pixels() == plain)
 
 
+def test_in_jupyterlab_a_segment_is_corrected_and_the_edit_kept(simulated_run, live_05):
+    from selenium.webdriver import ActionChains, Keys
+
+    hosts = len(live_05.find_elements("css selector", ".mbnb"))
+    page = Page(live_05, hosts - 1)
+    until(lambda: page.run("return root.timeline?.ready === true"))
+    page.run("root.host.scrollIntoView(); root.querySelector('canvas.lanes').focus()")
+    # In command mode, these keys would copy, cut and delete cells.
+    keys = Keys.ARROW_DOWN, "a", Keys.ARROW_DOWN, "x", "r", "nod", Keys.ENTER
+    ActionChains(live_05).send_keys(*keys).perform()
+    until(lambda: "saved in" in page.one(".outcome").text, 60)
+    kept = json.loads((simulated_run.parent / "lab" / "film_edits.json").read_text())
+    about = [(one["verdict"], one["label"], one["start"]) for one in kept["edits"]]
+    assert about == [("accepted", "nodding", 0.5), ("changed", "nodding", 2)]
+    picture(live_05, "timeline")
+
+
 def test_jupyterlab_in_the_dark(simulated_run, live_05):
     page = Page(live_05)
     page.click_cell(*wrong_cell(simulated_run)[:2])

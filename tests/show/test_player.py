@@ -14,8 +14,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mbnb.files import PACKAGE, InputError
+from mbnb.show.cards import SCRIPTS
 from mbnb.show.page import page_script
 from mbnb.show.player import draw_pose, player, project, save_gif
+from mbnb.show.timeline import Timeline
 from mbnb.skeleton import Skeleton, load_skeleton
 
 H36M, WHOLE = load_skeleton(), load_skeleton("wholebody44")
@@ -98,7 +100,8 @@ def test_player_keeps_wide_and_fast_clips():
 def test_player_is_small_and_asks_for_nothing():
     short, long = (len(player(waving(frames)).fragment()) for frames in (60, 120))
     assert long - short < 4_000
-    assert sum(path.stat().st_size for path in (PACKAGE / "show" / "web").glob("*.js")) < 70_000
+    for names, most in ((SCRIPTS, 70_000), (Timeline.scripts, 80_000)):
+        assert sum((PACKAGE / "show" / "web" / name).stat().st_size for name in names) < most
     assert "http" not in page_of(player(waving(60))).lower()
 
 

@@ -55,7 +55,7 @@ def detected(tmp_path_factory):
     table.loc[(steps > 0.5) & (steps < 1.2), "nodding"] = 0.8
     table.loc[(steps > 2.5) & (steps < 4.0), ["nodding", "touching nose"]] = 0.2, 0.7
     table.to_csv(folder / "predictions.csv", index=False)
-    sample_video(folder / "film.mp4", seconds=5)
+    sample_video(folder / "film.mp4", seconds=2)
     (folder / "detection.json").write_text(json.dumps({"video": "film.mp4"}))
     return folder
 

@@ -143,7 +143,7 @@ function lanesPanel(root, data, state, store, on) {
   }
   const MARKS = { accepted: '✓ ', rejected: '✗ ', changed: '✎ ' }
 
-  function drawBox(pen, row, box, right) {
+  function drawBox(pen, row, box, right, free) {
     const { start, end } = shown(box), [y, tall] = placed(row, box), { item } = box
     const left = Math.max(GUTTER - 3, x(start)), stop = Math.min(right + 3, x(end)), wide = Math.max(2, stop - left)
     const [fill, ink, line] = colours(box.label, row.kind), rejected = item.edit?.verdict === 'rejected'
@@ -158,10 +158,13 @@ function lanesPanel(root, data, state, store, on) {
       pen.setLineDash([])
       if (row.kind === MACHINES && item.sure != null) { pen.fillStyle = line; pen.fillRect(left, y + tall - 3, wide * item.sure, 3) }
       const mark = row.kind === MACHINES || rejected ? MARKS[item.edit?.verdict] ?? '' : ''
-      const text = clipped(pen, mark + (data.labels[box.label] || '(no label)'), wide - 8)
-      pen.fillStyle = ink
       pen.font = `${tall < 12 ? 9 : 11}px system-ui, sans-serif`
-      if (tall > 7) pen.fillText(text, left + 4, y + tall / 2 + 0.5)
+      const whole = mark + (data.labels[box.label] || '(no label)'), text = clipped(pen, whole, wide - 8)
+      // What is too long stands beside the box where nothing else does.
+      const beside = text !== whole && tall > 12 && pen.measureText(whole).width < free - stop - 8
+      pen.fillStyle = beside ? root.color('text') : ink
+      if (tall > 7) pen.fillText(beside ? whole : text, beside ? stop + 4 : left + 4, y + tall / 2 + 0.5)
+      pen.fillStyle = ink
       if (rejected) pen.fillRect(left + 2, y + tall / 2, wide - 4, 1)
     }
     pen.globalAlpha = 1
@@ -224,13 +227,14 @@ function lanesPanel(root, data, state, store, on) {
       for (const block of blocks) drawStrip(pen, block)
       pen.font = '11px system-ui, sans-serif'
       for (const row of rows) {
+        const boxes = [...boxesIn(row, view.from, view.to)]
         let ends = [], group = null
-        for (const box of boxesIn(row, view.from, view.to)) {
+        for (const [i, box] of boxes.entries()) {
           const stop = x(box.end)
           if (group !== box.ends.length) [group, ends] = [box.ends.length, []]
           if (stop < ends[box.level] + 1 && box.item !== state.selected) continue // it would lie under the one before
           ends[box.level] = Math.max(x(box.start) + 2, stop)
-          drawBox(pen, row, box, w)
+          drawBox(pen, row, box, w, boxes[i + 1] ? x(boxes[i + 1].start) : w)
         }
       }
       pen.restore()

@@ -1,9 +1,10 @@
 // The timeline of a recording: one clock for video and skeletons, segments that a person corrects, moments where two coders differ.
 
 const TIMELINE_STYLE = `
+.over-lanes { background: var(--back); } @media (min-height: 780px) and (min-width: 900px) { .over-lanes { position: sticky; top: 0; z-index: 2; } }
 .top { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: flex-start; }
-.top video { flex: 1 1 260px; min-width: 0; max-height: 260px; background: #000; } .top .people { flex: 2 1 320px; min-width: 0; }
-.top .chosen { flex: 1 1 280px; min-width: 240px; min-height: 190px; }
+.top video { flex: 1 1 260px; min-width: 0; max-height: 236px; background: #000; } .top .people { flex: 2 1 320px; min-width: 0; }
+.top .chosen { flex: 1 1 280px; min-width: 240px; min-height: 180px; }
 .chosen h3 { margin: 0 0 2px; font-size: 15px; overflow-wrap: anywhere; } .chosen p { margin: 2px 0; color: var(--faint); overflow-wrap: anywhere; }
 .bar { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center; padding: 4px 0; }
 .time-lanes { border: 1px solid var(--line); border-radius: 4px; } .over { position: relative; overflow: hidden; }
@@ -190,7 +191,7 @@ async function mountTimeline(host, model) {
   const video = data.video ? make('video', { src: live ? inLab(data.video) : data.video, preload: 'auto', playsInline: true }) : null
   const lack = make('p', { className: 'problem' })
   video?.addEventListener('error', () => { lack.textContent = `The video is not found or cannot be played: ${decodeURI(data.video)}`; video.style.display = 'none' })
-  const stage = data.tracks && createStage(root, data.scene, { height: 230, bare: true, ghosts: false }), element = make('div', { className: 'timeline' })
+  const stage = data.tracks && createStage(root, data.scene, { height: 200, bare: true, ghosts: false }), element = make('div', { className: 'timeline' })
   let stamps = null
   const clock = createClock(video, data, time => {
     panel.head(time)
@@ -428,10 +429,10 @@ async function mountTimeline(host, model) {
   // ---- all together
   let strips = null
   const people = make('div', { className: 'people' }, stage?.element ?? '')
-  element.append(make('div', { className: 'top' }, ...(video ? [video] : []), ...(stage ? [people] : []), make('div', { className: 'chosen' }, lack, chosen)),
+  element.append(make('div', { className: 'over-lanes' }, make('div', { className: 'top' }, ...(video ? [video] : []), ...(stage ? [people] : []), make('div', { className: 'chosen' }, lack, chosen)),
     make('div', { className: 'bar' }, play, timeLine, make('label', {}, 'speed', speed), button('−', 'zoom out', () => panel.zoom(2), 'out'), button('+', 'zoom in', () => panel.zoom(0.5), 'in'),
       button('all', 'all of it (0)', () => panel.show(0, data.length), 'all'), person, undo, redo, progress),
-    ...(data.playlist.length ? [differ] : []), panel.element, looked,
+    ...(data.playlist.length ? [differ] : [])), panel.element, looked,
     make('div', { className: 'bar' }, download, ...(live ? [] : [button('open edits', 'a file that was downloaded before', () => file.click()), file]), outcome),
     make('div', { className: 'keys' }, ...KEYS.flatMap(([key, text]) => [...key.split(' ').flatMap(one => [make('kbd', { textContent: one }), ' ']), text + ' \u00a0 '])))
   root.append(element)
