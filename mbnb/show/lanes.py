@@ -23,10 +23,9 @@ from mbnb.show.page import pack_poses
 
 STRETCH = 1024  # frames that are unpacked together
 GRAIN = 1e-3  # metres
-MOST_FRAMES = 500_000  # of all people together; beyond, every second one is shown, or every third …
+MOST_PLACES = 6_000_000  # of joints, of all people; beyond, every second frame is shown, or third …
 MOST_VALUES = 4_000_000  # probabilities; beyond, the greatest of two steps is shown, or of three, …
 SAMPLE = 5_000  # frames from which the size of a picture is told
-NOTHING = "nothing"  # the column of a table of probabilities that says that nothing happens
 MACHINES, OWN, OTHERS = range(3)  # whose segments: the machine's, who corrects, another coder's
 
 
@@ -195,7 +194,8 @@ def pack_tracks(recordings: Sequence[Recording]) -> tuple[dict[str, Any], bytes]
     step = float(np.median(np.diff(stamps))) if len(stamps) > 1 else 1 / 30
     # The same picture may be stamped a little differently for two people.
     stamps = stamps[np.insert(np.diff(stamps) > step / 4, 0, True)]
-    every = max(1, -(-len(recordings) * len(stamps) // MOST_FRAMES))
+    places = len(stamps) * sum(one.pose.shape[1] for one in recordings)
+    every = max(1, -(-places // MOST_PLACES))
     stamps = stamps[::every]
     poses, centres, extents = [], [], []
     for one in recordings:
@@ -254,7 +254,7 @@ def pack_strip(
     """
     if table is None:
         return []
-    columns = [name for name in table.columns if name in labels or name == NOTHING]
+    columns = [name for name in table.columns if name in labels]
     every = max(1, -(-len(table) * len(columns) // MOST_VALUES))
     parts = table.groupby(person, sort=False) if person in table else [("", table)]
     found = []
@@ -268,7 +268,7 @@ def pack_strip(
         found.append(
             {
                 "person": str(who),
-                "labels": [labels.index(c) if c in labels else -1 for c in columns],
+                "labels": [labels.index(column) for column in columns],
                 "steps": len(groups),
                 "times": as_text(np.diff(ticks, prepend=np.int32(0))),
                 "values": as_text(np.ascontiguousarray(steps)),

@@ -27,10 +27,10 @@ from mbnb.coding.recordings import Recording, recordings_in
 from mbnb.config import Config
 from mbnb.files import InputError, write_text
 from mbnb.intervals import Coding, Medium, at
+from mbnb.settings import say_once
 from mbnb.show.fonts import Sheet
 from mbnb.show.lanes import (
     MACHINES,
-    NOTHING,
     OTHERS,
     lanes_and_segments,
     pack_strip,
@@ -45,6 +45,8 @@ from mbnb.text import listed, safe_names
 # What a detection writes for each recording into a folder of its own.
 DETECTED = dict(coding="machine.eaf", poses="poses.npz", table="predictions.csv")
 ABOUT = "detection.json"
+NO_CLASS = ("time", "person", "nothing")  # columns of its table beside those of classes
+LONGEST = 200_000  # seconds, two days and more
 
 
 class Timeline(Widget):
@@ -114,7 +116,7 @@ def timeline(
         if one.pose.shape[1:] != (len(skeleton), 3):
             found = f"{one.pose.shape[1]} joints"
             raise InputError(f"{one.name}: expected those of {skeleton.name}, found {found}")
-    columns = [] if table is None else [c for c in table if c not in ("time", "person", NOTHING)]
+    columns = [] if table is None else [c for c in table if c not in NO_CLASS]
     length = _length(coding, against, recordings, table)
     data = lanes_and_segments(coding, against, classes, tiers, columns, length)
     tracks, poses = pack_tracks(recordings) if recordings else (None, b"")
@@ -142,12 +144,15 @@ def _length(
     recordings: Sequence[Recording],
     table: pd.DataFrame | None,
 ) -> float:
-    """Seconds up to which there is anything."""
+    """Seconds up to which there is anything. Raises InputError for more than `LONGEST`."""
     ends = [1.0, coding.end, *(medium.length or 0 for medium in coding.media)]
     ends += [against.end] if against else []
     ends += [float(one.times[-1]) for one in recordings if len(one.times)]
     ends += [float(table["time"].max())] if table is not None and len(table) else []
-    return round(max(end for end in ends if np.isfinite(end)), 4)
+    length = max(end for end in ends if np.isfinite(end))
+    if length > LONGEST:
+        raise InputError(f"{coding.name}: lasts {at(length)}: is a time wrong?")
+    return round(length, 4)
 
 
 def write_timeline(view: Timeline, path: Path) -> Path:
@@ -201,8 +206,6 @@ def open_timeline(
     if Path(source).is_dir():
         folder = _of_recording(Path(source), recording)
         found = {key: folder / name for key, name in DETECTED.items() if (folder / name).is_file()}
-        if "coding" not in found:
-            raise InputError(f"{folder}: expected {DETECTED['coding']} of a detection, found none")
         path, video = found["coding"], video or _detected_video(folder)
         coding = replace(read_coding(path), name=folder.resolve().name)
     else:
@@ -213,10 +216,13 @@ def open_timeline(
             raise InputError(f"{asked}: no such file")
     choose([coding], path, tiers=tiers)  # says what there is where a tier is not
     linked, offset = _linked(coding, path, video)
-    poses, skeleton = poses or found.get("poses"), load_skeleton(config.skeleton)
+    if linked and config.faces != "keep":
+        say_once(f"{linked}: left out by the setting faces, {config.faces!r}")
+        linked = None
+    poses = poses or found.get("poses")
     return timeline(
         coding,
-        recordings_in(poses, config, poses.with_name(f"{poses.stem}_landmarks")) if poses else (),
+        _people(poses, coding.name, config) if poses else (),
         against=read_coding(human, _same(human, coding.name)) if human else None,
         table=read_probabilities(found["table"]) if "table" in found else None,
         video=linked,
@@ -224,8 +230,14 @@ def open_timeline(
         classes=classes,
         tiers=tiers,
         kept=path.with_name(f"{safe_names([coding.name])[coding.name]}_edits.json"),
-        skeleton=skeleton,
+        skeleton=load_skeleton(config.skeleton),
     )
+
+
+def _people(poses: Path, name: str, config: Config) -> list[Recording]:
+    """Those in a file whose names begin with that of the recording; else all in it."""
+    found = recordings_in(poses, config, poses.with_name(f"{poses.stem}_landmarks"))
+    return [one for one in found if f"{one.name}_".startswith(f"{name}_")] or found
 
 
 def _same(path: Path, name: str) -> str:
@@ -285,7 +297,7 @@ def read_probabilities(path: Path) -> pd.DataFrame:
             f"{path}: expected a column time and numbers in the others, found "
             f"{listed(wrong or list(table.columns), 6)}"
         )
-    return table.dropna(subset=["time"]).sort_values("time", kind="stable", ignore_index=True)
+    return table[np.isfinite(table["time"])].sort_values("time", kind="stable", ignore_index=True)
 
 
 def _still(data: dict[str, Any]) -> bytes:

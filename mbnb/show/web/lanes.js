@@ -40,7 +40,7 @@ async function openStrips(data) {
       if (!made.has(index)) {
         const { tier, person } = data.lanes[index], part = whose(person), most = part && new Uint8Array(part.times.length)
         part?.labels.forEach((label, row) => {
-          if (label < 0 || data.lanes[data.homes[label]]?.tier !== tier) return
+          if (data.lanes[data.homes[label]]?.tier !== tier) return
           for (let i = 0, at = row * most.length; i < most.length; i++, at++) if (part.values[at] > most[i]) most[i] = part.values[at]
         })
         made.set(index, part && { times: part.times, most })
@@ -56,7 +56,7 @@ async function openStrips(data) {
         let sum = 0
         for (let i = first; i < last; i++) sum += part.values[row * length + i]
         return [label, sum / 255 / (last - first)]
-      }).filter(([label]) => label >= 0).sort((a, b) => b[1] - a[1])
+      }).sort((a, b) => b[1] - a[1])
     },
   }
 }

@@ -4,7 +4,7 @@ const TIMELINE_STYLE = `
 .over-lanes { background: var(--back); } @media (min-height: 780px) and (min-width: 900px) { .over-lanes { position: sticky; top: 0; z-index: 2; } }
 .top { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: flex-start; }
 .top video { flex: 1 1 260px; min-width: 0; max-height: 236px; background: #000; } .top .people { flex: 2 1 320px; min-width: 0; }
-.top .chosen { flex: 1 1 280px; min-width: 240px; min-height: 180px; }
+.top .chosen { flex: 1 1 280px; min-width: 240px; min-height: 150px; }
 .chosen h3 { margin: 0 0 2px; font-size: 15px; overflow-wrap: anywhere; } .chosen p { margin: 2px 0; color: var(--faint); overflow-wrap: anywhere; }
 .bar { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center; padding: 4px 0; }
 .time-lanes { border: 1px solid var(--line); border-radius: 4px; } .over { position: relative; overflow: hidden; }
@@ -20,7 +20,7 @@ canvas.lanes:focus-visible { outline-offset: -2px; }
 kbd { font: 12px ui-monospace, monospace; border: 1px solid var(--line); border-radius: 3px; padding: 0 4px; background: var(--raised); }
 .keys { padding: 4px 2px; color: var(--faint); font-size: 12px; line-height: 1.9; }
 `
-const MOST_LISTED = 8, ALIKE = 1500 // labels to choose from at once; milliseconds in which moves of one border are one step back
+const MOST_LISTED = 8, ALIKE = 1500, SHORTEST = 0.4 // labels to choose from at once; milliseconds in which moves of one border are one step; seconds that are played
 const KEYS = [['space', 'play, pause'], ['Enter', 'play the segment'], ['↑ ↓', 'segment before, after'], ['u', 'next that nobody looked at'], ['a', 'accept'], ['x', 'reject'],
   ['r', 'another label'], ['s', 'move its start'], ['e', 'move its end'], ['← →', 'a frame (Shift: ten), or the border that is moved'], ['Esc', 'leave the border'],
   ['i', 'new segment here'], ['n', 'next difference'], ['p', 'the one before'], ['+ −', 'zoom'], ['0', 'all of it'], ['Ctrl Z', 'undo'], ['Ctrl Y', 'redo']]
@@ -209,7 +209,7 @@ async function mountTimeline(host, model) {
     state.lane = lane
     panel.reveal(start, end)
     clock.seek(start)
-    if (playing) clock.play(true, Math.max(end, start + 0.05))
+    if (playing) clock.play(true, Math.max(end, start + SHORTEST))
     fillChosen()
     fillBar()
   }
@@ -337,7 +337,7 @@ async function mountTimeline(host, model) {
     state.selected = near.find(item => [label_1, label_2].includes(labels[item.label])) ?? near[0] ?? null
     state.border = null
     clock.seek(start)
-    clock.play(true, Math.max(end, start + 0.05))
+    clock.play(true, Math.max(end, start + SHORTEST))
     fillChosen()
   }
   if (data.playlist.length) {
@@ -399,6 +399,12 @@ async function mountTimeline(host, model) {
   } })
   file.style.display = 'none'
 
+  const forget = () => {
+    if (!confirm('Forget all edits of this recording?')) return
+    store.restore({ ...store.content(), edits: [] })
+    keep()
+  }
+
   // ---- keys
   const onKey = event => {
     const { key } = event, mod = event.ctrlKey || event.metaKey, target = event.composedPath()[0], writing = target.matches?.('input:not([type=file]), select, textarea')
@@ -433,17 +439,19 @@ async function mountTimeline(host, model) {
     make('div', { className: 'bar' }, play, timeLine, make('label', {}, 'speed', speed), button('−', 'zoom out', () => panel.zoom(2), 'out'), button('+', 'zoom in', () => panel.zoom(0.5), 'in'),
       button('all', 'all of it (0)', () => panel.show(0, data.length), 'all'), person, undo, redo, progress),
     ...(data.playlist.length ? [differ] : [])), panel.element, looked,
-    make('div', { className: 'bar' }, download, ...(live ? [] : [button('open edits', 'a file that was downloaded before', () => file.click()), file]), outcome),
+    make('div', { className: 'bar' }, download, ...(live ? [] : [button('open edits', 'a file that was downloaded before', () => file.click()), file]),
+      button('forget all', 'all edits of this recording', forget, 'forget'), outcome),
     make('div', { className: 'keys' }, ...KEYS.flatMap(([key, text]) => [...key.split(' ').flatMap(one => [make('kbd', { textContent: one }), ' ']), text + ' \u00a0 '])))
   root.append(element)
   panel.arrange()
   fillChosen()
   let kept = model.get('edits'), from = data.file
-  if (!live) try {
+  try { // what was edited last, here or in the file
     const here = JSON.parse(localStorage.getItem(place) ?? 'null')
-    if (here && !(kept?.saved > here.saved)) [kept, from] = [here, 'this browser']
+    if (here && !(kept?.saved >= here.saved)) [kept, from] = [here, 'this browser']
   } catch { /* nothing that can be read is kept here */ }
   if (kept?.edits) restored(kept, from)
+  if (live && from === 'this browser') keep()
   fillBar()
   clock.seek(0)
   root.timeline = { data, state, store, clock, panel } // for scripts that drive the page
