@@ -83,9 +83,9 @@ def _no_number(text: str) -> float:
 
 
 def check_edits(content: Any, where: object) -> tuple[Edit, ...]:
-    """The edits in the content of a file. Raises InputError that names all faults, `SHOWN` of them.
+    """The edits in the content of a file, `where`.
 
-    where: what they are said of.
+    Raises InputError that names every fault, `SHOWN` of them.
     """
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{where}: expected edits of a timeline (format {FORMAT!r})")
@@ -149,12 +149,12 @@ def _is_time(value: Any) -> bool:
 
 
 def apply_edits(coding: Coding, edits: Sequence[Edit]) -> Coding:
-    """The coding as it was corrected: what was accepted, changed or added is human; the rest stays.
+    """The coding as it was corrected: what was accepted, changed or added is human.
 
-    Rejected intervals are gone, and so is what depended on them, as ELAN does it. A human's own
-    interval keeps its place in the document that it came from. An edit of a segment that is not
-    there is kept where it says what is to be there, and noted. Raises InputError where none of the
-    segments is there: these are edits of another coding.
+    What nobody looked at stays as it is. Rejected intervals are gone, and so is what depended on
+    them, as ELAN does it. A human's own interval keeps its place in the document that it came from.
+    An edit of a segment that is not there is kept where it says what is to be there, and noted.
+    Raises InputError where none of the segments is there: these are edits of another coding.
     """
     left = {edit.segment: edit for edit in edits}
     about_segments = [edit for edit in edits if edit.verdict != ADDED]

@@ -137,7 +137,7 @@ def _in_order(
 def _labels(
     used: Sequence[str], coding: Coding, classes: ClassTable | None, more: Sequence[str]
 ) -> list[str]:
-    """All labels that there are, those in use first; a class is listed once, as it is called there.
+    """All labels, those in use first; a class that is in use stands there as it is called there.
 
     '' is a segment on which nothing is written.
     """

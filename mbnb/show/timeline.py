@@ -156,7 +156,7 @@ def _length(
 
 
 def write_timeline(view: Timeline, path: Path) -> Path:
-    """Write the timeline as a page that needs no network; its video is linked from where it lies.
+    """Write the timeline as a page that needs no network; its video is linked, not copied.
 
     Its edits are in the page, and what is edited there is kept by the browser and downloaded.
     """

@@ -325,9 +325,10 @@ def test_in_jupyterlab_a_clip_is_explained_when_asked(simulated_run, live_05):
 def test_in_jupyterlab_a_segment_is_corrected_and_the_edit_kept(simulated_run, live_05):
     from selenium.webdriver import ActionChains, Keys
 
-    hosts = len(live_05.find_elements("css selector", ".mbnb"))
-    page = Page(live_05, hosts - 1)
-    until(lambda: page.run("return root.timeline?.ready === true"))
+    place = """return [...document.querySelectorAll('.mbnb')].findIndex(
+        host => host.shadowRoot.timeline?.ready)"""
+    until(lambda: live_05.execute_script(place) >= 0, 120)
+    page = Page(live_05, live_05.execute_script(place))
     page.run("root.host.scrollIntoView(); root.querySelector('canvas.lanes').focus()")
     # In command mode, these keys would copy, cut and delete cells.
     keys = Keys.ARROW_DOWN, "a", Keys.ARROW_DOWN, "x", "r", "nod", Keys.ENTER
