@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import Page, until
 from run.headless import OUTSIDE, command_line
+from show.test_explorer import choose
 from show.test_player import HOSTILE, page_of, poses_of
 
 from mbnb.classes import read_classes
@@ -250,6 +251,8 @@ def test_moments_where_two_differ_are_a_playlist(film, page_file):
     until(lambda: film.one(".said").text == said)
     first, last = film.of("return [panel.view.from, panel.view.to]")
     assert first < 2.4 and last > 4.0
+    choose(film, "select.kind", "only film")
+    until(lambda: film.one(".said").text.startswith("1 of 2 · 0:01.500"))
     assert film.of(f"return panel.at(store.items[5], {OTHERS}) !== undefined")
 
 

@@ -187,6 +187,9 @@ async function mountTimeline(host, model) {
   const store = openEdits(data, item => { panel.arrange(); if (item) keep(); fillChosen(); fillBar() })
   const button = (text, title, onclick, className = '') => make('button', { type: 'button', textContent: text, title, onclick, className })
 
+  const pick = (className, title, values, onchange) => make('select', { className, title, ariaLabel: title, onchange: event => onchange(event.target.value) },
+    ...values.map(([value, textContent]) => make('option', { value, textContent })))
+
   // ---- video, people, clock
   const video = data.video ? make('video', { src: live ? inLab(data.video) : data.video, preload: 'auto', playsInline: true }) : null
   const lack = make('p', { className: 'problem' })
@@ -324,8 +327,8 @@ async function mountTimeline(host, model) {
 
   // ---- moments where two coders differ
   const differ = make('div', { className: 'bar differ' }), said = make('span', { className: 'said', ariaLive: 'polite' })
+  let playlist = data.playlist
   function goDiffer(by) {
-    const { playlist } = data
     if (!playlist.length) return
     state.differ = state.differ < 0 && by < 0 ? playlist.length - 1 : (state.differ + by + playlist.length) % playlist.length
     const { start, end, coder_1, label_1, coder_2, label_2, person, kind } = playlist[state.differ]
@@ -341,14 +344,18 @@ async function mountTimeline(host, model) {
     fillChosen()
   }
   if (data.playlist.length) {
-    said.textContent = `${data.playlist.length} moments where two coders differ`
-    differ.append('Differences', button('‹', 'the one before (p)', () => goDiffer(-1), 'before'), button('›', 'next (n)', () => goDiffer(1), 'next'), said)
+    said.textContent = `${playlist.length} moments where two coders differ`
+    const kinds = Object.entries(Object.groupBy(playlist, one => one.kind)), kind = pick('kind', 'which differences', [['', `all (${playlist.length})`],
+      ...kinds.map(([name, ones]) => [name, `${name} (${ones.length})`])], value => {
+      playlist = data.playlist.filter(one => !value || one.kind === value)
+      state.differ = -1
+      goDiffer(1)
+    })
+    differ.append('Differences', kind, button('‹', 'the one before (p)', () => goDiffer(-1), 'before'), button('›', 'next (n)', () => goDiffer(1), 'next'), said)
   }
 
   // ---- controls
   const play = button('▶ Play', 'space', () => clock.play(!clock.playing()), 'play'), timeLine = make('output', { className: 'time' })
-  const pick = (className, title, values, onchange) => make('select', { className, title, ariaLabel: title, onchange: event => onchange(event.target.value) },
-    ...values.map(([value, textContent]) => make('option', { value, textContent })))
   const speed = pick('speed', 'how fast it plays', [0.1, 0.25, 0.5, 1, 2, 4].map(value => [value, value + '×']), value => clock.speed(+value))
   speed.value = 1
   const names = [...new Set(lanes.map(lane => lane.person))]
