@@ -369,12 +369,14 @@ def with_coding(command):
     @click.option("--person", default="", help="Intervals of this person alone.")
     @click.option("--by", default="", help="The modifier that is the label, such as `hand`.")
     @click.option(
-        "--origin", default="", type=click.Choice(["", "human", "machine"]), help="Theirs alone."
+        "--origin",
+        type=click.Choice(["human", "machine"]),
+        help="What they coded alone.",
     )
     @functools.wraps(command)
     def wrapped(recording: str, tiers: tuple[str, ...], person: str, by: str, **rest: Any):
         chosen = dict(recording=recording, tiers=tiers, person=person, by=by)
-        return command(chosen=chosen | {"origin": rest.pop("origin")}, **rest)
+        return command(chosen=chosen | {"origin": rest.pop("origin") or ""}, **rest)
 
     return wrapped
 

@@ -300,6 +300,18 @@ def test_people_share_one_axis_of_time_and_are_held_to_a_millimetre():
     assert np.abs(bert[away] - other.pose).max() < 1e-3
 
 
+def test_long_recordings_take_little_and_are_thinned_beyond_a_bound(monkeypatch):
+    person = Recording("film", build.person(0, 3000), np.arange(3000) / 30)
+    whole = timeline(Coding("film", FOUND), [person])
+    assert len(whole.poses) < 1.2 * person.pose.size, "bytes for each number"
+    assert whole.data["tracks"]["frames"] == 3000
+    monkeypatch.setattr("mbnb.show.lanes.MOST_PLACES", 17 * 1000)
+    tracks = timeline(Coding("film", FOUND), [person]).data["tracks"]
+    assert (tracks["frames"], tracks["every"], tracks["step"]) == (1000, 3, pytest.approx(0.1))
+    with pytest.raises(InputError, match="film: lasts 277:46:40.000: is a time wrong"):
+        timeline(Coding("film", (Interval(0, 1e6, "nodding"),)))
+
+
 def test_the_playlist_is_what_agree_writes():
     coding, against = Coding("film", FOUND), Coding("bert", OTHER)
     moments = timeline(coding, against=against).data["playlist"]
