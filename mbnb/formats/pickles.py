@@ -2,6 +2,7 @@
 
 import pickle
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,11 +43,16 @@ def is_pickle(path: Path) -> bool:
         return file.read(1) == b"\x80"
 
 
-def read_pickle(path: Path, expected: str) -> Any:
-    """What a pickle holds. Raises InputError, with what was `expected`, for anything but data."""
+def read_pickle(
+    path: Path, expected: str, others: Mapping[tuple[str, str], Any] | None = None
+) -> Any:
+    """What a pickle holds. Raises InputError, with what was `expected`, for anything but data.
+
+    others: by module and name what harmless thing is made in place of another package's object.
+    """
     try:
         with open(path, "rb") as file:
-            return _Plain(file, encoding="latin1").load()
+            return _Plain(file, others).load()
     except Exception as error:  # every sort of damage raises a different kind
         raise refusal(path, expected, error) from None
 
@@ -59,7 +65,7 @@ def read_objects(path: Path, name: str, expected: str) -> Any:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
             shape, _, kind = header_of(file)
-            content = _Plain(file, encoding="latin1").load() if kind.hasobject else None
+            content = _Plain(file).load() if kind.hasobject else None
             if shape != () or content is None:
                 raise InputError(f"{name} is an array of the shape {shape}, of {kind}")
             return content.item()
@@ -84,7 +90,11 @@ def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 class _Plain(pickle.Unpickler):
     """Makes numpy's arrays and plain values; whatever else a pickle asks for is refused."""
 
+    def __init__(self, file: IO[bytes], others: Mapping[tuple[str, str], Any] | None = None):
+        super().__init__(file, encoding="latin1")
+        self.known = {**ARRAYS, **(others or {})}
+
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in ARRAYS:
-            return ARRAYS[module, name]
+        if (module, name) in self.known:
+            return self.known[module, name]
         raise InputError(f"asks for {module}.{name}, which is more than data, and is not read")

@@ -36,12 +36,14 @@ WRAPPERS = {
     "_fsdp_wrapped_module",
     "_checkpoint_wrapped_module",
 }
-# What names of a backbone's weights begin with, and those of an action head.
+# What names of a backbone's weights begin with, and those of a head for actions or for meshes.
 BACKBONE = re.compile(
     r"(^|.*?\.)(joints_embed|pos_embed|temp_embed|blocks_st|blocks_ts|ts_attn|pre_logits|norm)"
     r"(\.|$)"
 )
-HEAD = re.compile(r"(^|.*?\.)head\.(fc1|bn|fc2|regions|mirrored)\.")
+HEAD = re.compile(
+    r"(^|.*?\.)head\.(fc1|bn|fc2|regions|mirrored|bn1|bn2|(head|init)_(pose|shape))(\.|$)"
+)
 # What files of weights are for, by what is in them.
 KINDS = {
     "poses": "an encoder or a lifter, which tells poses",
@@ -197,9 +199,9 @@ def _flat(content: dict[Any, Any], above: tuple[str, ...] = ()) -> Iterator[tupl
 def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> LoadReport:
     """Copy what fits by name and shape into `model`.
 
-    Weights of a bare backbone go into the backbone of an ActionNet or a PoseNet.
+    Weights of a bare backbone go into the backbone of a model that has one.
     """
-    if isinstance(model, ActionNet | PoseNet) and not any(
+    if isinstance(getattr(model, "backbone", None), DSTformer) and not any(
         key.startswith("backbone.") for key in weights
     ):
         weights = {f"backbone.{key}": value for key, value in weights.items()}
@@ -251,7 +253,7 @@ def preset_of(sizes: dict[str, Any]) -> str | None:
     return next((name for name, p in PRESETS.items() if wanted.items() <= p.items()), None)
 
 
-def start_from(path: Path, model: ActionNet | PoseNet, config: Config) -> str:
+def start_from(path: Path, model: nn.Module, config: Config) -> str:
     """Take over the weights in a file as far as they fit; returns in a line which did.
 
     Another head and other ends of the backbone stay as they were. Raises InputError where the

@@ -35,11 +35,11 @@ class PoseNet(nn.Module):
 
     def forward(self, x: Tensor, views: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Poses; with `views` (V, F / P, J, C) also a unit vector of each, (V, NUMBERS)."""
-        pose = self.unfold(torch.cat([self.backbone(piece) for piece in _pieces(x)]))
+        pose = self.unfold(torch.cat([self.backbone(piece) for piece in pieces(x)]))
         if views is None:
             return pose
         said = torch.cat(
-            [statistics(self.backbone(piece, return_rep=True)) for piece in _pieces(views)]
+            [statistics(self.backbone(piece, return_rep=True)) for piece in pieces(views)]
         )
         said = self.gather(said) if self.gather else said
         return pose, F.normalize(self.project(said), dim=-1)
@@ -50,7 +50,7 @@ class PoseNet(nn.Module):
         return y.transpose(2, 3).flatten(1, 2)  # -> (B, F / P, P, J, 3) -> (B, F, J, 3)
 
 
-def _pieces(x: Tensor) -> tuple[Tensor, ...]:
+def pieces(x: Tensor) -> tuple[Tensor, ...]:
     """Windows as many as a processor's caches hold at a time; for a GPU all together."""
     tokens = x[0, ..., 0].numel()
     return x.split(max(1, PIECE_TOKENS // tokens) if x.device.type == "cpu" else len(x))

@@ -1,0 +1,134 @@
+"""A body fitted to recordings of 17 joints: one shape for a person, a pose for each frame.
+
+Adam moves shape and poses together from where `pose_by_joints` puts them: joints shall lie where
+they were recorded, no joint bends as nobody's does (`tables/joint_limits.csv`), nothing trembles,
+and what 17 joints do not tell stays at rest. Shapes: T frames, K joints of the body.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mbnb.bodies.body import Body
+from mbnb.bodies.kinematics import pose_by_joints
+from mbnb.bodies.rotations import matrix_to_axis_angle, matrix_to_six, six_to_matrix
+from mbnb.files import TABLES, read_table
+
+STEPS, RATE = 100, 0.02
+SIZES = 10  # numbers of a shape
+KNEE = 0.05  # metres of error from which on a joint counts by its distance, not its square
+BENT, TREMBLING, AT_REST, USUAL = 0.05, 0.01, 2e-4, 3e-5  # what each of the other parts counts
+UNSEEN = ("wrist", "foot")  # joints that nothing tells of
+UNSEEN_AT_REST = 50.0  # how much more these stay at rest
+WAYS = ("forward", "twist", "side")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One person's fit: shape (S,), rotations N times (T, K, 3, 3), residual (17,) mm of joints.
+
+    place: N times (T, 3), the root joint in the axes and the metres of the recordings.
+    """
+
+    shape: Tensor
+    rotations: list[Tensor]
+    place: list[Tensor]
+    residual: np.ndarray
+
+
+class Limits:
+    """How far each joint of a body may bend forward, twist and bend aside, in radians."""
+
+    def __init__(self, body: Body):
+        columns = [f"{way}_{end}" for way in WAYS for end in ("low", "high")]
+        rows = read_table(TABLES / "joint_limits.csv", ("joint", *columns))
+        table = {row["joint"]: [float(row[name]) for name in columns] for _, row in rows}
+        stems = [name.removesuffix(".L").removesuffix(".R") for name in body.names]
+        known = torch.tensor([table.get(stem, [-1e3, 1e3] * 3) for stem in stems])
+        self.low, self.high = torch.deg2rad(known).unflatten(1, (3, 2)).unbind(2)  # (K, 3) each
+        self.at_rest = torch.tensor([UNSEEN_AT_REST if s in UNSEEN else 1.0 for s in stems])
+        self.axes = bending_axes(body)
+
+    def loss(self, rotations: Tensor) -> tuple[Tensor, Tensor]:
+        """Of rotations (T, K, 3, 3): squares beyond the limits, and of what is bent at all."""
+        vector = matrix_to_axis_angle(rotations[:, 1:])  # (T, K - 1, 3)
+        bent = (self.axes[1:] @ vector[..., None])[..., 0]
+        beyond = F.relu(self.low[1:] - bent) + F.relu(bent - self.high[1:])
+        rest = self.at_rest[1:, None] * vector.square()
+        return beyond.square().sum((1, 2)), rest.sum((1, 2))
+
+
+def bending_axes(body: Body) -> Tensor:
+    """(K, 3, 3): the axes about which each joint bends forward, twists, and bends aside, as rows.
+
+    A joint twists about the bone to its children, or what has none about the bone to it.
+    """
+    axes = []
+    for joint, parent in enumerate(body.parents):
+        children = [k for k, of in enumerate(body.parents) if of == joint]
+        bone = body.rest[children].mean(0) - body.rest[joint] if children else None
+        bone = bone if bone is not None else body.rest[joint] - body.rest[max(parent, 0)]
+        bone = F.normalize(bone, dim=0)
+        forward = bone.new_tensor([0, 0, 1])
+        bend = F.normalize(torch.linalg.cross(bone, forward), dim=0)
+        axes.append(torch.stack([bend, bone, torch.linalg.cross(bend, bone)]))
+    return torch.stack(axes)
+
+
+def fit_person(
+    body: Body, clips: Sequence[Tensor], sizes: int = SIZES, steps: int = STEPS, smooth: float = 1.0
+) -> Fitted:
+    """Fit one person's clips, N times (T, 17, 3) in metres, in any axes.
+
+    sizes: numbers of the shape. smooth: how much more, or less, trembling counts.
+    """
+    bones, limits = body.skeleton_only(), Limits(body)
+    joints = torch.cat(list(clips))
+    lengths = [len(clip) for clip in clips]
+    shape = torch.zeros(1, sizes, requires_grad=True)
+    six = matrix_to_six(pose_by_joints(bones, shape.expand(len(joints), -1), joints))
+    six.requires_grad_(True)
+    within = torch.ones(len(joints) - 1)  # steps from frame to frame of one clip
+    within[torch.tensor(lengths).cumsum(0)[:-1] - 1] = 0
+    optimizer = torch.optim.Adam([{"params": [six]}, {"params": [shape], "lr": 4 * RATE}], lr=RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        rotations = six_to_matrix(six)
+        off = _off(bones, rotations, shape, joints)
+        error = F.huber_loss(off, torch.zeros_like(off), delta=KNEE, reduction="none")
+        beyond, rest = limits.loss(rotations)
+        tremble = within * rotations.diff(dim=0).square().sum((1, 2, 3))
+        frames = 2 * error.mean(1) + BENT * beyond / len(body) + AT_REST * rest / len(body)
+        loss = frames.mean() + smooth * TREMBLING * tremble.mean() / len(body)
+        loss = loss + USUAL * shape.square().sum()
+        optimizer.zero_grad()
+        # Each frame's pose has the step that it would have alone.
+        (loss * len(joints)).backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        rotations = six_to_matrix(six)
+        off = _off(bones, rotations, shape, joints)
+        place = _place(bones, rotations, shape, joints)
+    return Fitted(
+        shape.detach()[0],
+        list(rotations.split(lengths)),
+        list(place.split(lengths)),
+        1000 * off.mean(0).numpy(),
+    )
+
+
+def _off(body: Body, rotations: Tensor, shape: Tensor, joints: Tensor) -> Tensor:
+    """(T, 17) metres between joints, each frame's shifted onto each other in the mean."""
+    found = body.pose(rotations, shape.expand(len(joints), -1)).landmarks
+    off = found - found.mean(1, keepdim=True) - joints + joints.mean(1, keepdim=True)
+    return (off.square().sum(-1) + 1e-10).sqrt()
+
+
+def _place(body: Body, rotations: Tensor, shape: Tensor, joints: Tensor) -> Tensor:
+    posed = body.pose(rotations, shape.expand(len(joints), -1))
+    return joints.mean(1) - posed.landmarks.mean(1) + posed.joints[:, 0]
