@@ -415,6 +415,19 @@ class LiftingSettings:
 
 
 @dataclass
+class MeshSettings:
+    """Body meshes: which body is found in movement and in videos"""
+
+    body: str = setting(
+        "anny_small",
+        "The body: anny_small, which comes with mbnb; anny, with more vertices, of the extra mesh; "
+        "or SMPL's file, .npz or .pkl, of whoever has it.",
+        path=True,
+        words=("anny_small", "anny"),
+    )
+
+
+@dataclass
 class TrainingSettings:
     """Training: how long and how fast the model learns"""
 
@@ -588,6 +601,7 @@ class Config(  # the groups from the last to the first, since dataclasses join f
     EvaluationSettings,
     MachineSettings,
     TrainingSettings,
+    MeshSettings,
     LiftingSettings,
     AugmentationSettings,
     ClipSettings,

@@ -36,11 +36,16 @@ class FrameMLP(nn.Module):
         self.blocks = nn.ModuleList(nn.Sequential(dense(width), dense(width)) for _ in range(2))
         self.leave = nn.Linear(width, 3 * joints)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """(B, F, J, C) -> what poses are made of, (B·F, width)."""
         y = self.enter(x[..., :2].flatten(2).flatten(0, 1))  # (B, F, J, 2) -> (B·F, J·2)
         for block in self.blocks:
             y = y + block(y)
-        return self.leave(y).view(*x.shape[:3], 3)  # (B·F, J·3) -> (B, F, J, 3)
+        return y
+
+    def forward(self, x: Tensor) -> Tensor:
+        # (B·F, J·3) -> (B, F, J, 3)
+        return self.leave(self.features(x)).view(*x.shape[:3], 3)
 
 
 class TemporalLifter(nn.Module):

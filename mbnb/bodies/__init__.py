@@ -6,5 +6,4 @@ Imports prepare and what stands before it.
 from mbnb.bodies.body import Body, Posed
 from mbnb.bodies.library import load_body
 
-
 __all__ = ["Body", "Posed", "load_body"]

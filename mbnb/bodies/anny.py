@@ -54,7 +54,9 @@ def read_anny(name: str = "anny") -> Body:
     one = whole if name == "anny" else anny.Anny(topology=TOPOLOGIES[name], **settings)
     names, count = tuple(one.bone_labels), len(one.bone_labels)
     template, shapes = _moved(one.template_vertices, one.blendshapes, mean, directions)
-    rest, joint_shapes = _moved(one.template_bone_heads, one.bone_heads_blendshapes, mean, directions)
+    rest, joint_shapes = _moved(
+        one.template_bone_heads, one.bone_heads_blendshapes, mean, directions
+    )
     # The root stays where it is, whatever the shape.
     template, rest = template - rest[:1], rest - rest[:1]
     shapes, joint_shapes = shapes - joint_shapes[:, :1], joint_shapes - joint_shapes[:, :1]

@@ -81,7 +81,9 @@ def pose_by_joints(body: Body, shape: Tensor, joints: Tensor) -> Tensor:
             normal = F.normalize(torch.eye(3).to(normal)[0].expand_as(normal), dim=-1)
         first_seen, bent = _frame(bones[1])
         as_is = (turn[:, body.parents[upper]] @ normal[..., None])[..., 0]
-        as_is = (_shortest(turn[:, body.parents[upper]], first, first_seen) @ as_is[..., None])[..., 0]
+        as_is = (_shortest(turn[:, body.parents[upper]], first, first_seen) @ as_is[..., None])[
+            ..., 0
+        ]
         vectors = torch.stack([first, normal, normal], dim=1)
         targets = torch.stack([first_seen, bent, SLIGHT * as_is], dim=1)
         set_joint(upper, align_vectors(vectors, targets, vectors.new_ones(1, 3, 1)))
@@ -98,7 +100,7 @@ def _frame(bones: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _shortest(turn: Tensor, vector: Tensor, target: Tensor) -> Tensor:
-    """The least rotation (B, 3, 3) that takes `turn` · vector (B, 3) to `target`, both of length 1."""
+    """The least rotation (B, 3, 3) that takes `turn` · vector (B, 3) to `target`, of length 1."""
     start = (turn @ vector[..., None])[..., 0]
     axis = torch.linalg.cross(start, target)
     cosine = (start * target).sum(-1)[:, None, None]

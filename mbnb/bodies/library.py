@@ -1,4 +1,4 @@
-"""Bodies by name: the small one that comes with mbnb, Anny where it is installed, or SMPL's file."""
+"""Bodies by name: the small one that comes with mbnb, Anny where it is there, or SMPL's file."""
 
 import dataclasses
 from functools import lru_cache

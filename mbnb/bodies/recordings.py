@@ -53,7 +53,9 @@ class Bodies:
 def fit_recordings(data: Motion, body: Body, splits: Iterable[str]) -> dict[str, Bodies]:
     """The clips of each split with bodies in them; whom another run has fitted is not again."""
     splits = [split for split in splits if split in data.splits]
-    people = [(split, who) for split in splits for who in dict.fromkeys(data.splits[split].subjects)]
+    people = [
+        (split, who) for split in splits for who in dict.fromkeys(data.splits[split].subjects)
+    ]
     found: dict[str, list[tuple]] = {split: [] for split in splits}
     for split, who in tqdm(people, "fitting bodies", unit="person", delay=3):
         clips = data.splits[split]

@@ -84,9 +84,9 @@ def mirror_rotations(matrix: Tensor, mirror: Tensor) -> Tensor:
     return matrix.index_select(-3, mirror) * sign[:, None] * sign
 
 
-def average_rotations(*matrices: Tensor) -> Tensor:
-    """The rotations (..., 3, 3) that are nearest to the mean of others."""
-    u, _, vh = torch.linalg.svd(torch.stack(matrices).mean(0))
+def nearest_rotation(matrix: Tensor) -> Tensor:
+    """The rotations that are nearest to matrices (..., 3, 3), such as means of rotations."""
+    u, _, vh = torch.linalg.svd(matrix)
     sign = torch.ones_like(u[..., 0])
     sign[..., -1] = torch.linalg.det(u @ vh)
     return (u * sign[..., None, :]) @ vh
@@ -97,7 +97,4 @@ def align_vectors(vectors: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
     weights: (..., N, 1).
     """
-    u, _, vh = torch.linalg.svd((weights * targets).transpose(-1, -2) @ vectors)
-    sign = torch.ones_like(u[..., 0])
-    sign[..., -1] = torch.linalg.det(u @ vh)
-    return (u * sign[..., None, :]) @ vh
+    return nearest_rotation((weights * targets).transpose(-1, -2) @ vectors)

@@ -44,7 +44,7 @@ def read_smpl(path: Path) -> Body:
         raise InputError(
             f"{regressors[-1]}: expected (17, {len(arrays['v_template'])}), found {landmarks.shape}"
         )
-    return of_arrays(arrays, landmarks, path.stem)
+    return of_arrays(arrays, landmarks, path.stem).to(torch.float32)
 
 
 def _of_npz(path: Path) -> dict[str, np.ndarray]:
@@ -89,10 +89,8 @@ def _checked(path: Path, arrays: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def of_arrays(arrays: Mapping[str, Any], landmarks: Any, name: str) -> Body:
-    """A body of the arrays of `ARRAYS`, metres; landmarks (17, V) of its vertices."""
-    template, shapes, posed, regressor, weights = (
-        _float(arrays[key]) for key in ARRAYS[:5]
-    )
+    """A body of the arrays of `ARRAYS`, metres, in float64; landmarks (17, V) of its vertices."""
+    template, shapes, posed, regressor, weights = (_float(arrays[key]) for key in ARRAYS[:5])
     parents = np.asarray(arrays["kintree_table"], np.int64)[0]
     shapes = shapes[..., :SHAPES].permute(2, 0, 1)  # (V, 3, S) -> (S, V, 3)
     count = len(regressor)
@@ -107,7 +105,9 @@ def of_arrays(arrays: Mapping[str, Any], landmarks: Any, name: str) -> Body:
         rest=regressor @ template,
         joint_shapes=regressor @ shapes,
         weights=weights,
-        landmarks=torch.cat([_float(landmarks), torch.zeros(17, count)], dim=1),
+        landmarks=torch.cat(
+            [_float(landmarks), torch.zeros(17, count, dtype=torch.float64)], dim=1
+        ),
         faces=torch.as_tensor(np.asarray(arrays["f"], np.int64)),
         correctives=posed.flatten(0, 1).T,  # (V, 3, 9·(K - 1)) -> (9·(K - 1), V·3)
     )
@@ -119,7 +119,7 @@ def _other_side(name: str) -> str:
 
 
 def _float(array: Any) -> Tensor:
-    return torch.as_tensor(np.asarray(array), dtype=torch.float32)
+    return torch.as_tensor(np.asarray(array), dtype=torch.float64)
 
 
 class _Numbers:

@@ -34,10 +34,32 @@ def lift(
 ) -> list[Tensor]:
     """Places in pictures, N times (T, J, 2) in any unit -> N times (T, J, 3), in trunks.
 
-    Poses are from the root. Windows overlap by half and cover every frame; each is lifted as it is
-    and in a mirror. Where windows overlap, the nearer a frame is to a window's middle, the more
-    that window counts. belief: N times (T, J), from 0 to 1, how much each place is believed; what
-    is not believed at all is hidden from the network as in its training. Without it all is seen.
+    Poses are from the root; the rest is as in `through_windows`.
+    """
+    unit = METRES * TRUNK if config.parity else 1.0  # what a trunk is to the network
+
+    def mean(y: Tensor) -> Tensor:
+        straight, mirrored = (y.float().cpu() / unit).chunk(2)
+        return (straight + flip(mirrored, skeleton.mirror)) / 2
+
+    lifted = through_windows(lambda x: mean(lifter(x)), clips, config, skeleton, belief)
+    return [pose - pose[:, skeleton.root, None] for pose in lifted]
+
+
+def through_windows(
+    network: Callable[[Tensor], Tensor],
+    clips: Sequence[Tensor],
+    config: Config,
+    skeleton: Skeleton,
+    belief: Sequence[Tensor] | None = None,
+) -> list[Tensor]:
+    """What a network says of places in pictures, N times (T, J, 2) -> N times (T, N, C).
+
+    `network` sees windows, and after them the same in a mirror, (2·B, F / P, J, C), and says one
+    thing of both, (B, F, N, C). Windows overlap by half and cover every frame; where they overlap,
+    the nearer a frame is to a window's middle, the more that window counts. belief: N times (T, J),
+    from 0 to 1, how much each place is believed; what is not believed at all is hidden from the
+    network as in its training. Without it all is seen.
     """
     frames, lengths = torch.cat(list(clips)), torch.tensor([len(clip) for clip in clips])
     if belief is not None:
@@ -47,17 +69,17 @@ def lift(
         moments, stretch = _window(length, config)
         rows = first + cover(length, stretch, max(1, stretch // 2))
         windows.setdefault((moments, rows.shape[1]), []).append(rows)
-    total, weights = torch.zeros(len(frames), len(skeleton), 3), torch.zeros(len(frames), 1, 1)
+    total, weights = torch.zeros(()), torch.zeros(len(frames), 1, 1)
     for (moments, stretch), of_clips in windows.items():
         # (W, stretch) frames of each window
         near = torch.bartlett_window(stretch + 2, periodic=False)[1:-1, None, None]
         batches = torch.as_tensor(np.concatenate(of_clips)).split(BATCH)
         for rows in tqdm(batches, desc="lifting", delay=3):
-            lifted = _lift_windows(lifter, frames, rows, moments, config, skeleton)
-            total.index_add_(0, rows.flatten(), (near * lifted).flatten(0, 1))
+            said = _see_windows(network, frames, rows, moments, config, skeleton)
+            total = total if total.ndim else torch.zeros(len(frames), *said.shape[2:])
+            total.index_add_(0, rows.flatten(), (near * said).flatten(0, 1))
             weights.index_add_(0, rows.flatten(), near.repeat(len(rows), 1, 1))
-    lifted = total / weights
-    return list((lifted - lifted[:, skeleton.root, None]).split(lengths.tolist()))
+    return list((total / weights).split(lengths.tolist()))
 
 
 def _window(length: int, config: Config) -> tuple[int, int]:
@@ -72,10 +94,15 @@ def _window(length: int, config: Config) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def _lift_windows(
-    lifter: Lifter, frames: Tensor, rows: Tensor, moments: int, config: Config, skeleton: Skeleton
+def _see_windows(
+    network: Callable[[Tensor], Tensor],
+    frames: Tensor,
+    rows: Tensor,
+    moments: int,
+    config: Config,
+    skeleton: Skeleton,
 ) -> Tensor:
-    """The frames at `rows` (B, stretch) of (sum T, J, 2 or 3), lifted: (B, stretch, J, 3)."""
+    """What is said of frames at `rows` (B, stretch) of (sum T, J, 2 or 3): (B, stretch, N, C)."""
     starts, spans = rows[:, 0].double(), (rows[:, -1] - rows[:, 0]).double()
     seen = gather_windows(frames, starts, spans, moments)
     places, belief = seen[..., :2], seen[..., 2:]
@@ -97,11 +124,10 @@ def _lift_windows(
         seconds = (spans / config.fps).float().repeat(2)
         x = fold(to_streams(both, seconds, config.streams, skeleton), config.patch)
         x = x * (believed > 0).unflatten(1, (-1, config.patch)).all(2)  # -> (2·B, F / P, J, 1)
-    straight, mirrored = (lifter(x).float().cpu() / unit).chunk(2)
-    lifted = (straight + flip(mirrored, skeleton.mirror)) / 2
+    said = network(x).float().cpu()
     starts = moments * torch.arange(len(rows), dtype=torch.float64)
     spans = torch.full_like(starts, moments - 1)
-    return gather_windows(lifted.flatten(0, 1), starts, spans, rows.shape[1])
+    return gather_windows(said.flatten(0, 1), starts, spans, rows.shape[1])
 
 
 @torch.no_grad()

@@ -24,4 +24,4 @@ def golden_body(golden: dict) -> Body:
     parents = arrays.pop("parents")
     arrays["posedirs"] = arrays["posedirs"].permute(1, 2, 0)  # (207, V, 3) -> (V, 3, 207)
     arrays |= {"kintree_table": torch.stack([parents, parents]), "f": torch.zeros(0, 3)}
-    return of_arrays(arrays, golden["J_regressor_h36m"], "made up").to(torch.float64)
+    return of_arrays(arrays, golden["J_regressor_h36m"], "made up")

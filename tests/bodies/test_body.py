@@ -7,8 +7,8 @@ import torch
 from bodies.bodies import golden_body, golden_file
 
 from mbnb.bodies import load_body
-from mbnb.bodies.library import CACHE
 from mbnb.bodies.body import read_body, write_body
+from mbnb.bodies.library import CACHE
 from mbnb.bodies.rotations import axis_angle_to_matrix, mirror_rotations
 from mbnb.files import InputError
 from mbnb.skeleton import load_skeleton
@@ -92,7 +92,9 @@ def test_anny_s_own_forward_pass_gives_the_same_vertices():
     anny = pytest.importorskip("anny", reason="Anny is an extra")
     path = CACHE / "anny.safetensors"
     if not path.exists():
-        pytest.skip("Anny has not been read yet, which takes minutes: mbnb.bodies.load_body('anny')")
+        pytest.skip(
+            "Anny has not been read yet, which takes minutes: mbnb.bodies.load_body('anny')"
+        )
     body = read_body(path)
     model = anny.Anny(skinning_method="lbs", phenotype_blendshapes="original")
     people = torch.rand(2, len(model.phenotype_labels), dtype=torch.float64)
@@ -119,7 +121,9 @@ def test_anny_s_own_forward_pass_gives_the_same_vertices():
         bones = torch.stack(turns) @ rest["rest_bone_poses"][person, :, :3, :3]
         deltas[0, :, :3, :3] = bones
         theirs = model(
-            deltas, {k: v[person, None] for k, v in drawn.items()}, pose_parameterization="world-orient"
+            deltas,
+            {k: v[person, None] for k, v in drawn.items()},
+            pose_parameterization="world-orient",
         )["vertices"][0]
         off = (theirs - theirs.mean(0)) @ to_ours.T - posed.vertices[0] + posed.vertices[0].mean(0)
         assert off.norm(dim=-1).max() < 1e-4  # metres
