@@ -23,6 +23,7 @@ from mbnb import settings
 from mbnb.classes import ClassTable, read_classes
 from mbnb.config import (
     LIFTER,
+    MESHES,
     OWN_WEIGHTS,
     SETTINGS,
     Config,
@@ -589,6 +590,25 @@ def pretrain(given: dict[str, Any]) -> None:
     click.echo(f"checkpoints: {config.folder.checkpoints}")
 
 
+@main.command("mesh-train")
+@with_settings
+def _train_meshes(given: dict[str, Any]) -> None:
+    """Train a network that finds bodies in 2D joints, into outputs/<run>/.
+
+    Bodies are fitted to the recordings that the setting `motion` names, or to simulated people. The
+    network starts from `-p init_from`; lifter is the best start of the weights that come along. The
+    original's files for meshes, such as MB_train_pw3d.yaml, can be given with -f.
+    """
+    from mbnb.data.motion import load_motion
+    from mbnb.train.mesh import train_meshes
+
+    config = Config.of(given)
+    data = load_motion(config)
+    click.echo(data.describe())
+    click.echo(train_meshes(config, data).tail(1).T.to_string(header=False))
+    click.echo(f"checkpoints: {config.folder.checkpoints}")
+
+
 @main.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
@@ -614,6 +634,32 @@ def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: An
         return
     lifted, people = lift_into(source, out, path, config, **how)
     click.echo("".join(f"note: {note}\n" for note in lifted.notes), nl=False, err=True)
+    for name, one in people.items():
+        click.echo(f"{name}: in {one.found.sum()} of {len(one.found)} frames")
+    for path in sorted(out.iterdir()):
+        click.echo(path)
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--network", default=MESHES, show_default=True, help="A file or a run of `train`.")
+@click.option("--video", type=click.Path(path_type=Path), help="The video that SOURCE is of.")
+@click.option("--person", help="This one alone, named as in a first run or as in SOURCE.")
+@click.option("--layout", default="", help="The points of files that do not tell, as coco17.")
+@with_settings
+def mesh(source: Path, out: Path, network: str, given: dict[str, Any], **how: Any) -> None:
+    """Find the bodies of people in SOURCE: npz, glTF and OBJ of each, a page, the video with them.
+
+    SOURCE is as for `lift`. One person has one shape, and movement is smoothed over `-p smooth 7`
+    frames. `-p body anny` writes more vertices, of the extra mesh; `-p body SMPL_NEUTRAL.npz` with
+    --network a file of MotionBERT's writes SMPL's.
+    """
+    from mbnb.wild.mesh_tool import mesh_into
+
+    weights = _checkpoint_file(Path(network), given)
+    found, people = mesh_into(source, out, weights, Config.of(given), **how)
+    click.echo("".join(f"note: {note}\n" for note in found.notes), nl=False, err=True)
     for name, one in people.items():
         click.echo(f"{name}: in {one.found.sum()} of {len(one.found)} frames")
     for path in sorted(out.iterdir()):

@@ -39,8 +39,8 @@ class Body:
     template (V, 3) and shapes (S, V, 3): vertices are template + shape · shapes. rest (K, 3) and
     joint_shapes (S, K, 3): the same of joints. weights (V, K): how much each joint moves a vertex.
     correctives (9·(K - 1), V·3) are added for rotations, or None. landmarks (17, V + K):
-    Human3.6M's joints of vertices and joints. faces (F, 3). parents: of each joint, -1 of the first. mirror:
-    the joint on the other side of each.
+    Human3.6M's joints of vertices and joints. faces (F, 3). parents: of each joint, -1 of the
+    first. mirror: the joint on the other side of each.
     """
 
     name: str

@@ -91,7 +91,9 @@ class MeshRecipe:
         share = torch.rand(count, 1, 1, 1, device=self.device, generator=generator)
         joints = own + place[:, :, None] + share * off  # (B, F, 17, 3)
         turn, picture = self._photograph(joints, generator)
-        rotations = torch.cat([turn[:, None] @ rotations[:, :, :1], rotations[:, :, 1:]], dim=2)
+        rotations = torch.cat(
+            [turn[:, None, None] @ rotations[:, :, :1], rotations[:, :, 1:]], dim=2
+        )
         coins = torch.rand(count, device=self.device, generator=generator) < 0.5
         picture = torch.where(
             coins[:, None, None, None], flip(picture, self.skeleton.mirror), picture

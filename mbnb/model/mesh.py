@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mbnb.bodies.body import Body
 from mbnb.bodies.rotations import (
     matrix_to_axis_angle,
+    matrix_to_six,
     mirror_rotations,
     nearest_rotation,
     six_to_matrix,
@@ -24,6 +25,8 @@ from mbnb.prepare.geometry import flip
 from mbnb.skeleton import load_skeleton
 
 MILLIMETRES = 1000.0
+# The first joint of whoever stands before the camera and looks into it, whose y goes down.
+FACING = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
 
 
 class MeshHead(nn.Module):
@@ -55,6 +58,7 @@ class MeshHead(nn.Module):
         for layer in (self.head_pose, self.head_shape):
             nn.init.xavier_uniform_(layer.weight, gain=0.01)
         at_rest = torch.eye(3)[:, :2].flatten().repeat(joints)
+        at_rest[:6] = matrix_to_six(FACING)
         self.register_buffer("init_pose", at_rest[None])
         self.register_buffer("init_shape", torch.zeros(1, shapes))
 

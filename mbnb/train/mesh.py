@@ -29,7 +29,8 @@ from mbnb.train.start import start
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-FEW = 6  # vertices of which one is compared in training
+FEW = 10  # vertices of which one is compared in training
+APART = 2  # frames of which one is compared
 Network = Callable[[Config, int], nn.Module]
 
 
@@ -97,7 +98,11 @@ class MeshTask:
         """`body_loss`."""
         rotations, shape = engine(batch.x)
         loss, error = body_loss(
-            rotations.float(), shape.float(), batch.rotations, batch.shape, self.body
+            rotations.float()[:, ::APART],
+            shape.float(),
+            batch.rotations[:, ::APART],
+            batch.shape,
+            self.body,
         )
         self.errors.append(error)
         return loss

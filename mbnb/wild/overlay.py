@@ -1,7 +1,7 @@
-"""A video with the lifted skeletons over its pictures."""
+"""A video with the lifted skeletons, or anything else, over its pictures."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,16 +26,36 @@ BLANK = (235, 235, 235)
 def write_overlay(
     path: Path, source: Source, people: Mapping[str, Movement], faces: str = "keep"
 ) -> None:
+    """Write an MP4 file of the source's video with the skeletons of people on it.
+
+    Left limbs are blue, right ones orange, as in the player; grey is what was not found in the
+    picture. The rest is as in `draw_over`.
+    """
+    drawn = [(one.in_picture, one.joints[..., 2] > 0) for one in people.values()]
+
+    def draw(image: Image.Image, t: int, small: float) -> None:
+        for poses, seen in drawn:
+            _draw(image, small * poses[t], seen[t])
+
+    draw_over(path, source, len(drawn[0][0]), draw, faces)
+
+
+def draw_over(
+    path: Path,
+    source: Source,
+    frames: int,
+    draw: Callable[[Image.Image, int, float], None],
+    faces: str = "keep",
+) -> None:
     """Write an MP4 file of the source's video, or of blank pictures where `faces` are left out.
 
-    It has the rate of the source and as many frames. Left limbs are blue, right ones orange, as in
-    the player; grey is what was not found in the picture. Pictures come one at a time.
+    It has the rate of the source and as many frames. `draw` draws into a picture, of frame t, whose
+    pixels are so many times those of the source. Pictures come one at a time.
     """
     av = import_extra("av")
     small = min(1.0, math.sqrt(MOST / math.prod(source.size)))
     width, height = (2 * round(small * side / 2) for side in source.size)
     picture = np.full((height, width, 3), BLANK, np.uint8)
-    drawn = [(small * one.in_picture, one.joints[..., 2] > 0) for one in people.values()]
     pictures = iter(shown_frames(source.video, source.rate, source.landmarks, faces, MOST))
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     with replacing(path) as part, av.open(str(part), "w") as container:
@@ -43,11 +63,10 @@ def write_overlay(
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.thread_type = "AUTO"
         stream.options = {"preset": "veryfast"} if codec == "libx264" else {}
-        for t in tqdm(range(len(drawn[0][0])), "drawing", delay=3):
+        for t in tqdm(range(frames), "drawing", delay=3):
             _, picture = next(pictures, (0, picture))
             image = Image.fromarray(picture)
-            for poses, seen in drawn:
-                _draw(image, poses[t], seen[t])
+            draw(image, t, small)
             container.mux(stream.encode(av.VideoFrame.from_image(image)))
         container.mux(stream.encode())
 

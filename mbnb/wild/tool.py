@@ -40,7 +40,7 @@ def lift_people(source: Source, network: nn.Module, config: Config) -> dict[str,
     }
 
 
-def _chosen(source: Source, path: Path | None, person: str | None) -> Source:
+def chosen_people(source: Source, path: Path | None, person: str | None) -> Source:
     """The source with those people alone of whom there is enough to lift."""
     if person and person not in source.people:
         raise InputError(f"{path}: no person {person!r}; found {', '.join(source.people)}")
@@ -76,7 +76,7 @@ def lift_into(
             source = read_source(path, landmarks, video, layout, config.fps, model)
         else:
             source, _ = simulated_source()
-        source = _chosen(source, path, person)
+        source = chosen_people(source, path, person)
         people = lift_people(source, network, seen)
         about = {"source": path.name if path else "simulated people", "encoder": Path(encoder).name}
         write_people(part, source, people, about, config.faces)
