@@ -33,7 +33,7 @@ from mbnb.config import (
     settings_page,
 )
 from mbnb.files import PACKAGE, InputError, disk_error, fault_line
-from mbnb.originals import for_lifting
+from mbnb.originals import for_lifting, for_meshes
 from mbnb.runs import RunFolder
 from mbnb.text import VIDEO_ENDINGS, listed
 
@@ -603,8 +603,8 @@ def _train_meshes(given: dict[str, Any]) -> None:
     from mbnb.train.mesh import train_meshes
 
     config = Config.of(given)
-    data = load_motion(config)
-    click.echo(data.describe())
+    data = None if config.parity else load_motion(config)
+    click.echo(data.describe() if data else "by the original's recipe")
     click.echo(train_meshes(config, data).tail(1).T.to_string(header=False))
     click.echo(f"checkpoints: {config.folder.checkpoints}")
 
@@ -719,16 +719,21 @@ def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> 
     CHECKPOINT is a file, or a run, whose best.pt is taken. An encoder lifts 2D joints of the people
     in test of its recordings, or of those that -p motion names, beside simpler networks; one of the
     recipe parity is scored on Human3.6M, by its own settings or by a file like MB_train_h36m.yaml.
-    With -p unseen_classes 6, clips of every sixth class are told from one example each.
+    A network for meshes is scored on bodies fitted to such recordings, one of the recipe parity on
+    files like mesh_det_pw3d.pkl. With -p unseen_classes 6, clips of every sixth class are told from
+    one example each.
     """
     from mbnb.data import dataset
     from mbnb.evaluate import score
-    from mbnb.model.checkpoints import tells_poses
+    from mbnb.model.checkpoints import tells_meshes, tells_poses
 
     checkpoint = _checkpoint_file(checkpoint, given)
     config = _with_checkpoint(checkpoint, given)
     if for_lifting(given) or tells_poses(checkpoint):
         _evaluate_lifting(checkpoint, config, minutes, for_lifting(given))
+        return
+    if tells_meshes(checkpoint):
+        _evaluate_meshes(checkpoint, config)
         return
     data = dataset.load(config)
     click.echo(data.describe())
@@ -740,6 +745,22 @@ def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> 
         return
     score.evaluate(config, data)
     click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
+
+
+def _evaluate_meshes(checkpoint: Path, config: Config) -> None:
+    from mbnb.data.motion import load_motion
+    from mbnb.evaluate import meshes
+    from mbnb.evaluate.lifters import with_intervals
+
+    if config.parity:
+        table = meshes.score_pictures(config, checkpoint)
+        click.echo(f"millimetres\n{table.to_string(index=False, float_format='%.1f')}")
+        return
+    data = load_motion(config)
+    click.echo(data.describe())
+    recovered = meshes.evaluate_meshes(config, checkpoint, data)
+    table = with_intervals(meshes.mesh_table(recovered, config), meshes.ERRORS)
+    click.echo(f"millimetres\n{table.to_string()}\ntables: {config.folder.meshes}")
 
 
 def _evaluate_lifting(
@@ -1039,6 +1060,10 @@ def _list_settings(word: str | None, page: bool) -> None:
 
 def _expect_actions(given: dict[str, Any]) -> None:
     """Raise InputError for a file of the original's that is for another command."""
+    if for_meshes(given):
+        raise InputError(
+            "this file is for meshes: `python -m mbnb mesh-train -f FILE` trains by it"
+        )
     if for_lifting(given):
         raise InputError(
             "this file is for pretraining or lifting: `python -m mbnb pretrain -f FILE` trains by "

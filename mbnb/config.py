@@ -19,10 +19,10 @@ from mbnb import settings, yaml_files
 from mbnb.files import ROOT, InputError, write_text
 from mbnb.originals import (
     FOREIGN,
-    LIFTING,
-    OTHER_TASKS,
+    IDLE,
     RENAMED,
     for_lifting,
+    for_meshes,
     foreign_faults,
     taken_over,
 )
@@ -625,7 +625,7 @@ class Config(  # the groups from the last to the first, since dataclasses join f
             given |= {k: value for k, value in source.items() if value is not None or k in FOREIGN}
         if "run" not in given and (own := given.get("data_root") or given.get("videos")):
             given["run"] = _own_run(str(own), str(given.get("outputs", "outputs")))
-        foreign = {name: given.pop(name) for name in FOREIGN | LIFTING if name in given}
+        foreign = {name: given.pop(name) for name in IDLE if name in given}
         values, faults = settings.read(cls, given, GONE)
         faults += foreign_faults(foreign, values)
         only = [name for name in given if name in SETTINGS and SETTINGS[name].recipe]
@@ -778,8 +778,8 @@ def find_settings(word: str) -> list[settings.Setting]:
         raise InputError(settings.gone(word, GONE))
     if word in RENAMED:
         raise InputError(f"{word}: in the original's files alone; here it is {RENAMED[word]}")
-    if word in FOREIGN | LIFTING:
-        raise InputError(f"{word}: has no effect here; {(FOREIGN | LIFTING)[word][1]}")
+    if word in IDLE:
+        raise InputError(f"{word}: has no effect here; {IDLE[word][1]}")
     hits = [one for one in SETTINGS.values() if word.lower() in f"{one.name} {one.help}".lower()]
     if hits:
         return hits
@@ -793,17 +793,13 @@ def find_settings(word: str) -> list[settings.Setting]:
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The settings in a YAML file; names are checked by `Config.of`.
 
-    Raises InputError naming file and line, and for a file of a task that mbnb does not do.
+    Raises InputError naming file and line.
     """
     values = yaml_files.read_yaml(path, [one.name for one in SETTINGS.values() if one.kind is str])
-    for task, keys in OTHER_TASKS.items():
-        if found := [key for key in keys if key in values]:
-            raise InputError(
-                f"{path}: this file is for {task} ({found[0]}), which mbnb does not do yet; it "
-                f"recognises actions, as with MB_train_custom.yaml"
-            )
     named = "data_root" in values or "model_version" not in values
-    if for_lifting(values) or not named:  # several of the original's files have the same data
+    if (
+        for_lifting(values) or for_meshes(values) or not named
+    ):  # several of the original's files have the same data
         values = {"run": Path(path).stem} | values
     return values
 
@@ -825,7 +821,7 @@ def notebook_parameters() -> dict[str, Any]:
 
 
 def _parameters(caller: FrameType) -> dict[str, Any]:
-    given = parameters_of(caller, SETTINGS, GONE | FOREIGN | LIFTING | RENAMED)
+    given = parameters_of(caller, SETTINGS, GONE | IDLE | RENAMED)
     listed = ", ".join(f"{name} = {value!r}" for name, value in given.items())
     print(f"parameters: {listed or 'none'}")
     return given

@@ -1,6 +1,6 @@
 """The original's own configuration files: what their keys are called here, or why they do nothing.
 
-Those of actions, of pretraining and of lifting 2D poses to 3D are taken as they stand.
+Those of actions, pretraining, lifting 2D poses to 3D and of meshes are taken as they stand.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ FOREIGN: dict[str, tuple[tuple, str]] = {
 # The same of the files for pretraining and lifting alone.
 LIFTING: dict[str, tuple[tuple, str]] = {
     "dropout": ((0, 0.0), "the network has none"),
-    "data_stride": ((81,), "in parity windows always lie so far apart"),
+    "data_stride": ((81, 8), "in parity windows always lie so far apart"),
     "sample_stride": ((1,), "every frame is taken"),
     "no_conf": ((False,), "the network always sees a confidence"),
     "no_eval": ((False, True), "people held out are scored after every epoch"),
@@ -34,12 +34,28 @@ LIFTING: dict[str, tuple[tuple, str]] = {
     "noise_path": ((), "the detector's errors are a table of mbnb"),
     "d2c_params_path": ((), "the detector's errors are a table of mbnb"),
     "lambda_3d_velocity": ((20, 20.0), "losses have the original's weights"),
-    "lambda_scale": ((0.5,), "losses have the original's weights"),
+    "lambda_scale": ((0.5, 0, 0.0), "losses have the original's weights"),
     "lambda_lv": ((0, 0.0), "losses have the original's weights"),
     "lambda_lg": ((0, 0.0), "losses have the original's weights"),
     "lambda_a": ((0, 0.0), "losses have the original's weights"),
     "lambda_av": ((0, 0.0), "losses have the original's weights"),
 }
+# The same of the files for meshes alone.
+WEIGHED = "losses have the original's weights"
+MESHES: dict[str, tuple[tuple, str]] = {
+    "dropout_loc": ((1,), "it is where the original has it"),
+    "loss_type": (("L1",), WEIGHED),
+    "lambda_3d": ((0.5,), WEIGHED),
+    "lambda_3dv": ((10, 10.0), WEIGHED),
+    "lambda_pose": ((1000, 1000.0), WEIGHED),
+    "lambda_shape": ((1, 1.0), WEIGHED),
+    "lambda_norm": ((20, 20.0), WEIGHED),
+    "batch_size_img": ((512,), "single pictures come in batches of that size"),
+    "train_pw3d": ((False, True), "the setting motion names the files"),
+    "warmup_h36m": ((), "all files are learned from in every epoch"),
+    "warmup_coco": ((), "all files are learned from in every epoch"),
+}
+IDLE = FOREIGN | LIFTING | MESHES
 # Keys that are taken over under another name, and where they go.
 RENAMED: dict[str, str] = {
     "learning_rate": "lr_backbone",
@@ -47,30 +63,39 @@ RENAMED: dict[str, str] = {
     "dt_file": "motion",
     "train_2d": "motion",
 }
-# Keys by which a file for pretraining or lifting is told.
+# Keys by which a file for pretraining or lifting is told, and one for meshes.
 OF_LIFTING = ("subset_list", "dt_file", "train_2d", "no_conf", "lambda_3d_velocity")
-# Keys that only the original's files for other tasks have.
-OTHER_TASKS: dict[str, tuple[str, ...]] = {
-    "recovering meshes": (
-        "train_pw3d",
-        "warmup_h36m",
-        "warmup_coco",
-        "dt_file_h36m",
-        "dt_file_coco",
-        "dt_file_pw3d",
-        "lambda_pose",
-        "lambda_shape",
-    ),
-}
+OF_MESHES = ("train_pw3d", "dt_file_h36m", "dt_file_coco", "dt_file_pw3d", "lambda_pose")
 # Where the original's own code looks for the clips that the key `dataset` names.
 ACTIONS = "data/action/{}.pkl"
 ONE_SHOT = dict(dataset="ntu120_hrnet", unseen_classes=6, head="embed")
+MESH_DATA, SMPL = "data/mesh", "data/mesh/SMPL_NEUTRAL.pkl"
 CLIPS_3D, PICKLE = "data/motion3d/MB3D_f243s81", "h36m_sh_conf_cam_source_final.pkl"
 
 
 def for_lifting(given: Mapping[str, Any]) -> bool:
     """Whether settings come from a file for pretraining or lifting, for `mbnb pretrain`."""
     return any(name in given for name in OF_LIFTING)
+
+
+def for_meshes(given: Mapping[str, Any]) -> bool:
+    """Whether settings come from a file for meshes, for `mbnb mesh-train`."""
+    return any(name in given for name in OF_MESHES)
+
+
+def _of_meshes(given: dict[str, Any]) -> dict[str, Any]:
+    """The files with SMPL's poses that are meant, 3DPW's where `train_pw3d` says so."""
+    rest = {name: value for name, value in given.items() if not name.startswith("dt_file_")}
+    folder = Path(str(rest.pop("data_root", None) or MESH_DATA))
+    asked = ["h36m", "coco"] + ["pw3d"] * (str(given.get("train_pw3d")).lower() == "true")
+    files = [folder / str(given[f"dt_file_{one}"]) for one in asked if given.get(f"dt_file_{one}")]
+    if files and not rest.get("motion"):
+        rest["motion"] = [str(path.resolve() if path.exists() else path) for path in files]
+    if "dropout" in rest:
+        rest.setdefault("dropout_ratio", rest.pop("dropout"))
+    rest.setdefault("recipe", "parity")
+    rest.setdefault("body", SMPL)
+    return rest
 
 
 def taken_over(given: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +107,8 @@ def taken_over(given: dict[str, Any]) -> dict[str, Any]:
     where they alone are. Paths start at the current folder where they are there, else at the
     checkout.
     """
+    if for_meshes(given):
+        return _of_meshes(given)
     if not for_lifting(given):
         return _of_actions(given)
     rest = {name: value for name, value in given.items() if name not in RENAMED}
@@ -126,7 +153,7 @@ def foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str]
     """Say why keys of the original have no effect; faults are values that have no counterpart."""
     faults, idle = [], {}
     for name, value in foreign.items():
-        same, why = (FOREIGN | LIFTING)[name]
+        same, why = IDLE[name]
         alike = str(value).lower() in [str(one).lower() for one in same]  # "False" is False
         if same and value not in same and not alike:
             expected = " or ".join(map(repr, same))

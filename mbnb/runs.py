@@ -53,6 +53,9 @@ class RunFolder:
         self.lifting = path / "lifting.csv"  # a row a method
         self.lifted_clips = path / "lifted_clips.csv"  # a row a method and clip
         self.lifters = path / "lifters"  # runs of simpler networks
+        self.meshes = path / "meshes.csv"  # a row a method
+        self.mesh_clips = path / "mesh_clips.csv"  # a row a method and clip
+        self.bodies = path / "bodies"  # of the same with a surface
         self.lifted = path / "lifted"  # people of the setting `source`
         # What people look at and write
         self.notebooks = path / "notebooks"

@@ -13,7 +13,6 @@ from mbnb.bodies.smpl import SHAPES
 from mbnb.config import Config
 from mbnb.model.mesh import FACING
 
-
 WIDTH = 512
 
 

@@ -158,16 +158,17 @@ def by_kind(lifted: dict[str, Lifted]) -> pd.DataFrame:
     return table.sort_values("clips", ascending=False)
 
 
-def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
-    """`lifting_table` for the eye: 64.1 (58.0–70.2)."""
+def with_intervals(table: pd.DataFrame, errors: Sequence[str] = ERRORS) -> pd.DataFrame:
+    """`lifting_table`, or one like it of other `errors`, for the eye: 64.1 (58.0–70.2)."""
     texts = {
         error: [
             f"{value:.1f} ({low:.1f}–{high:.1f})" if np.isfinite(low) else f"{value:.1f}"
             for value, low, high in zip(*(table[f"{error}{end}"] for end in ("", "_low", "_high")))
         ]
-        for error in ERRORS
+        for error in errors
     }
     names = {"mpjpe": "MPJPE", "p_mpjpe": "P-MPJPE", "n_mpjpe": "N-MPJPE"}
+    names |= {"mpve": "MPVE", "pa_mpjpe": "PA-MPJPE", "mpve_own_size": "MPVE, own size"}
     return pd.DataFrame(texts, index=table.index).rename(columns=names)
 
 

@@ -8,23 +8,40 @@ as large as the true one, `mpve_own_size` of bodies as large as a method says.
 Shapes: T frames of a clip, V vertices, K joints of the body.
 """
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from mbnb.baselines.meshes import FrameMesh, by_kinematics
+from mbnb.bodies import load_body
 from mbnb.bodies.body import Body, Posed
-from mbnb.bodies.recordings import EVERY, Bodies
-from mbnb.bodies.rotations import align_vectors
-from mbnb.config import Config
+from mbnb.bodies.recordings import EVERY, Bodies, fit_recordings
+from mbnb.bodies.rotations import align_vectors, axis_angle_to_matrix
+from mbnb.bodies.smpl import SHAPES
+from mbnb.config import LIFTER, Config
 from mbnb.data.motion import Motion
+from mbnb.data.smpl_pictures import load_pictures
 from mbnb.evaluate.lifting import photograph
+from mbnb.evaluate.tables import write_csv
+from mbnb.files import InputError
+from mbnb.model.checkpoints import carried_by, load_pose_net
+from mbnb.model.lift import lift
+from mbnb.model.mesh import Meshes, MeshNet, flip_averaged, meshes_of
+from mbnb.model.mesh_files import load_mesh_net
+from mbnb.model.recover import recover
+from mbnb.model.shipped import find_weights
+from mbnb.model.weight_files import read_checkpoint
 from mbnb.scores.intervals import over_people
 from mbnb.scores.poses import aligned_errors
+from mbnb.skeleton import load_skeleton
 
+NETWORK, IK = "network", "lifted, by inverse kinematics"
 ERRORS = ("mpve", "mpjpe", "pa_mpjpe", "mpve_own_size")
 SCORED = (1, 2, 3, 4, 5, 6, 8, *range(10, 17))  # the 14 joints that are compared everywhere
 # A way from places in pictures, N times (T, 17, 2), to rotations (T, K, 3, 3) and shapes (S,).
@@ -103,6 +120,97 @@ def _from(points: Tensor, landmarks: Tensor) -> Tensor:
 def _spread(landmarks: Tensor) -> Tensor:
     """How far joints are from the pelvis, in the mean."""
     return _from(landmarks, landmarks).norm(dim=-1).mean()
+
+
+def evaluate_meshes(
+    config: Config, checkpoint: Path, data: Motion, others: Mapping[str, Path] | None = None
+) -> dict[str, Recovered]:
+    """The people of test by a network, and by `IK`: the mean body put on joints that are lifted.
+
+    `others` are further networks by name, `baselines.meshes.FrameMesh` too. Writes `meshes.csv`
+    and `mesh_clips.csv`. Raises InputError where nobody is in test.
+    """
+    if "test" not in data.splits:
+        raise InputError(f"{data.root}: nobody is in test, so there is nobody to score bodies on")
+    body = load_body(config.body)
+    bodies = fit_recordings(data, body, ("train", "test"))
+    methods = {NETWORK: _by_network(*load_mesh_net(checkpoint, config, body), body)}
+    for name, path in (others or {}).items():
+        methods[name] = _by_network(*load_frame_mesh(path, config, len(body)), body)
+    mean = bodies["train"].shape.mean(0)
+    lifter, sees = load_pose_net(find_weights(LIFTER), config)
+
+    def by_lifting(places: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        return by_kinematics(body, mean, lift(lifter, places, sees, data.skeleton))
+
+    methods[IK] = by_lifting
+    recovered = score_meshes(methods, bodies["test"], body, data)
+    write_csv(mesh_table(recovered, config).reset_index(), config.folder.meshes)
+    clips = [one.clips.assign(method=name) for name, one in recovered.items()]
+    write_csv(pd.concat(clips), config.folder.mesh_clips)
+    return recovered
+
+
+def _by_network(network: nn.Module, seen: Config, body: Body) -> Method:
+    skeleton = load_skeleton()
+    return lambda places: recover(network, body, places, seen, skeleton)
+
+
+def load_frame_mesh(path: Path, config: Config, joints: int) -> tuple[nn.Module, Config]:
+    """A network of each frame by itself that `train.mesh` trained, and what it sees."""
+    content = read_checkpoint(path)
+    seen = Config.of(saved=carried_by(content))
+    network = FrameMesh(seen, joints)
+    network.load_state_dict(content["model"])
+    return network.eval(), dataclasses.replace(seen, fps=config.fps)
+
+
+def score_pictures(config: Config, checkpoint: Path) -> pd.DataFrame:
+    """The original's evaluation on the test part of files with SMPL's poses, a row a file.
+
+    Windows one after the other, the mean with their mirror, each body from its own pelvis; mm.
+    """
+    body = load_body(config.body)
+    network, seen = load_mesh_net(checkpoint, config, body)
+    _, parts = load_pictures(config)
+    rows = []
+    for name, part in zip(config.motion, parts["test"]):
+        errors, frames, first = [], [], 0
+        for clip in part.clips:
+            theta = torch.as_tensor(part.theta[first : first + len(clip)])
+            first += len(clip)
+            for x, true in zip(
+                torch.as_tensor(np.array(clip)).split(seen.clip_len), theta.split(seen.clip_len)
+            ):
+                errors.append(_picture_errors(network, body, x[None], true[None]))
+                frames.append(len(x))
+        rows.append({"file": Path(name).name} | dict(zip(ERRORS, np.average(errors, 0, frames))))
+    return pd.DataFrame(rows)
+
+
+@torch.no_grad()
+def _picture_errors(
+    network: MeshNet, body: Body, x: Tensor, theta: Tensor
+) -> tuple[float, float, float]:
+    """MPVE, and of 14 joints MPJPE and PA-MPJPE, of a window (1, F, 17, 3)."""
+    found = flip_averaged(network, body, x)
+    rotations = axis_angle_to_matrix(theta[..., :-SHAPES].unflatten(-1, (-1, 3)))
+    true = meshes_of(body, rotations, theta[..., -SHAPES:], digits=False)
+    return original_errors(found, true)
+
+
+def original_errors(found: Meshes, true: Meshes) -> tuple[float, float, float]:
+    """MPVE, and of 14 joints MPJPE and PA-MPJPE, as the original has them, in mm."""
+    away = [one.vertices - one.landmarks[..., :1, :] for one in (found, true)]
+    joints = [
+        (one.landmarks - one.landmarks[..., :1, :])[..., SCORED, :].double().flatten(0, -3).numpy()
+        for one in (found, true)
+    ]
+    return (
+        (away[0] - away[1]).norm(dim=-1).mean().item(),
+        float(np.linalg.norm(joints[0] - joints[1], axis=-1).mean()),
+        float(aligned_errors(*joints).mean()),
+    )
 
 
 def mesh_table(recovered: dict[str, Recovered], config: Config) -> pd.DataFrame:

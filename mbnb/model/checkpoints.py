@@ -434,6 +434,11 @@ def tells_poses(path: str | Path) -> bool:
     return kind_of(read_checkpoint(path), path) == "poses"
 
 
+def tells_meshes(path: str | Path) -> bool:
+    """Whether a file holds a network with the head that tells bodies."""
+    return kind_of(read_checkpoint(path), path) == "meshes"
+
+
 def load_pose_net(path: str | Path, config: Config) -> tuple[PoseNet, Config]:
     """A pretrained encoder with the head that tells poses, and the settings that it goes with.
 

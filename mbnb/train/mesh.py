@@ -4,7 +4,7 @@ Default: recordings of movement with bodies fitted in them, seen by cameras and 
 MotionBERT's (Zhu et al., ICCV 2023) on files of SMPL's poses, its losses and their weights.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,36 +19,67 @@ from mbnb.bodies.recordings import Bodies, fit_recordings, mean_residual
 from mbnb.bodies.windows import MeshRecipe, MeshWindows
 from mbnb.config import Config
 from mbnb.data.motion import Motion
+from mbnb.data.smpl_pictures import Posed, load_pictures
 from mbnb.devices import keep_freed_memory
+from mbnb.model.mesh import meshes_of
 from mbnb.model.mesh_files import build_mesh_net
+from mbnb.skeleton import load_skeleton
 from mbnb.train.history import write_history
 from mbnb.train.loop import Watcher
-from mbnb.train.mesh_losses import body_loss
+from mbnb.train.mesh_losses import body_loss, parity_loss
+from mbnb.train.mesh_parity import ParityMeshes
+from mbnb.train.mesh_start import solve_heads
 from mbnb.train.start import start
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 FEW = 10  # vertices of which one is compared in training
+SOLVED = 6000  # windows that the head is solved on before the training
 APART = 2  # frames of which one is compared
 Network = Callable[[Config, int], nn.Module]
 
 
 def train_meshes(
-    config: Config, data: Motion, on_epoch: Watcher | None = None, network: Network | None = None
+    config: Config,
+    data: Motion | None,
+    on_epoch: Watcher | None = None,
+    network: Network | None = None,
 ) -> pd.DataFrame:
     """Train a network that tells the setting `body`, and return its history, a row an epoch.
 
-    Bodies are fitted to the recordings first, which is kept. As `train.action.train` otherwise.
+    Bodies are fitted to the recordings first, which is kept; in parity `data` is None, and files
+    with SMPL's poses are read instead. As `train.action.train` otherwise.
     `network` makes another one of the settings and the number of the body's joints.
     """
-    body = load_body(config.body)
-    bodies = fit_recordings(data, body, ("train", "val"))
-    residual = mean_residual(bodies["train"])
-    print(f"bodies lie {residual:.1f} mm off the joints of {data.root.name} in the mean")
-    count = len(MeshRecipe(bodies["train"], body, config, data.skeleton, torch.device("cpu")))
-    task = partial(MeshTask, bodies=bodies, body=body, network=network)
+    body, cpu = load_body(config.body), torch.device("cpu")
+    make = partial(recipes_of, body=body, config=config)
+    if config.parity:
+        data, parts = load_pictures(config)
+        make = partial(make, found=parts)
+    else:
+        bodies = fit_recordings(data, body, ("train", "val"))
+        residual = mean_residual(bodies["train"])
+        print(f"bodies lie {residual:.1f} mm off the joints of {data.root.name} in the mean")
+        make = partial(make, found=bodies)
+    count = sum(map(len, make(split="train", device=cpu)))
+    task = partial(MeshTask, make=make, body=body, network=network)
     return start(task, config, data, count, on_epoch, command="mesh-train")
+
+
+def recipes_of(
+    split: str,
+    device: torch.device,
+    body: Body,
+    config: Config,
+    found: Mapping[str, Bodies] | Mapping[str, list[Posed]],
+) -> list[MeshRecipe] | list[ParityMeshes]:
+    """What is seen of a split; in parity one after the other of each file."""
+    if split not in found:
+        return []
+    if config.parity:
+        return [ParityMeshes(part, body, config, device) for part in found[split]]
+    return [MeshRecipe(found[split], body, config, load_skeleton(), device)]
 
 
 class MeshTask:
@@ -60,25 +91,28 @@ class MeshTask:
         data: Motion,
         fabric: Fabric,
         steps: int,
-        bodies: dict[str, Bodies],
+        make: Callable[..., list[MeshRecipe] | list[ParityMeshes]],
         body: Body,
         network: Network | None = None,
     ):
         self.config, self.steps = config, steps
-        device, make = fabric.device, network or build_mesh_net
-        self.model = make(config, len(body)).to(device)
+        device = fabric.device
+        self.model = (network or build_mesh_net)(config, len(body)).to(device)
         keep_freed_memory()
-        self.body = body.on_vertices(torch.arange(0, len(body.template), FEW)).to(device)
-        self.recipes = {
-            split: MeshRecipe(of_split, body, config, data.skeleton, device)
-            for split, of_split in bodies.items()
-        }
+        every = torch.arange(0, len(body.template), FEW)
+        self.body = (body if config.parity else body.on_vertices(every)).to(device)
+        self.recipes = {split: make(split=split, device=device) for split in ("train", "val")}
         self.start = "" if config.init_from == "auto" or network else config.init_from
         self.errors: list[Tensor] = []
+        self.solved = not self.start or config.parity
 
     def parts(self, epoch: int) -> list[tuple[range, int]]:
-        """All windows."""
-        return [(range(len(self.recipes["train"])), self.steps)]
+        """All windows, in parity of one file after the other."""
+        parts, first = [], 0
+        for recipe in self.recipes["train"]:
+            steps = -(-len(recipe) // getattr(recipe, "batch_size", self.config.batch_size))
+            parts.append((range(first, first := first + len(recipe)), steps))
+        return parts
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The backbone and the head."""
@@ -90,13 +124,27 @@ class MeshTask:
         return [{"name": n, "params": groups[n], "lr": rate} for n, rate in rates.items()]
 
     def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[MeshWindows]:
-        """Windows beside their bodies."""
-        self.errors = []
-        yield from self.recipes["train"].training_batches(order, rank, world)
+        """Windows beside their bodies; before the first, the head is solved if there is a start."""
+        if not self.solved:
+            (recipe,), self.solved = self.recipes["train"], True
+            drawn = torch.randint(len(recipe), (SOLVED,)).split(self.config.batch_size)
+            solve_heads(self.model, recipe.training_batches(drawn))
+        self.errors, first = [], 0
+        for recipe in self.recipes["train"]:
+            last = first + len(recipe)
+            chosen = [index - first for index in order if first <= index[0] < last]
+            yield from recipe.training_batches(chosen, rank, world)
+            first = last
 
     def loss(self, engine: nn.Module, batch: MeshWindows) -> Tensor:
-        """`body_loss`."""
+        """`body_loss`, in parity the original's."""
         rotations, shape = engine(batch.x)
+        if self.config.parity:
+            found = meshes_of(self.body, rotations.float(), shape.float())
+            with torch.no_grad():
+                true = meshes_of(self.body, batch.rotations, batch.shape)
+            self.errors.append((found.landmarks - true.landmarks).norm(dim=-1).mean().detach())
+            return parity_loss(found.theta, found.landmarks, true.theta, true.landmarks)
         loss, error = body_loss(
             rotations.float()[:, ::APART],
             shape.float(),
@@ -108,15 +156,15 @@ class MeshTask:
         return loss
 
     def train_scores(self) -> dict[str, float]:
-        """The mean distance of joints, in lengths of a trunk."""
+        """The mean distance of joints, in lengths of a trunk, in parity in mm."""
         return {"train_error": torch.stack(self.errors).mean().item()}
 
     @torch.no_grad()
     def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
         """The loss of people held out, seen in the same way in every epoch."""
-        recipe = self.recipes.get("val", ())
-        if not len(recipe):
+        if not self.recipes["val"]:
             return {}
+        (recipe,) = self.recipes["val"]
         self.model.eval()
         losses = []
         with torch.random.fork_rng(devices=[]):
@@ -131,7 +179,8 @@ class MeshTask:
         return {"task": "meshes"}
 
     def resume(self, checkpoint: dict[str, Any]) -> None:
-        """Nothing to take up."""
+        """The head was solved before."""
+        self.solved = True
 
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""
