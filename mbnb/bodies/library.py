@@ -26,9 +26,7 @@ def load_body(name: str = SHIPPED) -> Body:
         return whole_anny().with_joints(POSED)
     path = ROOT / name
     if path.suffix.lower() not in ENDINGS or not path.is_file():
-        raise InputError(
-            f"body {name!r}: expected {', '.join(TOPOLOGIES)}, or SMPL's file (.npz or .pkl)"
-        )
+        raise InputError(f"body {name!r}: expected {SHIPPED}, anny, or SMPL's file (.npz or .pkl)")
     return read_smpl(path)
 
 

@@ -71,7 +71,7 @@ def _fitted(clips: Clips, body: Body) -> dict[str, np.ndarray]:
     whose = hashlib.sha256(b"".join((*facts, digest_of(torch.cat(frames).numpy()))))
     path = CACHE / f"fit-{whose.hexdigest()[:16]}.npz"
     if not path.exists():
-        fit = fit_person(body, frames)
+        fit = fit_person(body, frames, steps=STEPS)
         arrays = dict(
             six=matrix_to_six(torch.cat(fit.rotations)).numpy(),
             place=torch.cat(fit.place).numpy(),

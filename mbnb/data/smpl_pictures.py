@@ -55,7 +55,7 @@ def load_pictures(config: Config) -> tuple[Motion, dict[str, list[Posed]]]:
     if faults:
         raise InputError("\n".join(faults))
     splits = {split: join([part.clips for part in of]) for split, of in parts.items()}
-    data = Motion(paths[0], splits, MOVEMENT, load_skeleton(), (), known_people=True)
+    data = Motion(paths[0], splits, MOVEMENT, load_skeleton(), (), True, False)
     return data, parts
 
 

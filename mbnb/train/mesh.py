@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 FEW = 10  # vertices of which one is compared in training
-SOLVED = 6000  # windows that the head is solved on before the training
+SOLVED = 4000  # windows that the head is solved on before the training
 APART = 2  # frames of which one is compared
 Network = Callable[[Config, int], nn.Module]
 

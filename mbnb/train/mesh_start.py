@@ -39,16 +39,16 @@ def solve_heads(model: MeshNet, windows: Iterable[MeshWindows]) -> None:
 
 def _solve(first: nn.Linear, norm: nn.BatchNorm1d, last: nn.Linear, x: Tensor, y: Tensor) -> None:
     """Set three layers so that they tell y (N, C) of x (N, D) as well as sums can."""
-    x, y = x.double(), y.double()
     middle, deviation = x.mean(0), x.std(0).clamp_min(LEAST)
     scaled, centre = (x - middle) / deviation, y.mean(0)
-    gram = scaled.T @ scaled + RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-    weights = torch.linalg.solve(gram, scaled.T @ (y - centre))  # (D, C)
+    gram = (scaled.T @ scaled).double() + RIDGE * len(x) * torch.eye(x.shape[1]).double()
+    weights = torch.linalg.solve(gram, (scaled.T @ (y - centre)).double())  # (D, C)
     # The directions of what is told that differ most, as many as there are units for.
-    _, _, directions = torch.linalg.svd(scaled @ weights, full_matrices=False)
+    _, directions = torch.linalg.eigh(weights.T @ gram @ weights)
     units = min(first.out_features // 2, len(directions))
-    directions = directions[:units]  # (H / 2, C)
-    towards = (weights @ directions.T / deviation[:, None]).T  # (H / 2, D)
+    directions = directions.T.flip(0)[:units]  # (H / 2, C)
+    directions = directions.to(x)
+    towards = (weights.to(x) @ directions.T / deviation[:, None]).T  # (H / 2, D)
     told = (x - middle) @ towards.T  # (N, H / 2), of mean 0
     spread = told.std(0).clamp_min(LEAST)
     for layer in (first, last):

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from bodies.bodies import golden_body, golden_file
+from bodies.bodies import golden_body
 
 from mbnb.bodies import load_body
 from mbnb.bodies.body import read_body, write_body
@@ -15,8 +15,8 @@ from mbnb.skeleton import load_skeleton
 
 
 @pytest.fixture(scope="module")
-def golden():
-    return torch.load(golden_file("mesh.pt"), weights_only=True)
+def golden(shared):
+    return torch.load(shared / "golden" / "motionbert" / "mesh.pt", weights_only=True)
 
 
 def random_pose(body, count=4, angle=0.5, sizes=10):

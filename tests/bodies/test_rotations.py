@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from bodies.bodies import golden_file
 
 from mbnb.bodies.rotations import (
     axis_angle_to_matrix,
@@ -17,8 +16,8 @@ from mbnb.bodies.rotations import (
 
 
 @pytest.fixture(scope="module")
-def golden():
-    with np.load(golden_file("rotations.npz")) as file:
+def golden(shared):
+    with np.load(shared / "golden" / "motionbert" / "rotations.npz") as file:
         return {name: torch.as_tensor(file[name]) for name in file.files}
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from bodies.bodies import golden_body, golden_file
+from bodies.bodies import golden_body
 
 from mbnb.config import Config
 from mbnb.files import InputError
@@ -17,8 +17,8 @@ from mbnb.train.mesh_losses import parity_loss
 
 
 @pytest.fixture(scope="module")
-def golden():
-    return torch.load(golden_file("mesh.pt"), weights_only=True)
+def golden(shared):
+    return torch.load(shared / "golden" / "motionbert" / "mesh.pt", weights_only=True)
 
 
 def golden_network(golden):

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from bodies.bodies import golden_file
 
 from mbnb.bodies import load_body
 from mbnb.bodies.rotations import axis_angle_to_matrix
@@ -13,8 +12,8 @@ from mbnb.train.mesh_losses import body_loss, parity_loss
 
 
 @pytest.mark.parametrize("kind", ("L1", "MSE"))
-def test_each_part_and_the_gradient_are_the_original_s(kind):
-    with np.load(golden_file("mesh_losses.npz")) as file:
+def test_each_part_and_the_gradient_are_the_original_s(kind, shared):
+    with np.load(shared / "golden" / "motionbert" / "mesh_losses.npz") as file:
         golden = {name: torch.as_tensor(file[name]) for name in file.files if "eval" not in name}
     given = [golden[name].clone() for name in ("theta", "kp_3d", "gt_theta", "gt_kp_3d")]
     none = (0.0, 0.0, 0.0)

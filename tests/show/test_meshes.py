@@ -1,0 +1,88 @@
+"""Bodies in a browser: what is drawn is what the body's own skinning gives, and it can be played."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+from conftest import until
+from PIL import Image
+
+from mbnb.bodies import load_body
+from mbnb.bodies.rotations import axis_angle_to_matrix
+from mbnb.show.meshes import ANGLE, Moving, mesh_player
+from mbnb.show.page import page_script
+from mbnb.wild.surface import silhouette
+
+FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Two people who bend, of whom the second is not there in the last frame."""
+    body = load_body()
+    torch.manual_seed(0)
+    turns = axis_angle_to_matrix(0.35 * torch.randn(2, FRAMES, len(body), 3)).numpy()
+    turns[:, :, 0] = np.diag([1, -1, -1])
+    place = np.zeros((2, FRAMES, 3), np.float32)
+    place[1, :, 0], place[1, -1] = 1.3, np.nan
+    shape = np.array([0.5, -1, 0, 0, 1, 0, 0, 0, 0, 0], np.float32)
+    names = ("Ada & <b>", "Bo")
+    return [Moving(names[i], body, turns[i], shape, place[i], 0.9) for i in range(2)]
+
+
+def expected_mask(people, data, size, frame):
+    """What the bodies cover of a canvas, by their own skinning and the page's angle."""
+    width, height = size
+    yaw, pitch = np.radians(ANGLE)
+    fit = min(width / data["wide"], height / data["tall"])
+    mask = np.zeros((height, width), bool)
+    for one in people:
+        if np.isnan(one.place[frame]).any():
+            continue
+        turned = torch.as_tensor(one.rotations[frame])[None]
+        posed = one.body.pose(turned, torch.as_tensor(one.shape)[None])
+        points = one.size * (posed.vertices - posed.joints[:, :1])[0].numpy() + one.place[frame]
+        x, y, z = (points - data["centre"]).T
+        deep = x * np.sin(yaw) + z * np.cos(yaw)
+        across = width / 2 + fit * (x * np.cos(yaw) - z * np.sin(yaw))
+        down = height / 2 + fit * (y * np.cos(pitch) - np.sin(pitch) * deep)
+        flat = np.column_stack([across, down, deep])
+        mask |= silhouette(flat, one.body.faces.numpy(), size)
+    return mask
+
+
+def drawn_mask(browser):
+    """(height, width) bool of the page's canvas, and its size in CSS pixels."""
+    find = "const c = document.querySelector('.mbnb').shadowRoot.querySelector('canvas');"
+    size = browser.execute_script(f"{find} return [c.clientWidth, c.clientHeight]")
+    url = browser.execute_script(f"{find} return c.toDataURL()")
+    image = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).resize(tuple(size))
+    return np.asarray(image)[..., 3] > 127, tuple(size)
+
+
+def test_a_page_draws_what_skinning_gives_in_every_frame(browser, people, tmp_path):
+    shown = mesh_player(people, fps=10)
+    html = f"<!doctype html><meta charset=utf-8><body>{shown.fragment()}"
+    (tmp_path / "page.html").write_text(html + page_script(shown.scripts, shown.mount), "utf-8")
+    browser.get((tmp_path / "page.html").as_uri())
+    seek = (
+        "const s = document.querySelector('.mbnb').shadowRoot.querySelector('.frame');"
+        "s.value = arguments[0]; s.dispatchEvent(new Event('input'))"
+    )
+    root = "document.querySelector('.mbnb')?.shadowRoot"
+    until(lambda: browser.execute_script(f"return !!{root}?.querySelector('canvas')"))
+    for frame in (0, FRAMES - 1):
+        browser.execute_script(seek, frame)
+        text = f"return {root}.querySelector('.time').textContent"
+        until(lambda: browser.execute_script(text).startswith(f"frame {frame} "))
+        found, size = drawn_mask(browser)
+        expected = expected_mask(people, shown.data, size, frame)
+        assert (found & expected).sum() / (found | expected).sum() > 0.97
+        assert not (found[0].any() or found[-1].any())  # nobody is cut off
+    assert "Ada & <b>" in browser.execute_script(f"return {root}.textContent")
+    browser.execute_script(f"{root}.querySelector('.play').click()")
+    until(lambda: not browser.execute_script(text).startswith(f"frame {FRAMES - 1} "))
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert shown.still_html().count("<img") == 1
