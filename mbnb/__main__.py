@@ -23,7 +23,6 @@ from mbnb import settings
 from mbnb.classes import ClassTable, read_classes
 from mbnb.config import (
     LIFTER,
-    MESHES,
     OWN_WEIGHTS,
     SETTINGS,
     Config,
@@ -643,7 +642,9 @@ def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: An
 @main.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--network", default=MESHES, show_default=True, help="A file or a run of `train`.")
+@click.option(
+    "--network", default=LIFTER, show_default=True, help="What lifts, or a run of `mesh-train`."
+)
 @click.option("--video", type=click.Path(path_type=Path), help="The video that SOURCE is of.")
 @click.option("--person", help="This one alone, named as in a first run or as in SOURCE.")
 @click.option("--layout", default="", help="The points of files that do not tell, as coco17.")
@@ -651,8 +652,8 @@ def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: An
 def mesh(source: Path, out: Path, network: str, given: dict[str, Any], **how: Any) -> None:
     """Find the bodies of people in SOURCE: npz, glTF and OBJ of each, a page, the video with them.
 
-    SOURCE is as for `lift`. One person has one shape, and movement is smoothed over `-p smooth 7`
-    frames. `-p body anny` writes more vertices, of the extra mesh; `-p body SMPL_NEUTRAL.npz` with
+    SOURCE is as for `lift`, by which people are lifted; then bodies are fitted to them, one shape
+    for a person. Movement is smoothed over `-p smooth 7` frames. `-p body anny` writes more vertices, of the extra mesh; `-p body SMPL_NEUTRAL.npz` with
     --network a file of MotionBERT's writes SMPL's.
     """
     from mbnb.wild.mesh_tool import mesh_into

@@ -31,9 +31,8 @@ from mbnb.runs import RunFolder
 from mbnb.settings import setting
 
 # Weights that come with mbnb, see mbnb/weights/README.md.
-OWN_WEIGHTS = ("encoder", "lifter", "mesher", "simulated_ma52")
+OWN_WEIGHTS = ("encoder", "lifter", "simulated_ma52")
 LIFTER = "lifter"  # the one of them that lifts 2D joints
-MESHES = "mesher"  # the one that finds bodies in them
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
 PRESETS: dict[str, dict[str, Any]] = {

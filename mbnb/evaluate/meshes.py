@@ -17,10 +17,12 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from mbnb.baselines.meshes import FrameMesh, by_kinematics
 from mbnb.bodies import load_body
 from mbnb.bodies.body import Body, Posed
+from mbnb.bodies.fit import fit_person
 from mbnb.bodies.recordings import EVERY, Bodies, fit_recordings
 from mbnb.bodies.rotations import align_vectors, axis_angle_to_matrix
 from mbnb.bodies.smpl import SHAPES
@@ -30,8 +32,8 @@ from mbnb.data.smpl_pictures import load_pictures
 from mbnb.evaluate.lifting import photograph
 from mbnb.evaluate.tables import write_csv
 from mbnb.files import InputError
-from mbnb.model.checkpoints import carried_by, load_pose_net
-from mbnb.model.lift import lift
+from mbnb.model.checkpoints import carried_by, load_pose_net, tells_meshes
+from mbnb.model.lift import TRUNK, lift
 from mbnb.model.mesh import Meshes, MeshNet, flip_averaged, meshes_of
 from mbnb.model.mesh_files import load_mesh_net
 from mbnb.model.recover import recover
@@ -41,7 +43,7 @@ from mbnb.scores.intervals import over_people
 from mbnb.scores.poses import aligned_errors
 from mbnb.skeleton import load_skeleton
 
-NETWORK, IK = "network", "lifted, by inverse kinematics"
+NETWORK, IK, FITTED = "network", "lifted, by inverse kinematics", "lifted, fitted"
 ERRORS = ("mpve", "mpjpe", "pa_mpjpe", "mpve_own_size")
 SCORED = (1, 2, 3, 4, 5, 6, 8, *range(10, 17))  # the 14 joints that are compared everywhere
 # A way from places in pictures, N times (T, 17, 2), to rotations (T, K, 3, 3) and shapes (S,).
@@ -125,25 +127,34 @@ def _spread(landmarks: Tensor) -> Tensor:
 def evaluate_meshes(
     config: Config, checkpoint: Path, data: Motion, others: Mapping[str, Path] | None = None
 ) -> dict[str, Recovered]:
-    """The people of test by a network, and by `IK`: the mean body put on joints that are lifted.
+    """The people of test by a network, or by what it lifts: a body put on joints, or fitted to them.
 
-    `others` are further networks by name, `baselines.meshes.FrameMesh` too. Writes `meshes.csv`
+    A file of meshes is scored itself, beside what mbnb's lifter lifts; another one lifts. `IK` is
+    the mean body put on each frame's joints, `FITTED` one shape for a clip, and smooth. `others` are further networks by name, `baselines.meshes.FrameMesh` too. Writes `meshes.csv`
     and `mesh_clips.csv`. Raises InputError where nobody is in test.
     """
     if "test" not in data.splits:
         raise InputError(f"{data.root}: nobody is in test, so there is nobody to score bodies on")
     body = load_body(config.body)
     bodies = fit_recordings(data, body, ("train", "test"))
-    methods = {NETWORK: _by_network(*load_mesh_net(checkpoint, config, body), body)}
+    methods = {}
+    if tells_meshes(checkpoint):
+        methods[NETWORK] = _by_network(*load_mesh_net(checkpoint, config, body), body)
+        checkpoint = find_weights(LIFTER)
     for name, path in (others or {}).items():
         methods[name] = _by_network(*load_frame_mesh(path, config, len(body)), body)
     mean = bodies["train"].shape.mean(0)
-    lifter, sees = load_pose_net(find_weights(LIFTER), config)
+    lifter, sees = load_pose_net(checkpoint, config)
 
-    def by_lifting(places: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        return by_kinematics(body, mean, lift(lifter, places, sees, data.skeleton))
+    def lifted(places: Sequence[Tensor]) -> list[Tensor]:
+        return [TRUNK * pose for pose in lift(lifter, places, sees, data.skeleton)]
 
-    methods[IK] = by_lifting
+    def fitted(places: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        fits = [fit_person(body, [pose]) for pose in tqdm(lifted(places), "fitting", delay=3)]
+        return [(fit.rotations[0], fit.shape) for fit in fits]
+
+    methods[IK] = lambda places: by_kinematics(body, mean, lifted(places))
+    methods[FITTED] = fitted
     recovered = score_meshes(methods, bodies["test"], body, data)
     write_csv(mesh_table(recovered, config).reset_index(), config.folder.meshes)
     clips = [one.clips.assign(method=name) for name, one in recovered.items()]

@@ -21,8 +21,10 @@ from mbnb.config import Config
 from mbnb.data.motion import Motion
 from mbnb.data.smpl_pictures import Posed, load_pictures
 from mbnb.devices import keep_freed_memory
+from mbnb.model.checkpoints import tells_meshes
 from mbnb.model.mesh import meshes_of
 from mbnb.model.mesh_files import build_mesh_net
+from mbnb.model.shipped import find_weights
 from mbnb.skeleton import load_skeleton
 from mbnb.train.history import write_history
 from mbnb.train.loop import Watcher
@@ -104,7 +106,9 @@ class MeshTask:
         self.recipes = {split: make(split=split, device=device) for split in ("train", "val")}
         self.start = "" if config.init_from == "auto" or network else config.init_from
         self.errors: list[Tensor] = []
-        self.solved = not self.start or config.parity
+        # Statistics of batches are of few windows, whose frames are alike: what is solved has its own.
+        self.keeps_statistics = bool(self.start) and not config.parity
+        self.solved = not self.keeps_statistics or tells_meshes(find_weights(self.start))
 
     def parts(self, epoch: int) -> list[tuple[range, int]]:
         """All windows, in parity of one file after the other."""
@@ -138,6 +142,9 @@ class MeshTask:
 
     def loss(self, engine: nn.Module, batch: MeshWindows) -> Tensor:
         """`body_loss`, in parity the original's."""
+        if self.keeps_statistics:
+            self.model.head.bn1.eval()
+            self.model.head.bn2.eval()
         rotations, shape = engine(batch.x)
         if self.config.parity:
             found = meshes_of(self.body, rotations.float(), shape.float())

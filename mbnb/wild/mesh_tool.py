@@ -14,6 +14,7 @@ from mbnb.bodies import Body, load_body
 from mbnb.config import Config
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, replacing, write_text
+from mbnb.model.checkpoints import tells_poses
 from mbnb.model.mesh_files import load_mesh_net
 from mbnb.model.weight_files import read_checkpoint
 from mbnb.show.meshes import COLOURS, MeshWidget, Moving, mesh_player
@@ -21,12 +22,12 @@ from mbnb.show.page import page_script, script
 from mbnb.video.folder import safe_names
 from mbnb.wild.example import simulated_source
 from mbnb.wild.files import ABOUT, OVERLAY, fresh_folder
-from mbnb.wild.meshes import BodyMovement, recover_people
+from mbnb.wild.meshes import BodyMovement, finder_of, recover_people
 from mbnb.wild.models import write_gltf, write_obj
 from mbnb.wild.overlay import draw_over
 from mbnb.wild.source import Source, read_source
 from mbnb.wild.surface import draw_surface
-from mbnb.wild.tool import chosen_people
+from mbnb.wild.tool import chosen_people, load_lifter
 
 PAGE = "meshes.html"
 SHOWN = 20_000  # frames of all people on a page; beyond, every second one, every third, …
@@ -53,11 +54,13 @@ def mesh_into(
 ) -> tuple[Source, dict[str, BodyMovement]]:
     """Bodies of a video or of a file of joints, and all that comes of it in the folder `out`.
 
-    path: None means simulated people. weights: a network for meshes. Else as `tool.lift_into`.
-    Raises InputError as what is called here does.
+    path: None means simulated people. weights: a network that lifts, to whose poses bodies are
+    fitted, or one for meshes. Else as `tool.lift_into`. Raises InputError as what is called here
+    does.
     """
     body = load_body(_body_of(weights, config))
-    network, seen = load_mesh_net(weights, config, body)
+    lifts = tells_poses(weights)
+    network, seen = load_lifter(weights, config) if lifts else load_mesh_net(weights, config, body)
     network = network.to(pick_device(config))
     with fresh_folder(out) as part:
         landmarks = out.with_name(f"{out.name}_landmarks.npz")
@@ -68,7 +71,8 @@ def mesh_into(
             else simulated_source()[0]
         )
         source = chosen_people(source, path, person)
-        people = recover_people(source, network, body, seen)
+        find = finder_of(network, body, dataclasses.replace(seen, fps=source.rate))
+        people = recover_people(source, find, body)
         about = {"source": path.name if path else "simulated people", "encoder": weights.name}
         _write(part, source, people, about, config.faces)
     return source, people

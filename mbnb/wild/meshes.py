@@ -3,8 +3,8 @@
 Shapes: T pictures, K joints of the body, V vertices, S numbers of a shape.
 """
 
-import dataclasses
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from mbnb.bodies.body import Body, Posed
+from mbnb.bodies.fit import fit_person
 from mbnb.bodies.rotations import nearest_rotation
 from mbnb.config import Config
-from mbnb.model.lift import TRUNK
+from mbnb.devices import pick_device
+from mbnb.model.lift import TRUNK, lift
+from mbnb.model.mesh import MeshNet
 from mbnb.model.recover import recover
 from mbnb.prepare.detections import believed, complete, seen_in_picture, stretches
 from mbnb.prepare.geometry import smooth
@@ -86,24 +89,43 @@ class BodyMovement:
         return np.column_stack([(self.shift - middle) / self.scale[:, None], 0 * self.scale])
 
 
-def recover_people(
-    source: Source, network: nn.Module, body: Body, config: Config
-) -> dict[str, BodyMovement]:
-    """Everybody of a source; config: what the network sees, and how much is smoothed."""
-    seen = dataclasses.replace(config, fps=source.rate)
+# One person's places in pictures, N times (T, 17, 2), and how much each is believed, (T, 17), to
+# rotations, N times (T, K, 3, 3), and a shape (S,).
+Finder = Callable[[list[Tensor], list[Tensor]], tuple[list[Tensor], Tensor]]
+
+
+def finder_of(network: nn.Module, body: Body, config: Config) -> Finder:
+    """The way from places to a body, by a network for meshes or by one that lifts.
+
+    Of what is lifted, a body is fitted to: one shape for the person, a pose in each picture, within
+    the limits of joints. Both smooth movement, over the setting `smooth`. config: what it sees.
+    """
+    skeleton, device = load_skeleton(), pick_device(config)
+
+    def by_meshes(places: list[Tensor], belief: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        told = recover(network, body, places, config, skeleton, belief)
+        weights = torch.tensor([len(one) for one in places], dtype=torch.float32)
+        shape = (torch.stack([one for _, one in told]) * weights[:, None]).sum(0) / weights.sum()
+        return [_smoothed(one, config.smooth) for one, _ in told], shape
+
+    def by_lifting(places: list[Tensor], belief: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        lifted = lift(lambda x: network(x.to(device)), places, config, skeleton, belief)
+        fit = fit_person(body, [TRUNK * one for one in lifted])
+        return [_smoothed(one, config.smooth) for one in fit.rotations], fit.shape
+
+    return by_meshes if isinstance(network, MeshNet) else by_lifting
+
+
+def recover_people(source: Source, find: Finder, body: Body) -> dict[str, BodyMovement]:
+    """Everybody of a source."""
     return {
-        name: recover_person(joints, source.rate, network, body, seen)
+        name: recover_person(joints, source.rate, find, body)
         for name, joints in source.people.items()
     }
 
 
-def recover_person(
-    joints: np.ndarray, rate: float, network: nn.Module, body: Body, config: Config
-) -> BodyMovement:
-    """One person's joints (T, 17, 3) in pictures, NaN where not found.
-
-    Rotations are smoothed over the setting `smooth`. A person's shape is the mean of all pictures.
-    """
+def recover_person(joints: np.ndarray, rate: float, find: Finder, body: Body) -> BodyMovement:
+    """One person's joints (T, 17, 3) in pictures, NaN where not found."""
     joints = believed(joints, rate)
     frames = len(joints)
     rotations = np.full((frames, len(body), 3, 3), np.nan, np.float32)
@@ -112,20 +134,23 @@ def recover_person(
     filled = [complete(joints[part]) for part in parts]
     places = [torch.as_tensor(one, dtype=torch.float32) for one, _ in filled]
     belief = [torch.as_tensor(one, dtype=torch.float32) for _, one in filled]
-    told = recover(network, body, places, config, load_skeleton(), belief)
-    weights = torch.tensor([len(one) for one in places], dtype=torch.float32)
-    shape = (torch.stack([one for _, one in told]) * weights[:, None]).sum(0) / weights.sum()
-    size = _size(body, shape)
-    for part, (turned, _), (at, believe) in zip(parts, told, filled):
-        if config.smooth:
-            flat = turned.flatten(2)  # (T, K, 9)
-            flat = smooth(flat, torch.tensor([len(flat)]), config.smooth)
-            turned = nearest_rotation(flat.unflatten(2, (3, 3)))
-        posed = _posed(body.skeleton_only(), turned, shape)
+    turned, shape = find(places, belief)
+    size, bones = _size(body, shape), body.skeleton_only()
+    for part, own, (at, believe) in zip(parts, turned, filled):
+        posed = _posed(bones, own, shape)
         pose = size * (posed.landmarks - posed.landmarks[:, :1]).numpy()
-        rotations[part] = turned.numpy()
+        rotations[part] = own.numpy()
         scale[part], shift[part] = seen_in_picture(pose, at, believe, rate)
     return BodyMovement(body, rotations, shape.numpy(), scale, shift, joints)
+
+
+def _smoothed(rotations: Tensor, window: int) -> Tensor:
+    """(T, K, 3, 3), over a `window` of frames; 0: as they are."""
+    if not window:
+        return rotations
+    flat = rotations.flatten(2)  # (T, K, 9)
+    flat = smooth(flat, torch.tensor([len(flat)]), window)
+    return nearest_rotation(flat.unflatten(2, (3, 3)))
 
 
 def _posed(body: Body, rotations: Tensor, shape: Tensor) -> Posed:

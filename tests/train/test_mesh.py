@@ -14,7 +14,7 @@ from mbnb.bodies import load_body, recordings
 from mbnb.bodies.windows import MeshRecipe
 from mbnb.config import Config, read_yaml
 from mbnb.data.motion import load_motion
-from mbnb.evaluate.meshes import ERRORS, IK, NETWORK, by_part, evaluate_meshes, mesh_table
+from mbnb.evaluate.meshes import ERRORS, FITTED, IK, NETWORK, by_part, evaluate_meshes, mesh_table
 from mbnb.model.checkpoints import build_backbone, read_checkpoint
 from mbnb.model.mesh import MeshHead, MeshNet
 from mbnb.skeleton import load_skeleton
@@ -91,7 +91,7 @@ def test_a_training_goes_through_the_loop_and_is_resumed_and_scored(trained, cap
     assert sorted(recordings.CACHE.glob("fit-*.npz")) == fits  # nobody is fitted again
     recovered = evaluate_meshes(chosen, chosen.folder.best, data)
     table = mesh_table(recovered, chosen)
-    assert list(table.index) == [NETWORK, IK]
+    assert list(table.index) == [NETWORK, IK, FITTED]
     assert np.isfinite(table[list(ERRORS)]).all(axis=None)
     # A lifter that knows how people move is better than a network after two epochs.
     assert table.loc[IK, "mpve"] < table.loc[NETWORK, "mpve"]
