@@ -335,20 +335,6 @@ def test_the_originals_files_for_other_actions_are_accepted_as_they_are(changes,
 
 
 @pytest.mark.parametrize(
-    ("task", "keys"),
-    [
-        ("recovering meshes", {"train_pw3d": True, "loss_type": "L1", "flip": True}),
-    ],
-)
-def test_the_originals_files_for_other_tasks_are_told_in_one_line(task, keys, tmp_path):
-    (tmp_path / "MB.yaml").write_text(yaml.safe_dump(ORIGINALS | keys))
-    with pytest.raises(InputError) as caught:
-        read_yaml(tmp_path / "MB.yaml")
-    (line,) = str(caught.value).splitlines()
-    assert f"MB.yaml: this file is for {task}" in line and "mbnb does not do yet" in line
-
-
-@pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"lr_head: 5e-5\nlr_backbone: 1E-4\n", {"lr_head": 5e-5, "lr_backbone": 1e-4}),

@@ -39,6 +39,7 @@ FLOW = (
     "data",
     "video",
     "prepare",
+    "bodies",
     "scores",
     "coding",
     "model",

@@ -1,6 +1,6 @@
 """How good predictions are, how certain that is, and what may make a score too good.
 
-Imports prepare and what stands before it.
+Imports bodies and what stands before it.
 """
 
 from mbnb.scores.intervals import compare, f1_intervals, official_interval, score_intervals

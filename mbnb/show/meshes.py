@@ -105,7 +105,9 @@ def _still(people: Sequence[Moving]) -> bytes:
         points = one.size * (posed.vertices - posed.joints[:, :1])[0].numpy() + one.place[t]
         faces, shades = shaded(points, one.body.faces.numpy())
         colours = shades[:, None] * np.array(COLOURS[i % len(COLOURS)]) / 255
-        axes.add_collection(PolyCollection(points[faces][..., :2], facecolors=colours))
+        flat = points[faces][..., :2]
+        # Without edges of their own colour, gaps show between faces.
+        axes.add_collection(PolyCollection(flat, facecolors=colours, edgecolors="face", lw=0.4))
     axes.autoscale()
     axes.set_aspect("equal")
     axes.invert_yaxis()

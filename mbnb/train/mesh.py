@@ -106,7 +106,7 @@ class MeshTask:
         self.recipes = {split: make(split=split, device=device) for split in ("train", "val")}
         self.start = "" if config.init_from == "auto" or network else config.init_from
         self.errors: list[Tensor] = []
-        # Statistics of batches are of few windows, whose frames are alike: what is solved has its own.
+        # Batches are of few windows, whose frames are alike: what is solved has its own statistics.
         self.keeps_statistics = bool(self.start) and not config.parity
         self.solved = not self.keeps_statistics or tells_meshes(find_weights(self.start))
 

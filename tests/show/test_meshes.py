@@ -1,7 +1,8 @@
-"""Bodies in a browser: what is drawn is what the body's own skinning gives, and it can be played."""
+"""Bodies in a browser: what is drawn is what skinning in Python gives, and it can be played."""
 
 import base64
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -73,16 +74,20 @@ def test_a_page_draws_what_skinning_gives_in_every_frame(browser, people, tmp_pa
     )
     root = "document.querySelector('.mbnb')?.shadowRoot"
     until(lambda: browser.execute_script(f"return !!{root}?.querySelector('canvas')"))
+    text = f"return {root}.querySelector('.time').textContent"
+
+    def at(frame):
+        return browser.execute_script(text).startswith(f"frame {frame} ")
+
     for frame in (0, FRAMES - 1):
         browser.execute_script(seek, frame)
-        text = f"return {root}.querySelector('.time').textContent"
-        until(lambda: browser.execute_script(text).startswith(f"frame {frame} "))
+        until(partial(at, frame))
         found, size = drawn_mask(browser)
         expected = expected_mask(people, shown.data, size, frame)
         assert (found & expected).sum() / (found | expected).sum() > 0.97
         assert not (found[0].any() or found[-1].any())  # nobody is cut off
     assert "Ada & <b>" in browser.execute_script(f"return {root}.textContent")
     browser.execute_script(f"{root}.querySelector('.play').click()")
-    until(lambda: not browser.execute_script(text).startswith(f"frame {FRAMES - 1} "))
+    until(lambda: not at(FRAMES - 1))
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert shown.still_html().count("<img") == 1

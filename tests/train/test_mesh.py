@@ -1,4 +1,4 @@
-"""Training of meshes: on simulated people with bodies fitted in them, and by the original's files."""
+"""Training of meshes: on simulated people with bodies fitted, and by the original's files."""
 
 import pickle
 

@@ -56,6 +56,7 @@ CAPTIONS = {
     "greatest error.",
     "lifted_joints": "MPJPE of each joint, by method.",
     "clips": "A clip a row, from its first to its last frame; the grey ghost is the first frame.",
+    "meshes": "Bodies fitted to poses that were lifted from 2D joints, over the pictures.",
     "in_the_wild": "Poses lifted from 2D joints, over the pictures; grey limbs were not found.",
     "converted": "Skeletons found in videos, over their frames.",
 }
