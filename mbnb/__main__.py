@@ -652,9 +652,9 @@ def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: An
 def mesh(source: Path, out: Path, network: str, given: dict[str, Any], **how: Any) -> None:
     """Find the bodies of people in SOURCE: npz, glTF and OBJ of each, a page, the video with them.
 
-    SOURCE is as for `lift`, by which people are lifted; then bodies are fitted to them, one shape
-    for a person. Movement is smoothed over `-p smooth 7` frames. `-p body anny` writes more vertices, of the extra mesh; `-p body SMPL_NEUTRAL.npz` with
-    --network a file of MotionBERT's writes SMPL's.
+    SOURCE is as for `lift`. People are lifted, and bodies are fitted to that, one shape for a
+    person. Movement is smoothed over `-p smooth 7` frames. `-p body anny` writes more vertices, of
+    the extra mesh; `-p body SMPL_NEUTRAL.npz` with --network a file of MotionBERT's writes SMPL's.
     """
     from mbnb.wild.mesh_tool import mesh_into
 

@@ -127,11 +127,12 @@ def _spread(landmarks: Tensor) -> Tensor:
 def evaluate_meshes(
     config: Config, checkpoint: Path, data: Motion, others: Mapping[str, Path] | None = None
 ) -> dict[str, Recovered]:
-    """The people of test by a network, or by what it lifts: a body put on joints, or fitted to them.
+    """Bodies of the people of test, by a network for meshes or by what a network lifts.
 
     A file of meshes is scored itself, beside what mbnb's lifter lifts; another one lifts. `IK` is
-    the mean body put on each frame's joints, `FITTED` one shape for a clip, and smooth. `others` are further networks by name, `baselines.meshes.FrameMesh` too. Writes `meshes.csv`
-    and `mesh_clips.csv`. Raises InputError where nobody is in test.
+    the mean body put on each frame's joints, `FITTED` one shape for a clip, and smooth. `others`
+    are further networks by name, `baselines.meshes.FrameMesh` too. Writes `meshes.csv` and
+    `mesh_clips.csv`. Raises InputError where nobody is in test.
     """
     if "test" not in data.splits:
         raise InputError(f"{data.root}: nobody is in test, so there is nobody to score bodies on")
