@@ -650,7 +650,7 @@ def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: An
 @click.option("--layout", default="", help="The points of files that do not tell, as coco17.")
 @with_settings
 def mesh(source: Path, out: Path, network: str, given: dict[str, Any], **how: Any) -> None:
-    """Find the bodies of people in SOURCE: npz, glTF and OBJ of each, a page, the video with them.
+    """Find the bodies of people in SOURCE: npz, glTF, OBJ of each, a page, the video with them.
 
     SOURCE is as for `lift`. People are lifted, and bodies are fitted to that, one shape for a
     person. Movement is smoothed over `-p smooth 7` frames. `-p body anny` writes more vertices, of

@@ -34,7 +34,7 @@ class Posed:
 
 @dataclass(frozen=True)
 class Body:
-    """What a body model is; arrays in metres, x to the left of who stands in it, y up, z forward.
+    """What a body model is, in metres: x to the left of who stands in it, y up, z forward.
 
     template (V, 3) and shapes (S, V, 3): vertices are template + shape · shapes. rest (K, 3) and
     joint_shapes (S, K, 3): the same of joints. weights (V, K): how much each joint moves a vertex.

@@ -63,7 +63,7 @@ class Limits:
 
 
 def bending_axes(body: Body) -> Tensor:
-    """(K, 3, 3): the axes about which each joint bends forward, twists, and bends aside, as rows.
+    """(K, 3, 3): the axes about which joints bend forward, twist, and bend aside, as rows.
 
     A joint twists about the bone to its children, or what has none about the bone to it.
     """

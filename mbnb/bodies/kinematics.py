@@ -22,7 +22,7 @@ LEGS = (1, 4)  # of the limbs: they are straight at rest, and bend about the bod
 
 @dataclass(frozen=True)
 class Rig:
-    """Which joints of a body move Human3.6M's: by the first landmark of each, the joint's number.
+    """Which joints of a body move Human3.6M's: the numbers of joints.
 
     root, back and neck move `TRUNK`; limbs are (upper, lower) of each of `LIMBS`.
     """

@@ -31,7 +31,7 @@ def load_body(name: str = SHIPPED) -> Body:
 
 
 def whole_anny() -> Body:
-    """Anny with all its vertices and joints, fingers and toes too, from the cache if it is there.
+    """Anny with all its vertices and joints, fingers and toes too, from the cache if it can.
 
     Raises InputError where it is neither there nor installed.
     """

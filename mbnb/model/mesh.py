@@ -94,7 +94,7 @@ class Meshes(NamedTuple):
 
 
 def meshes_of(body: Body, rotations: Tensor, shape: Tensor, digits: bool = True) -> Meshes:
-    """Bodies of rotations (B, F, K, 3, 3) and shapes (B, S) or (B, F, S), as the original has them.
+    """Bodies of rotations (B, F, K, 3, 3) and shapes (B, S) or (B, F, S), in mm.
 
     Without `digits` theta is empty, which takes its time.
     """

@@ -56,7 +56,7 @@ OURS = {"joints": 1.0, "vertices": 2.0, "velocity": 4.0, "rotations": 1.0, "shap
 def body_loss(
     rotations: Tensor, shape: Tensor, true_rotations: Tensor, true_shape: Tensor, body: Body
 ) -> tuple[Tensor, Tensor]:
-    """Of rotations (B, F, K, 3, 3) and shapes (B, S); and the mean distance of landmarks, detached.
+    """Of rotations (B, F, K, 3, 3) and shapes (B, S); and the mean distance of landmarks.
 
     Rotations are compared as matrices, and nothing pulls at where somebody faces. A picture does
     not tell how large somebody is, so each body is as large as the true one, in lengths of whose

@@ -1,6 +1,7 @@
 """Training of meshes: on simulated people with bodies fitted, and by the original's files."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from build import TINY, config
 from run.headless import command_line
 
 from mbnb.bodies import load_body, recordings
+from mbnb.bodies.fit import fit_person
 from mbnb.bodies.windows import MeshRecipe
 from mbnb.config import Config, read_yaml
 from mbnb.data.motion import load_motion
+from mbnb.evaluate import meshes
 from mbnb.evaluate.meshes import ERRORS, FITTED, IK, NETWORK, by_part, evaluate_meshes, mesh_table
 from mbnb.model.checkpoints import build_backbone, read_checkpoint
 from mbnb.model.mesh import MeshHead, MeshNet
@@ -81,7 +84,8 @@ def trained(tmp_path_factory):
         yield chosen, data, train_meshes(chosen, data)
 
 
-def test_a_training_goes_through_the_loop_and_is_resumed_and_scored(trained, capsys):
+def test_a_training_goes_through_the_loop_and_is_resumed_and_scored(trained, capsys, monkeypatch):
+    monkeypatch.setattr(meshes, "fit_person", partial(fit_person, steps=4))
     chosen, data, history = trained
     assert history["epoch"].tolist() == [1, 2]
     assert np.isfinite(history[["train_loss", "train_error", "val_error"]]).all(axis=None)
