@@ -31,7 +31,7 @@ from mbnb.config import (
     read_yaml,
     settings_page,
 )
-from mbnb.files import PACKAGE, InputError, disk_error, fault_line
+from mbnb.files import PACKAGE, ROOT, InputError, disk_error, fault_line
 from mbnb.originals import for_lifting, for_meshes
 from mbnb.runs import RunFolder
 from mbnb.text import VIDEO_ENDINGS, listed
@@ -310,25 +310,66 @@ def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
 )
 @click.option("--rate", type=float, help="Frames a second of files that do not tell.")
 @click.option("--swap-sides", is_flag=True, help="Exchange left and right, which files name wrong.")
+@click.option(
+    "--person",
+    default="all",
+    show_default=True,
+    help="Whom of several in files of skeletons: all, each a clip of its own; largest, central, "
+    "longest; a name that the file has; or a box LEFT,TOP,RIGHT,BOTTOM.",
+)
+@click.option(
+    "--pseudonyms",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="KEY",
+    help="Call clips c0001 and people p0001, and write into the file KEY who is who.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Files at once; one a core without it.")
+@click.option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster, tcp://HOST:8786.")
 @with_settings
-def convert(source: Path, out: Path, given: dict[str, Any], **how: Any) -> None:
-    """Write the skeletons in SOURCE, other tools' files or folders of them, to the folder OUT.
+def convert(
+    source: Path,
+    out: Path,
+    given: dict[str, Any],
+    pseudonyms: Path | None,
+    workers: int | None,
+    cluster: str | None,
+    **how: Any,
+) -> None:
+    """Make a data set in the folder OUT of the videos or the files of skeletons in SOURCE.
 
-    Each person of each file becomes a clip of 17 joints in metres in the documented layout; what
-    was found out about each file stands in OUT/conversion.csv. --to writes other formats. What
-    cannot be read is listed and stops nothing.
+    SOURCE is a video, another tool's file of skeletons, a folder of either (videos may lie in
+    train/, val/ and test/ with their lists beside them, as MA-52 comes), or a CSV list with a
+    column `file` and, if you like, clip, label, subject, split, start, end (seconds), person.
+    Labels and people of a folder: -p video_labels FILE, -p video_person PATTERN.
+
+    Clips are written as they are done. The same command goes on where one was interrupted, and
+    does nothing twice. OUT/quality.csv says what to know of each clip, OUT/failures.csv what could
+    not be used and why; that stops nothing.
     """
-    from mbnb.data.convert import convert_skeletons
+    from mbnb import convert as conversion
 
     config = Config.of(given)
     classes = read_classes(config.class_table)
-    table = convert_skeletons(source, out, classes, fps=config.fps, **how)
-    for reason, rows in table.groupby("reason", sort=False):
-        for said, some in [("", rows)] if reason else rows.groupby("said", sort=False):
-            files = listed(list(dict.fromkeys(some["file"])))
-            click.echo(f"{files}: {f'left out: {reason}' if reason else said or 'read'}")
-    count = (table["clip"] != "").sum()
-    click.echo(f"{out}: {count} of {len(table)} became clips; all are in {out / 'conversion.csv'}")
+    labels = ROOT / config.video_labels if config.video_labels else None
+    sources = conversion.find_sources(source, classes, labels, config.video_person)
+    if pseudonyms:
+        sources = conversion.pseudonymous(sources, pseudonyms, out)
+    pose_of = None
+    if any(one.is_video for one in sources):
+        from mbnb.wild.depth import chosen_depth  # which takes seconds to import
+
+        pose_of = chosen_depth(config)
+    options = conversion.How(
+        fps=config.fps,
+        pose_model=ROOT / config.pose_model if config.pose_model else None,
+        pose_of=pose_of,
+        secret=pseudonyms is not None,
+        **how,
+    )
+    with conversion.on_cluster(cluster):
+        table = conversion.convert(sources, out, classes, options, workers)
+    for line in conversion.summary(table, out, pseudonyms):
+        click.echo(line)
 
 
 @main.command()

@@ -138,16 +138,18 @@ def on_disk(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `path` once the block has ended well.
 
     The block creates a file or a folder there; after an exception it is removed. An existing
-    folder is replaced whole. Raises DiskError where the disk does not take it.
+    folder is replaced whole. beside: a folder on the same disk for what is temporary, else that of
+    `path`. Raises DiskError where the disk does not take it.
     """
     path = Path(path)
     with contextlib.ExitStack() as at_the_end, on_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        holder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
+        holder = tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=beside or path.parent)
+        holder = Path(holder)
         at_the_end.callback(shutil.rmtree, holder, ignore_errors=True)
         part = holder / path.name
         yield part

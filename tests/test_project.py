@@ -38,6 +38,7 @@ FLOW = (
     "simulate",
     "data",
     "video",
+    "convert",
     "prepare",
     "bodies",
     "scores",

@@ -1,6 +1,8 @@
 """A data set written in the documented layout."""
 
 import csv
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +51,32 @@ def write_dataset(
         _write_subjects(folder.subjects, splits)
 
 
+def write_frames(
+    path: Path, names: Sequence[str], lengths: Sequence[int], poses: Iterable[np.ndarray]
+) -> None:
+    """Write one `<split>.npz` of clips (T, J, 3), which come one at a time and are never together.
+
+    NaN stands for joints that were not seen.
+    """
+    lengths, first = np.asarray(lengths, np.int64), True
+    with zipfile.ZipFile(path, "w") as file:
+        with file.open("frames.npy", "w", force_zip64=True) as frames:
+            for pose in poses:
+                if first:
+                    about = {"descr": "<f4", "fortran_order": False}
+                    shape = (int(lengths.sum()), *pose.shape[1:])
+                    np.lib.format.write_array_header_1_0(frames, about | {"shape": shape})
+                    first = False
+                frames.write(np.ascontiguousarray(pose, "<f4").tobytes())
+        offsets = np.append(first_rows(lengths), lengths.sum())
+        for name, array in {"offsets": offsets, "clip_names": np.array(names, str)}.items():
+            with file.open(f"{name}.npy", "w") as part:
+                np.lib.format.write_array(part, array, allow_pickle=False)
+
+
 def _write_packed(folder: DataFolder, split: str, clips: Clips) -> None:
-    frames, seen = clips.gather(), clips.gather_seen()
-    np.savez(
-        folder.packed(split),
-        frames=frames if seen is None else np.where(seen[..., None], frames, np.float32(np.nan)),
-        offsets=np.append(first_rows(clips.lengths), clips.lengths.sum()),
-        clip_names=np.array(clips.names, str),
-    )
+    poses = (clips.drawn(i) for i in range(len(clips)))
+    write_frames(folder.packed(split), clips.names, clips.lengths, poses)
 
 
 def _write_poses(folder: DataFolder, split: str, clips: Clips) -> None:

@@ -15,7 +15,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mbnb.files import InputError
+from mbnb.formats.pose_file import PoseFile
+from mbnb.text import listed
 
+RULES = ("all", "largest", "central", "longest")
 STEP = 0.35  # of a body's extent: the mean way of its points from one frame to where it is next
 LAPSE = 15  # frames
 LARGEST = 1 << 27  # numbers of all people of a file
@@ -170,3 +173,58 @@ def numbered(names: Sequence[str]) -> dict[str, dict[str, int]] | None:
         if len(set(numbers.values())) < len(numbers) or span > STEPS_BETWEEN * len(numbers):
             return None
     return recordings
+
+
+def chosen(file: PoseFile, rule: str) -> tuple[list[str], list[str]]:
+    """Whom of the people in a file a rule means, by name, and what is to be said of the choice.
+
+    rule: `all`; the `largest` by the median over time of how far somebody's points spread; the most
+    `central`, whose middle is nearest to that of the picture, or of everybody where no picture is
+    known; who is found `longest`; the name of one; or a box "left,top,right,bottom" in the unit of
+    the file, for whoever's middle is in it in most frames. Raises InputError where nobody is meant.
+    """
+    names = list(file.people)
+    box = _box_of(rule)
+    if rule == "all" or rule in names:
+        return (names if rule == "all" else [rule]), []
+    if not box and rule not in RULES:
+        raise InputError(f"no person {rule!r} is in it; there is {listed(names)}")
+    spreads, middles = zip(*(_spread_and_middle(points) for points in file.people.values()))
+    if box:
+        low, high = np.reshape(box, (2, 2))
+        values = [-((m[:, :2] >= low) & (m[:, :2] <= high)).all(1).sum() for m in middles]
+        if not any(values):
+            raise InputError(f"nobody's middle is in the box {rule}")
+    elif rule == "largest":
+        values = [-np.nanmedian(spread) for spread in spreads]
+    elif rule == "longest":
+        values = [-np.isfinite(spread).sum() for spread in spreads]
+    else:
+        aim = np.array(file.size) / 2 if file.size and not file.depth else _middle_of(middles)
+        values = [np.nanmedian(np.linalg.norm(m[:, :2] - aim, axis=1)) for m in middles]
+    best = names[int(np.argmin(values))]
+    word = "the one in the box" if box else f"the {'most ' * (rule == 'central')}{rule}"
+    return [best], [f"of {len(names)} people {word} is taken: {best}"] if len(names) > 1 else []
+
+
+def _box_of(rule: str) -> list[float]:
+    """The four numbers of a box, none where a rule is something else."""
+    parts = rule.split(",")
+    try:
+        return [float(part) for part in parts] if len(parts) == 4 else []
+    except ValueError:
+        return []
+
+
+def _spread_and_middle(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) how far one's points (T, P, C) spread in each frame, and (T, 2) their middle."""
+    places = points[..., :2]
+    found = np.isfinite(places).all(-1).any(1)
+    spread, middle = np.full(len(points), np.nan), np.full((len(points), 2), np.nan)
+    low, high = np.nanmin(places[found], 1), np.nanmax(places[found], 1)
+    spread[found], middle[found] = np.linalg.norm(high - low, axis=-1), (low + high) / 2
+    return spread, middle
+
+
+def _middle_of(middles: Sequence[np.ndarray]) -> np.ndarray:
+    return np.nanmedian(np.concatenate(middles), axis=0)

@@ -1,6 +1,6 @@
 """Clips -> what a model sees: geometry, streams, augmentation, the default recipe and parity.
 
-Imports video and what stands before it.
+Imports convert and what stands before it.
 """
 
 from mbnb.prepare.parity import ParityRecipe

@@ -25,6 +25,7 @@ FPS = 30.0  # frames a second of every clip, whatever the video had
 LONGEST_PAUSE = 0.34  # a third, however a container rounds it
 # Containers round: only a stream that lacks more than this of what it declares is cut short.
 LEAST_OF_DECLARED = 0.9
+WHOLE = (0.0, math.inf)  # seconds of a video that is read from its beginning to its end
 
 
 def import_extra(module: str) -> ModuleType:
@@ -47,6 +48,7 @@ class Video:
     height. most: pixels of a picture, which are made smaller beyond that; 0: never. declared: the
     second by the time stamps at which the stream itself says that it ends, 0 where it does not say.
     begins: the stamp at which the file begins, sound included, which is zero to whoever plays it.
+    span: the seconds, as whoever plays it counts them, from and to which it is read.
 
     Known once it has been iterated: decoded frames; size (width, height); source_fps, the mean rate
     by the time stamps; pauses, each as the seconds (from, to) by the time stamps since the first;
@@ -68,6 +70,7 @@ class Video:
     begins: float = 0.0
     stretches: list[tuple[float, float]] = field(default_factory=list)
     most: int = 0
+    span: tuple[float, float] = WHOLE
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """Each tick of 1 / fps seconds gets the frame whose time stamp is nearest.
@@ -154,6 +157,8 @@ class Video:
             with av.open(str(self.path)) as container:
                 if self.most:  # faster, but what is damaged is noticed later
                     container.streams[self.stream].thread_type = "AUTO"
+                if self.span[0] > 0:  # to the picture before it from which decoding can begin
+                    container.seek(int((self.begins + self.span[0]) * av.time_base))
                 for frame in container.decode(container.streams[self.stream]):
                     known = frame.time is not None and math.isfinite(frame.time)
                     lasts = 1 / self.source_fps
@@ -162,6 +167,10 @@ class Video:
                         lasts = max(lasts, float(frame.duration * frame.time_base))
                     elif self.decoded:
                         stamp += lasts
+                    if stamp - self.begins < self.span[0]:
+                        continue
+                    if stamp - self.begins >= self.span[1]:
+                        return
                     self.decoded += 1
                     first, end = min(first, stamp), max(end, stamp + lasts)
                     yield stamp, frame
@@ -171,7 +180,8 @@ class Video:
                 f"({error.strerror})"
             ) from error
         if not self.decoded:
-            raise InputError(f"{self.path}: the video stream holds no frames")
+            part = "" if self.span == WHOLE else f" from {self.span[0]:g} to {self.span[1]:g} s"
+            raise InputError(f"{self.path}: the video stream holds no frames{part}")
         # Some containers count what they declare from their own zero, others from the first frame.
         if max(end, end - first) < LEAST_OF_DECLARED * self.declared:
             raise InputError(
@@ -180,8 +190,12 @@ class Video:
             )
 
 
-def read_video(path: Path, fps: float = FPS, most: int = 0) -> Video:
+def read_video(
+    path: Path, fps: float = FPS, most: int = 0, span: tuple[float, float] = WHOLE
+) -> Video:
     """Open a video to iterate its frames at `fps` frames a second, each of `most` pixels if any.
+
+    span: see `Video`.
 
     Raises InputError for a file that is missing, cannot be read as a video, lacks its index or
     has no video stream, and where the extra `video` is missing.
@@ -207,6 +221,7 @@ def read_video(path: Path, fps: float = FPS, most: int = 0) -> Video:
                 declared=_declared(container, stream),
                 begins=max(container.start_time or 0, 0) / av.time_base,
                 most=most,
+                span=span,
             )
     except av.error.FFmpegError as error:
         with open(path, "rb") as file:

@@ -22,7 +22,7 @@ from mbnb.files import InputError, replacing
 from mbnb.formats.mediapipe33 import POINTS, SOURCES, to_h36m
 from mbnb.formats.points import mean_of_points
 from mbnb.skeleton import load_skeleton
-from mbnb.video.frames import FPS, LONGEST_PAUSE, import_extra, read_video
+from mbnb.video.frames import FPS, LONGEST_PAUSE, WHOLE, import_extra, read_video
 
 LONGEST_GAP = round(LONGEST_PAUSE * FPS)  # frames without a person that are interpolated
 SEEN = 0.5  # visibility of a landmark that is in the picture
@@ -311,16 +311,18 @@ def extract(
     fps: float = FPS,
     pose_model: Path | None = None,
     bar: bool = False,
+    span: tuple[float, float] = WHOLE,
 ) -> None:
     """Write the landmarks of a video to the file `landmarks`, unless they are there already.
 
-    They count as there where they are of the same video by the same versions. The .npz holds
+    They count as there where they are of the same video by the same versions. span: the seconds
+    from and to which it is read. The .npz holds
     world, image, visibility; of the `Video` its fps, source_fps, size (width, height), decoded,
     declared, pauses, stretches, alone and streams; others and still, see `find_others` and
     `Witness`; sha256 and bytes of the video, and made_by. `bar`: how far it is, is shown. Raises
     InputError as `read_video`, `Video` and `extract_pose`.
     """
-    video = read_video(path, fps)
+    video = read_video(path, fps, span=span)
     # Another decoder's colours move landmarks by 8-14 mm, so its version counts, too.
     makers = [f"{name} {import_extra(name).__version__}" for name in ("av", "mediapipe")]
     if pose_model:
@@ -331,13 +333,16 @@ def extract(
         "bytes": path.stat().st_size,
         "made_by": ", ".join(makers),
         "fps": fps,
+        "span": np.array(span),
     }
     if landmarks.is_file():
         with np.load(landmarks) as known:
-            if all(key in known and known[key] == value for key, value in origin.items()):
+            there = {"span": np.array(WHOLE)} | {key: known[key] for key in known if key in origin}
+            if all(np.array_equal(there.get(key), value) for key, value in origin.items()):
                 return
     witness = Witness()
-    frames = tqdm(video, "searching", round(fps * video.declared) or None, disable=not bar)
+    seconds = min(video.declared, span[1]) - span[0]
+    frames = tqdm(video, "searching", max(round(fps * seconds), 0) or None, disable=not bar)
     points = extract_pose(witness.watch(frame for _, frame in frames), pose_model)
     with replacing(landmarks) as part:
         np.savez_compressed(

@@ -11,8 +11,8 @@ from matplotlib import cbook
 from PIL import Image
 
 from mbnb.classes import read_classes
+from mbnb.data.convert import Source
 from mbnb.files import InputError, replacing
-from mbnb.video.convert import Source
 from mbnb.video.frames import import_extra
 
 
@@ -90,10 +90,11 @@ def sample_video(
 
 
 def sample_videos(folder: Path, seconds: float = 3.0) -> list[Source]:
-    """One sample video for each of `MOTIONS`, for `convert` with the class table `document`."""
+    """One sample video for each of `MOTIONS`, to be converted with the class table `document`."""
     classes, sources = read_classes("document"), []
     for motion, (code, *_) in MOTIONS.items():
         path = Path(folder) / f"{code}_portrait.mp4"
         sample_video(path, seconds, motion=motion)
-        sources.append(Source(path, path.stem, classes.codes.index(code), "portrait"))
+        label = classes.codes.index(code)
+        sources.append(Source(path, path.stem, label, "portrait", "train", shown=path.name))
     return sources

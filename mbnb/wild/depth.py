@@ -1,7 +1,8 @@
 """MediaPipe's own depth and that of an encoder, beside each other, and either for conversion."""
 
+import hashlib
 import warnings
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,17 +24,36 @@ TURNED = 90.0  # degrees from a frame to the next: left and right were exchanged
 
 def chosen_depth(config: Config) -> PoseOf | None:
     """What conversion makes poses with; None for MediaPipe's own depth, see `video_depth`."""
-    if config.video_depth == "mediapipe":
-        return None
-    network, seen = load_lifter(find_weights(LIFTER), config)
-    return partial(lifted_pose, network=network, config=seen)
+    return None if config.video_depth == "mediapipe" else LiftedPose(config)
 
 
-def lifted_pose(
-    landmarks: Landmarks, size: tuple[int, int], fps: float, network: nn.Module, config: Config
-) -> np.ndarray:
-    """Joints (T, 17, 3) from the pelvis, lifted from MediaPipe's places; the trunk is `TRUNK`."""
-    return lift_person(to_places(landmarks, size), fps, size, network, config).pose
+@dataclass(frozen=True)
+class LiftedPose:
+    """Landmarks -> joints (T, 17, 3) from the pelvis, lifted from their places in the picture.
+
+    The trunk is `TRUNK` long. It is small where it goes to another process, which loads the network
+    by itself; its text names the weights.
+    """
+
+    config: Config
+
+    def __call__(self, landmarks: Landmarks, size: tuple[int, int], fps: float) -> np.ndarray:
+        network, seen = _lifter(self.config)
+        return lift_person(to_places(landmarks, size), fps, size, network, seen).pose
+
+    def __str__(self) -> str:
+        digest = hashlib.sha256(find_weights(LIFTER).read_bytes()).hexdigest()
+        return f"lifted by {LIFTER} {digest[:16]}"
+
+
+_loaded: dict[str, tuple[nn.Module, Config]] = {}  # by settings; a process needs one
+
+
+def _lifter(config: Config) -> tuple[nn.Module, Config]:
+    if repr(config) not in _loaded:
+        _loaded.clear()
+        _loaded[repr(config)] = load_lifter(find_weights(LIFTER), config)
+    return _loaded[repr(config)]
 
 
 def beside_mediapipe(source: Source, movement: Movement) -> pd.DataFrame:

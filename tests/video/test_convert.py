@@ -1,15 +1,16 @@
 """Videos become a data set, broken ones a reason."""
 
 import csv
-import multiprocessing
 import os
 import re
 import sys
 import threading
 import time
 import unicodedata
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from build import DOCUMENT, H36M
 from PIL import Image
@@ -18,10 +19,17 @@ from video.films import grain, stamped, write
 from mbnb.classes import read_classes
 from mbnb.coding.recordings import recordings_in
 from mbnb.config import Config
+from mbnb.convert import convert
+from mbnb.data.convert import Source
 from mbnb.files import InputError
-from mbnb.video.convert import Source, convert, find_videos, landmark_file
+from mbnb.video.convert import find_videos, landmark_file
 from mbnb.video.folder import videos_in
 from mbnb.video.landmarks import load_landmarks
+
+
+def source(path, name, label=0, split="train"):
+    """A video of Grace's, called in tables as its clip."""
+    return Source(path, name, label, "Grace", split, shown=name)
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +39,15 @@ def converted(extractor, tmp_path_factory, faulty, portrait, pictures):
     blinking = pictures[:12] + [black] * 6 + pictures[:12]
     absent = pictures[:12] + [black] * 20 + pictures[:12]
     videos = [
-        Source(portrait, "B4_portrait", 9, "Grace"),
-        (faulty["cut.mp4"], "cut", 0, "X"),
-        (faulty["text.mp4"], "text", 0, "X"),
-        (write(folder / "blinking.mp4", blinking), "blinking", 1, "Grace"),
-        (write(folder / "absent.mp4", absent), "absent", 1, "Grace"),
-        (write(folder / "nobody.mp4", grain(10)), "nobody", 2, "Y"),
+        source(portrait, "B4_portrait", 9),
+        source(faulty["cut.mp4"], "cut"),
+        source(faulty["text.mp4"], "text"),
+        source(write(folder / "blinking.mp4", blinking), "blinking", 1, "val"),
+        source(write(folder / "absent.mp4", absent), "absent", 1),
+        source(write(folder / "nobody.mp4", grain(10)), "nobody", 2),
     ]
-    splits = dict.fromkeys((name for _, name, *_ in videos), "train") | {"blinking": "val"}
     out = folder / "data" / "set"
-    return out, convert(videos, out, DOCUMENT, splits).set_index("clip")
+    return out, convert(videos, out, DOCUMENT).set_index("file")
 
 
 def test_recordings_are_found_again_with_the_times_of_their_videos(converted):
@@ -63,7 +70,11 @@ def test_good_videos_become_clips_in_the_documented_layout(converted):
     assert (out / "val_labels.txt").read_text() == "blinking 1\n"
     assert "blinking,Grace" in (out / "subjects.csv").read_text()
     with open(out / "quality.csv", newline="") as file:
-        assert [row["clip"] for row in csv.DictReader(file)] == list(table.index)
+        assert [row["file"] for row in csv.DictReader(file)] == list(table.index)
+    with open(out / "failures.csv", newline="") as file:
+        refused = {row["file"]: row["reason"] for row in csv.DictReader(file)}
+    assert refused == table["reason"][table["clip"] == ""].to_dict()
+    assert set(refused) == {"cut", "text", "absent", "nobody"}
 
 
 def test_the_table_says_how_good_a_clip_is_and_why_one_was_refused(converted):
@@ -100,8 +111,8 @@ def remarked(extractor, tmp_path_factory, pictures, portrait):
         "upside": write(folder / "upside.mp4", [picture[::-1, ::-1] for picture in pictures[:20]]),
         "good": portrait,
     }
-    sources = [Source(path, name, 0, "Grace") for name, path in videos.items()]
-    return convert(sources, folder / "set", DOCUMENT).set_index("clip")
+    sources = [source(path, name) for name, path in videos.items()]
+    return convert(sources, folder / "set", DOCUMENT).set_index("file")
 
 
 def test_one_bad_video_is_refused_with_its_reason_and_the_others_go_on(remarked):
@@ -132,7 +143,7 @@ def test_what_makes_an_answer_doubtful_is_said(remarked):
 
 def test_clips_of_other_videos_are_not_replaced(converted, tmp_path, pictures):
     out = converted[0]
-    own = [(write(tmp_path / "mine.mp4", pictures[:5]), "mine", 0, "me")]
+    own = [source(write(tmp_path / "mine.mp4", pictures[:5]), "mine")]
     with pytest.raises(InputError, match=r"set: holds clips of other videos.*-p run NAME"):
         convert(own, out, DOCUMENT)
     assert (out / "train" / "B4_portrait" / "pose_3d.npy").exists()
@@ -144,28 +155,27 @@ def test_nothing_is_extracted_twice_and_nothing_good_is_lost(converted, portrait
     written = landmarks.stat().st_mtime_ns
     (renamed := tmp_path / "renamed.mp4").write_bytes(portrait.read_bytes())
     absent = folder / "absent.mp4"
-    videos = [(renamed, "B4_portrait", 9, "Grace"), (absent, "blinking", 1, "Grace")]
-    convert(videos, out, DOCUMENT)
+    videos = [source(renamed, "B4_portrait", 9), source(absent, "blinking", 1)]
+    table = convert(videos, out, DOCUMENT)
+    assert table["file"].tolist() == ["B4_portrait", "blinking"], "others are not in the list"
     assert landmarks.stat().st_mtime_ns == written, "the same video"
     again = load_landmarks(landmark_file(out, "blinking"))
     assert len(again.world) == 44, "another video under the old name"
     assert not (out / "val").exists()
 
-    with pytest.raises(InputError, match="nobody: no person found"):
-        convert([(folder / "nobody.mp4", "nobody", 2, "Y")], out, DOCUMENT)
-    assert (out / "train" / "B4_portrait" / "pose_3d.npy").exists()
+    with pytest.raises(InputError, match="not one clip can be made\nX: no person found"):
+        convert([source(folder / "nobody.mp4", "X")], out.with_name("none"), DOCUMENT)
 
 
 def test_a_list_with_faults_is_refused_whole(tmp_path):
     videos = [
-        ("a.mp4", "a", 0, "X"),
-        ("b.mp4", "a", 52, "X"),
-        ("c.mp4", "../c", 0, "X"),
-        ("d.mp4", "two words", 0, "X"),
+        source(Path("a.mp4"), "a"),
+        source(Path("b.mp4"), "a", 52),
+        source(Path("c.mp4"), "../c", split="training"),
+        source(Path("d.mp4"), "two words", split="test"),
     ]
-    splits = {"a": "train", "../c": "training", "two words": "test"}
     with pytest.raises(InputError) as raised:
-        convert(videos, tmp_path / "set", DOCUMENT, splits)
+        convert(videos, tmp_path / "set", DOCUMENT)
     for fault in ("more than once", "-1, found 52", "'../c'", "'two words'", "found 'training'"):
         assert fault in str(raised.value)
     assert not list(tmp_path.iterdir())
@@ -173,26 +183,29 @@ def test_a_list_with_faults_is_refused_whole(tmp_path):
 
 def test_without_the_extra_one_line_says_so_before_any_video(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    videos = [(f"{name}.mp4", name, 0, "X") for name in "ab"]
+    videos = [source(Path(f"{name}.mp4"), name) for name in "ab"]
     with pytest.raises(InputError, match=r"^videos need mediapipe.*pip install -e \.\[video\]$"):
         convert(videos, tmp_path / "set", DOCUMENT)
 
 
-def test_a_process_that_dies_does_not_take_the_other_videos_with_it(extractor, tmp_path, pictures):
-    videos = [
-        (write(tmp_path / f"{i}.mp4", pictures[:5]), f"clip{i}", 0, "Grace") for i in range(2)
-    ]
+def test_a_process_that_dies_costs_its_own_video_until_the_next_time(extractor, tmp_path, pictures):
+    videos = [source(write(tmp_path / f"{i}.mp4", pictures[:5]), f"clip{i}") for i in range(2)]
 
     def kill_the_first():
-        while not (children := multiprocessing.active_children()):
+        while not (children := psutil.Process().children()):
             time.sleep(0.01)
         children[0].kill()
 
     killer = threading.Thread(target=kill_the_first)
     killer.start()
-    table = convert(videos, tmp_path / "set", DOCUMENT, processes=1)
+    table = convert(videos, tmp_path / "set", DOCUMENT, workers=1)
     killer.join()
-    assert table["reason"].tolist() == ["", ""] and table["frames"].tolist() == [5, 5]
+    assert table["reason"].tolist() == [
+        "the process that read it was killed, as systems do when memory runs out",
+        "",
+    ]
+    again = convert(videos, tmp_path / "set", DOCUMENT, workers=1)
+    assert again["reason"].tolist() == ["", ""] and again["frames"].tolist() == [5, 5]
 
 
 def test_a_folder_laid_out_as_ma52_gives_splits_people_and_labels(tmp_path):
@@ -202,8 +215,8 @@ def test_a_folder_laid_out_as_ma52_gives_splits_people_and_labels(tmp_path):
     (tmp_path / "train_list_videos.txt").write_text("0003_01_0001.mp4 9\n0004_02_0001.mp4 5\n")
     (tmp_path / "val_list_videos.txt").write_text("0003_01_0005.mp4 8\n")
     (tmp_path / "test_list_videos.txt").write_text("test0000.mp4 0\n")
-    sources, splits = find_videos(tmp_path, read_classes("ma52"), person="[0-9]+")
-    assert [(s.name, s.label, s.subject, splits[s.name]) for s in sources] == [
+    sources = find_videos(tmp_path, read_classes("ma52"), person="[0-9]+")
+    assert [(s.name, s.label, s.subject, s.split) for s in sources] == [
         ("0003_01_0001", 9, "0003", "train"),
         ("0004_02_0001", 5, "0004", "train"),
         ("0003_01_0005", 8, "0003", "val"),
@@ -214,9 +227,8 @@ def test_a_folder_laid_out_as_ma52_gives_splits_people_and_labels(tmp_path):
 def test_videos_without_labels_are_for_predicting_and_missing_labels_are_all_named(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.mp4").touch()
-    sources, splits = find_videos(tmp_path, DOCUMENT)
-    assert [(s.label, s.subject) for s in sources] == [(-1, "a"), (-1, "b")]
-    assert set(splits.values()) == {"test"}
+    sources = find_videos(tmp_path, DOCUMENT)
+    assert [(s.label, s.subject, s.split) for s in sources] == [(-1, n, "test") for n in "ab"]
     labels = tmp_path / "labels.txt"
     labels.write_text("c 0\nd 77\n")
     with pytest.raises(InputError) as raised:
@@ -252,7 +264,7 @@ def test_every_container_is_a_video_and_what_is_left_out_is_said(tmp_path, capsy
     (labels := tmp_path / "labels.txt").write_text(
         "".join(f"{name} 0\n" for name in "abcdef") + "moving 1\nwithout_ending 2\nmissspelt 3\n"
     )
-    sources, _ = find_videos(tmp_path, DOCUMENT, labels)
+    sources = find_videos(tmp_path, DOCUMENT, labels)
     assert {s.name: s.label for s in sources} == dict.fromkeys("abcdef", 0) | {
         "moving": 1,
         "without_ending": 2,
@@ -272,7 +284,7 @@ def test_unsafe_names_make_safe_clips_and_keep_their_labels_and_people(tmp_path,
     (labels := tmp_path / "labels.txt").write_text(
         "".join(f"{unicodedata.normalize('NFC', n)} {i}\n" for i, n in enumerate(names))
     )
-    sources, _ = find_videos(tmp_path, DOCUMENT, labels, person="[^_. ]+")
+    sources = find_videos(tmp_path, DOCUMENT, labels, person="[^_. ]+")
     made = {source.label: (source.name, source.subject) for source in sources}
     assert made[0] == ("anna_b_1_2", "anna") and made[1] == ("anna_b_1", "anna")
     assert made[2] == ("clip_CON", "CON") and made[3] == ("clip_con.1", "con")
@@ -285,8 +297,8 @@ def test_unsafe_names_make_safe_clips_and_keep_their_labels_and_people(tmp_path,
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_a_name_that_is_no_unicode_gets_a_clip_all_the_same(tmp_path, capsys):
     (tmp_path / os.fsdecode(b"j\xfcrgen.mp4")).touch()
-    ((_, name, *_),), _ = find_videos(tmp_path, DOCUMENT)
-    assert name == "j_rgen" and "j?rgen.mp4 -> j_rgen" in capsys.readouterr().err
+    (one,) = find_videos(tmp_path, DOCUMENT)
+    assert one.name == "j_rgen" and "j?rgen.mp4 -> j_rgen" in capsys.readouterr().err
 
 
 def test_two_videos_of_one_clip_are_an_error_that_names_both(tmp_path):

@@ -17,7 +17,7 @@ from mbnb.formats.mediapipe33 import (
     to_h36m,
 )
 from mbnb.model.shipped import find_weights
-from mbnb.video.convert import _read_clip
+from mbnb.video.convert import read_clip
 from mbnb.video.landmarks import Landmarks, require_mediapipe, to_places
 from mbnb.video.portrait import sample_video
 from mbnb.wild.depth import beside_mediapipe, chosen_depth
@@ -69,7 +69,7 @@ def test_conversion_takes_the_depth_that_is_asked_for(landmarks, tmp_path):
     np.savez(path, **landmarks._asdict(), **facts)
     assert chosen_depth(Config.of({"video_depth": "mediapipe"})) is None
     own, lifted = (
-        _read_clip(path, chosen_depth(Config.of({"video_depth": depth, "device": "cpu"})))
+        read_clip(path, chosen_depth(Config.of({"video_depth": depth, "device": "cpu"})))
         for depth in ("mediapipe", "lifted")
     )
     np.testing.assert_allclose(own[1], to_h36m(landmarks.world), atol=0.05)
