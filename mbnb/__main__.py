@@ -312,10 +312,10 @@ def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
 @click.option("--swap-sides", is_flag=True, help="Exchange left and right, which files name wrong.")
 @click.option(
     "--person",
-    default="all",
-    show_default=True,
-    help="Whom of several in files of skeletons: all, each a clip of its own; largest, central, "
-    "longest; a name that the file has; or a box LEFT,TOP,RIGHT,BOTTOM.",
+    default="",
+    help="Whom of several: all, each a clip of its own; largest, central, longest; the name that a "
+    "file has for one, in videos a number from left to right; or a box LEFT,TOP,RIGHT,BOTTOM. "
+    "Without it all in files of skeletons, and in videos whom MediaPipe finds first.",
 )
 @click.option(
     "--pseudonyms",
@@ -355,7 +355,7 @@ def convert(
     if pseudonyms:
         sources = conversion.pseudonymous(sources, pseudonyms, out)
     pose_of = None
-    if any(one.is_video for one in sources):
+    if config.video_depth != "mediapipe" and any(one.is_video for one in sources):
         from mbnb.wild.depth import chosen_depth  # which takes seconds to import
 
         pose_of = chosen_depth(config)

@@ -10,7 +10,7 @@ from typing import Any
 from mbnb.convert.folder import Folder
 from mbnb.data.convert import Found, Source, people_in, refused
 from mbnb.files import DiskError, InputError
-from mbnb.video.convert import PoseOf, clip_of
+from mbnb.video.convert import PoseOf, clips_of
 from mbnb.video.frames import FPS
 from mbnb.video.landmarks import VERSION
 
@@ -23,9 +23,10 @@ class How:
     """What is the same for all sources of a conversion.
 
     fps: frames a second of every clip. form: npy or npz, the documented layout; pkl, one file for
-    pyskl; or one of `WRITERS`, a file a clip. pose_model, pose_of: see `clip_of`; the text of
-    `pose_of` names what it does. layout, rate, swap_sides, person: see `people_in`. secret: names
-    of files and people are not written.
+    pyskl; or one of `WRITERS`, a file a clip. pose_model, pose_of: see `clips_of`; the text of
+    `pose_of` names what it does. layout, rate, swap_sides: see `people_in`. person: see both;
+    without it whom MediaPipe finds first, and all in files of skeletons. secret: names of files and
+    people are not written.
     """
 
     fps: float = FPS
@@ -35,7 +36,7 @@ class How:
     layout: str = ""
     rate: float | None = None
     swap_sides: bool = False
-    person: str = "all"
+    person: str = ""
     secret: bool = False
 
 
@@ -62,7 +63,8 @@ def stamp(source: Source, how: How) -> dict[str, Any]:
         model = _digest(how.pose_model) if how.pose_model else "MediaPipe's own"
         versions = ", ".join(f"{name} {_version(name)}" for name in MADE_BY)
         depth = str(how.pose_of or "MediaPipe's own")
-        return known | {"made_by": f"{versions}, {VERSION}", "pose_model": model, "depth": depth}
+        known |= {"made_by": f"{versions}, {VERSION}", "pose_model": model, "depth": depth}
+        return known | {"person": source.person or how.person}
     known |= {"layout": how.layout, "rate": how.rate, "swap_sides": how.swap_sides}
     return known | {"person": source.person or how.person, "made_by": SKELETONS}
 
@@ -91,10 +93,11 @@ def convert_one(source: Source, folder: Folder, how: How) -> None:
         return
     try:
         if source.is_video:
-            found = [clip_of(source, folder.out, how.fps, how.pose_model, how.pose_of)]
+            how_seen = (how.fps, how.pose_model, how.pose_of, how.person)
+            found = clips_of(source, folder.out, *how_seen)
         else:
             how_read = {"layout": how.layout, "rate": how.rate, "swap_sides": how.swap_sides}
-            found = people_in(source, how.fps, **how_read, person=how.person)
+            found = people_in(source, how.fps, **how_read, person=how.person or "all")
     except DiskError:
         raise
     except Exception as error:  # every sort of damage raises a different kind

@@ -184,7 +184,7 @@ def chosen(file: PoseFile, rule: str) -> tuple[list[str], list[str]]:
     the file, for whoever's middle is in it in most frames. Raises InputError where nobody is meant.
     """
     names = list(file.people)
-    box = _box_of(rule)
+    box = box_of(rule)
     if rule == "all" or rule in names:
         return (names if rule == "all" else [rule]), []
     if not box and rule not in RULES:
@@ -207,7 +207,7 @@ def chosen(file: PoseFile, rule: str) -> tuple[list[str], list[str]]:
     return [best], [f"of {len(names)} people {word} is taken: {best}"] if len(names) > 1 else []
 
 
-def _box_of(rule: str) -> list[float]:
+def box_of(rule: str) -> list[float]:
     """The four numbers of a box, none where a rule is something else."""
     parts = rule.split(",")
     try:

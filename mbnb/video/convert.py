@@ -12,11 +12,20 @@ from mbnb.clips import SPLITS, UNLABELLED
 from mbnb.data.convert import Found, Source
 from mbnb.data.labels import read_labels
 from mbnb.files import InputError, fault_line
+from mbnb.formats.people import box_of, chosen
 from mbnb.settings import say_once
 from mbnb.text import listed
 from mbnb.video.folder import is_video, spelled, videos_in
 from mbnb.video.frames import FPS
-from mbnb.video.landmarks import Landmarks, extract, fill_gaps, to_joints, unseen
+from mbnb.video.landmarks import (
+    Landmarks,
+    extract,
+    fill_gaps,
+    load_landmarks,
+    to_joints,
+    unseen,
+)
+from mbnb.video.people import find_everybody, jumps, region_of, strays
 from mbnb.video.quality import quality, refusal, remarks
 
 # Landmarks, the size of the picture (W, H), frames a second -> joints (T, 17, 3) from the pelvis.
@@ -120,22 +129,65 @@ def landmark_file(out: Path, name: str) -> Path:
     return Path(out).with_name(f"{Path(out).name}_landmarks") / f"{name}.npz"
 
 
-def clip_of(
+def clips_of(
     source: Source,
     out: Path,
     fps: float = FPS,
     pose_model: Path | None = None,
     pose_of: PoseOf | None = None,
-) -> Found:
-    """The clip of a video of the data set `out`, with its quality in its row, or why there is none.
+    person: str = "",
+) -> list[Found]:
+    """The clips of a video of the data set `out`, with their quality in their rows, or reasons.
 
-    pose_of: what makes poses of landmarks in place of MediaPipe's own depth. Raw landmarks are
-    kept, see `landmark_file`, and not extracted again. Raises InputError for what cannot be read.
+    pose_of: what makes poses of landmarks in place of MediaPipe's own depth. person: '' follows
+    whom MediaPipe finds first; else see `formats.people.chosen`, where people are numbered from
+    left to right, and a box is the part of the picture that is looked at, in pixels. Raw landmarks
+    are kept, see `landmark_file`, and not extracted again. Raises InputError for what cannot be
+    read, and where the person is not in it.
     """
-    landmarks = landmark_file(out, source.name)
-    extract(source.path, landmarks, fps, pose_model, span=(source.start, source.end))
+    person, span = source.person or person, (source.start, source.end)
+    box = box_of(person)
+    if not person or box:
+        region = tuple(round(side) for side in box) if box else None
+        return [_clip_of(source, source.name, out, fps, pose_model, pose_of, region)]
+    everybody, found = find_everybody(source.path, fps, span), []
+    names, said = chosen(everybody.as_file, person)
+    for who in names:
+        several = len(names) > 1
+        name, region = f"{source.name}_{who}" if several else source.name, None
+        if len(everybody.people) > 1:
+            region = region_of(who, everybody)
+        one = _clip_of(source, name, out, fps, pose_model, pose_of, region)
+        astray = strays(load_landmarks(landmark_file(out, name)), who, everybody)
+        if len(astray) and not one.row["reason"]:
+            reason = f"somebody else is followed, first at {astray[0] / fps:.2f} s of the clip"
+            one = one._replace(row=one.row | {"reason": reason}, pose=None)
+        row = {"person": who, "people": len(everybody.people)} | one.row
+        row["remarks"] = "; ".join(filter(None, [*said, row["remarks"]]))
+        found.append(one._replace(row=row, who=who if several else ""))
+    return found
+
+
+def _clip_of(
+    source: Source,
+    name: str,
+    out: Path,
+    fps: float,
+    pose_model: Path | None,
+    pose_of: PoseOf | None,
+    region: tuple[int, ...] | None,
+) -> Found:
+    """One clip, of whoever is in a region of the picture, or in all of it."""
+    landmarks, span = landmark_file(out, name), (source.start, source.end)
+    extract(source.path, landmarks, fps, pose_model, span=span, region=region)
     measured, pose, reason = read_clip(landmarks, pose_of)
-    return Found(source.name, measured | {"reason": reason}, None if reason else pose)
+    elsewhere = [] if reason else jumps(load_landmarks(landmarks))
+    if len(elsewhere):
+        reason = (
+            f"the person is suddenly elsewhere, first at {elsewhere[0] / fps:.2f} s of the clip: "
+            "cut it there, or choose a person"
+        )
+    return Found(name, measured | {"reason": reason}, None if reason else pose)
 
 
 def read_clip(path: Path, pose_of: PoseOf | None) -> tuple[dict[str, Any], np.ndarray, str]:

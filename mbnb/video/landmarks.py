@@ -66,7 +66,7 @@ def require_mediapipe(pose_model: Path | None = None) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """MediaPipe's C++ parts log straight to file descriptor 2, and no setting stops them."""
     kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
@@ -82,7 +82,7 @@ def _quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def _own_model(mediapipe: ModuleType, tracks: bool) -> Iterator[Detector]:
     """The pose model that MediaPipe 0.10.14 brings, and newer ones do not."""
-    with _quiet():
+    with quiet():
         # Its own smoothing lags by one or two frames.
         pose = mediapipe.solutions.pose.Pose(
             static_image_mode=not tracks, model_complexity=1, smooth_landmarks=False
@@ -111,7 +111,7 @@ def _named_model(mediapipe: ModuleType, path: Path, tracks: bool) -> Iterator[De
         running_mode=modes.VIDEO if tracks else modes.IMAGE,
     )
     try:
-        with _quiet():
+        with quiet():
             landmarker = vision.PoseLandmarker.create_from_options(options)
     except (RuntimeError, ValueError, OSError) as error:
         raise InputError(f"{path}: expected a pose model of MediaPipe ({error})") from error
@@ -134,7 +134,7 @@ def _named_model(mediapipe: ModuleType, path: Path, tracks: bool) -> Iterator[De
     try:
         yield detect
     finally:
-        with _quiet():
+        with quiet():
             landmarker.close()
 
 
@@ -156,7 +156,7 @@ def extract_pose(frames: Iterable[np.ndarray], pose_model: Path | None = None) -
     # It tracks from frame to frame, so every clip needs a detector of its own.
     with _detector(pose_model, tracks=True) as detect:
         for frame in frames:
-            with _quiet():
+            with quiet():
                 person = detect(frame)
             row = np.full((1, 33, 6), np.nan, np.float32)
             if person is not None:
@@ -189,7 +189,7 @@ def find_others(
             edges = np.array([high - y, low + y, left - x, right + x]).clip(0).astype(int)
             rest = picture.copy()
             rest[edges[0] : edges[1], edges[2] : edges[3]] = 127
-            with _quiet():
+            with quiet():
                 person = detect(rest)
             if person:
                 firm = [person[1][point] for point in NOSE_AND_SHOULDERS]
@@ -312,11 +312,13 @@ def extract(
     pose_model: Path | None = None,
     bar: bool = False,
     span: tuple[float, float] = WHOLE,
+    region: tuple[int, int, int, int] | None = None,
 ) -> None:
     """Write the landmarks of a video to the file `landmarks`, unless they are there already.
 
     They count as there where they are of the same video by the same versions. span: the seconds
-    from and to which it is read. The .npz holds
+    from and to which it is read. region: left, top, right, bottom of the part of the picture, in
+    pixels, in which the person is searched for. The .npz holds
     world, image, visibility; of the `Video` its fps, source_fps, size (width, height), decoded,
     declared, pauses, stretches, alone and streams; others and still, see `find_others` and
     `Witness`; sha256 and bytes of the video, and made_by. `bar`: how far it is, is shown. Raises
@@ -334,16 +336,22 @@ def extract(
         "made_by": ", ".join(makers),
         "fps": fps,
         "span": np.array(span),
+        "region": np.array(region or ()),
     }
     if landmarks.is_file():
         with np.load(landmarks) as known:
-            there = {"span": np.array(WHOLE)} | {key: known[key] for key in known if key in origin}
+            there = {"span": np.array(WHOLE), "region": np.array(())}
+            there |= {key: known[key] for key in known if key in origin}
             if all(np.array_equal(there.get(key), value) for key, value in origin.items()):
                 return
     witness = Witness()
     seconds = min(video.declared, span[1]) - span[0]
     frames = tqdm(video, "searching", max(round(fps * seconds), 0) or None, disable=not bar)
-    points = extract_pose(witness.watch(frame for _, frame in frames), pose_model)
+    left, top, right, bottom = region or (0, 0, None, None)
+    pictures = witness.watch(frame for _, frame in frames)
+    parts = (np.ascontiguousarray(picture[top:bottom, left:right]) for picture in pictures)
+    points = extract_pose(parts, pose_model)
+    points = points._replace(image=points.image + np.array((left, top), np.float32))
     with replacing(landmarks) as part:
         np.savez_compressed(
             part,

@@ -7,7 +7,8 @@ import pytest
 
 from mbnb.files import InputError
 from mbnb.formats import people
-from mbnb.formats.people import Detection, by_person
+from mbnb.formats.people import Detection, by_person, chosen
+from mbnb.formats.pose_file import PoseFile
 
 BODY = np.random.default_rng(0).uniform(0, 100, (17, 2))  # a body some 140 pixels across
 
@@ -77,3 +78,23 @@ def test_names_of_pictures_number_the_frames_of_recordings_or_do_not():
     assert people.numbered(["holiday.png", "2.png"]) is None
     assert people.numbered(["161106.png", "165200.png"]) is None  # moments, not frames
     assert people.numbered([str(i) for i in (7, 8)]) == {"": {"7": 7, "8": 8}}
+
+
+@pytest.mark.parametrize(
+    "rule, name",
+    [("largest", "near"), ("central", "middle"), ("longest", "far"), ("0,0,250,400", "far")],
+)
+def test_one_of_several_is_chosen_by_rule_and_the_choice_is_said(rule, name):
+    frame = np.array([(0, 0, 1), (50, 0, 1), (0, 200, 1), (50, 200, 1)], np.float32)
+    places = {"far": (100, 50), "middle": (300, 150), "near": (480, 0)}
+    found = {who: np.tile(frame + (*at, 0), (10, 1, 1)) for who, at in places.items()}
+    found["near"][..., :2] *= 1.2
+    for who in ("middle", "near"):
+        found[who][:4] = np.nan
+    file = PoseFile("", tuple("abcd"), found, depth=False, size=(640, 480))
+    names, said = chosen(file, rule)
+    assert names == [name] and f"is taken: {name}" in said[0] and "of 3 people" in said[0]
+    assert chosen(file, "all") == (list(found), []) and chosen(file, "far") == (["far"], [])
+    for nobody in ("Otto", "0,0,5,5"):
+        with pytest.raises(InputError, match="no person 'Otto'|nobody's middle"):
+            chosen(file, nobody)

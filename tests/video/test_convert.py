@@ -14,7 +14,7 @@ import psutil
 import pytest
 from build import DOCUMENT, H36M
 from PIL import Image
-from video.films import grain, stamped, write
+from video.films import grain, stamped, tilt, write
 
 from mbnb.classes import read_classes
 from mbnb.coding.recordings import recordings_in
@@ -26,10 +26,24 @@ from mbnb.video.convert import find_videos, landmark_file
 from mbnb.video.folder import videos_in
 from mbnb.video.landmarks import load_landmarks
 
+# Files that are no whole videos, and what their owner is told.
+DAMAGED = {
+    "cut.mp4": "cut short or damaged: decoding stopped after",
+    "cut.mkv": "cut short",
+    "no_index.mp4": "begins as MP4, but its index is missing",
+    "text.mp4": "cannot be read as a video",
+    "empty.mp4": "cannot be read as a video",
+    "frameless.avi": "holds no frames",
+    "frameless.mkv": "holds no frames",
+    "sound.mp4": "no video stream, found audio",
+    "cover.mp4": "no video stream, found a still picture",
+    "nowhere.mp4": "no such file",
+}
 
-def source(path, name, label=0, split="train"):
+
+def source(path, name, label=0, split="train", person=""):
     """A video of Grace's, called in tables as its clip."""
-    return Source(path, name, label, "Grace", split, shown=name)
+    return Source(path, name, label, "Grace", split, person=person, shown=name)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +54,7 @@ def converted(extractor, tmp_path_factory, faulty, portrait, pictures):
     absent = pictures[:12] + [black] * 20 + pictures[:12]
     videos = [
         source(portrait, "B4_portrait", 9),
-        source(faulty["cut.mp4"], "cut"),
-        source(faulty["text.mp4"], "text"),
+        *(source(faulty[name], name.replace(".", "_")) for name in DAMAGED),
         source(write(folder / "blinking.mp4", blinking), "blinking", 1, "val"),
         source(write(folder / "absent.mp4", absent), "absent", 1),
         source(write(folder / "nobody.mp4", grain(10)), "nobody", 2),
@@ -74,14 +87,15 @@ def test_good_videos_become_clips_in_the_documented_layout(converted):
     with open(out / "failures.csv", newline="") as file:
         refused = {row["file"]: row["reason"] for row in csv.DictReader(file)}
     assert refused == table["reason"][table["clip"] == ""].to_dict()
-    assert set(refused) == {"cut", "text", "absent", "nobody"}
+    assert len(refused) == len(DAMAGED) + 2
 
 
 def test_the_table_says_how_good_a_clip_is_and_why_one_was_refused(converted):
     _, table = converted
     reasons = table["reason"]
     assert reasons["B4_portrait"] == reasons["blinking"] == ""
-    assert "decoding stopped" in reasons["cut"] and "cannot be read" in reasons["text"]
+    for name, said in DAMAGED.items():
+        assert said in reasons[name.replace(".", "_")], name
     assert "no person in" in reasons["absent"] and "at most 10" in reasons["absent"]
     assert reasons["nobody"] == "no person found"
     measured = table.loc["B4_portrait", ["decoded", "frames", "detected"]]
@@ -111,8 +125,16 @@ def remarked(extractor, tmp_path_factory, pictures, portrait):
         "upside": write(folder / "upside.mp4", [picture[::-1, ::-1] for picture in pictures[:20]]),
         "good": portrait,
     }
+    changing = [picture.copy() for picture in beside]
+    for t, picture in enumerate(changing):  # whoever is to the left goes, and another is there
+        half = slice(512, None) if t < 10 else slice(512)
+        picture[:, half] = 0
     sources = [source(path, name) for name, path in videos.items()]
-    return convert(sources, folder / "set", DOCUMENT).set_index("file")
+    sources.append(source(videos["two"], "all", person="all"))
+    sources.append(source(write(folder / "other.mp4", changing), "other"))
+    table = convert(sources, folder / "set", DOCUMENT).set_index("file")
+    table.attrs["out"] = folder / "set"
+    return table
 
 
 def test_one_bad_video_is_refused_with_its_reason_and_the_others_go_on(remarked):
@@ -122,13 +144,13 @@ def test_one_bad_video_is_refused_with_its_reason_and_the_others_go_on(remarked)
     assert remarked.loc["hour", "frames"] == 60, "not an hour of a frozen person"
     assert reasons["lapse"].startswith("1.00 frames a second are too few")
     assert reasons["ends"] == "expected at least 2 frames, found none"
-    assert (reasons.drop(["one", "hour", "lapse", "ends"]) == "").all()
+    assert (reasons.drop(["one", "hour", "lapse", "ends", "other"]) == "").all()
 
 
 def test_what_makes_an_answer_doubtful_is_said(remarked):
     said = remarked["remarks"]
     assert said["two"].startswith("a second person is in 5 of 5 frames")
-    assert said.str.contains("second person").sum() == 1
+    assert set(said.index[said.str.contains("second person")]) == {"two", "all"}
     assert "nothing moves: it is a still picture" in said["still"]
     assert re.search(r"nothing moves from 0\.[78] to 2\.7 s", said["frozen"])
     assert said.str.contains("nothing moves").sum() == 2
@@ -139,6 +161,16 @@ def test_what_makes_an_answer_doubtful_is_said(remarked):
     assert said.str.contains("upside down").sum() == 1
     assert "only head and shoulders are seen; outside the picture: Pelvis, R_Hip" in said["good"]
     assert "Neck" not in said["good"] and "Head" not in said["good"]
+
+
+def test_everybody_in_view_becomes_a_clip_and_nobody_becomes_somebody_else(remarked):
+    both = remarked.loc["all"]
+    assert both["clip"].tolist() == ["all_1", "all_2"] and both["people"].tolist() == [2, 2]
+    folder = remarked.attrs["out"]
+    tilts = [tilt(load_landmarks(landmark_file(folder, name)).image) for name in both["clip"]]
+    alone = tilt(load_landmarks(landmark_file(folder, "good")).image)[:20]
+    assert np.corrcoef(tilts[0], alone)[0, 1] > 0.9 < np.corrcoef(-tilts[1], alone)[0, 1]
+    assert "the person is suddenly elsewhere, first at 0.3" in remarked.loc["other", "reason"]
 
 
 def test_clips_of_other_videos_are_not_replaced(converted, tmp_path, pictures):
