@@ -73,7 +73,7 @@ class Child:
 
 
 def _how(code: int) -> str:
-    if code == -signal.SIGKILL if os.name == "posix" else False:
+    if os.name == "posix" and code == -signal.SIGKILL:
         return "the process that read it was killed, as systems do when memory runs out"
     name = listed([s.name for s in signal.Signals if s == -code]) or f"code {code}"
     return f"the process that read it crashed ({name})"

@@ -93,8 +93,13 @@ def on_cluster(address: str | None) -> Iterator[None]:
         client = Client(address, timeout=30)
     except (OSError, ValueError) as error:
         raise InputError(f"{address}: no Dask scheduler answers ({error})") from None
-    with client, joblib.parallel_config("dask"):
-        yield
+    with client:
+        try:  # joblib would wait for ever for what its workers cannot read
+            client.submit(require_mediapipe, pure=False).result(timeout=120)
+        except Exception as error:
+            raise InputError(f"{address}: its workers need mbnb[video] as here ({error})") from None
+        with joblib.parallel_config("dask"):
+            yield
 
 
 def summary(table: pd.DataFrame, out: Path, key: Path | None = None) -> list[str]:

@@ -54,7 +54,7 @@ def write_dataset(
 def write_frames(
     path: Path, names: Sequence[str], lengths: Sequence[int], poses: Iterable[np.ndarray]
 ) -> None:
-    """Write one `<split>.npz` of clips (T, J, 3), which come one at a time and are never together.
+    """Write one `<split>.npz` of clips (T, J, 3), which come one at a time.
 
     NaN stands for joints that were not seen.
     """

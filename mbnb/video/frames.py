@@ -167,7 +167,8 @@ class Video:
                         lasts = max(lasts, float(frame.duration * frame.time_base))
                     elif self.decoded:
                         stamp += lasts
-                    if stamp - self.begins < self.span[0]:
+                    # Some frames come before the beginning that a file names.
+                    if self.span[0] > 0 and stamp - self.begins < self.span[0]:
                         continue
                     if stamp - self.begins >= self.span[1]:
                         return
