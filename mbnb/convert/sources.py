@@ -15,7 +15,7 @@ from mbnb.files import InputError, fault_line, read_rows, read_table
 from mbnb.formats import is_folder_of_frames
 from mbnb.settings import say_once
 from mbnb.text import VIDEO_ENDINGS, clip_name, listed, plain, safe_names, whole_number
-from mbnb.video.convert import find_videos, person_in
+from mbnb.video.convert import find_videos, person_in, readable
 from mbnb.video.folder import is_video
 
 COLUMNS = ("file", "clip", "label", "subject", "split", "start", "end", "person")
@@ -54,7 +54,7 @@ def find_sources(
             labels.get(stem, UNLABELLED),
             person_in(person, stem),
             "train" if stem in labels else "",
-            shown=_readable(said),
+            shown=readable(said),
             is_video=False,
         )
         for one, name, stem, said in zip(paths, unique(own), own, shown)
@@ -74,11 +74,6 @@ def _source(path: Path, shown: str, name: str, person: str) -> Source:
 
 def _stem(path: Path) -> str:
     return clip_name(path.name) if path.suffix == ".npy" else path.stem
-
-
-def _readable(text: str) -> str:
-    """A name that is no Unicode, as old archives unpack, fits into no table."""
-    return text.encode(errors="replace").decode()
 
 
 def _skeletons(path: Path) -> Iterator[Path]:
@@ -131,7 +126,7 @@ def _listed(path: Path, classes: ClassTable, person: str) -> list[Source]:
         if not file.exists():
             faults.append(fault_line(path, line, f"{row['file']}: no such file"))
             continue
-        one = _source(file, _readable(row["file"]), row.get("clip") or _stem(file), person)
+        one = _source(file, readable(row["file"]), row.get("clip") or _stem(file), person)
         label, said = _label(row.get("label", ""), classes)
         start, end = _seconds(row.get("start", "")), _seconds(row.get("end", ""))
         split = row.get("split", "").lower() or ("test" if label == UNLABELLED else "train")

@@ -72,8 +72,7 @@ def find_videos(
             [f"{videos[name].name} -> {name}" for name in own if name != own[name]],
         )
         there = set(own.values())
-        missing = [name for name in labels if name not in there]
-        _say(f"{file}: labels without a video", missing)
+        _say(f"{file}: labels without a video", [name for name in labels if name not in there])
         unlabelled = [videos[name].name for name in own if own[name] not in labels]
         if file and unlabelled:
             faults.append(f"{file}: no label for {_some(unlabelled)}")
@@ -89,10 +88,8 @@ def find_videos(
             label = labels.get(own[name], UNLABELLED)
             if other := sources.get(name):
                 faults.append(f"{path}: {other.split} has a clip {name}, too: rename one of them")
-            # A name that is no Unicode, as old archives unpack, fits into no table.
-            shown = path.name.encode(errors="replace").decode()
-            subject = subjects[name] or name
-            sources[name] = Source(path, name, label, subject, split, shown=shown)
+            whose = subjects[name] or name
+            sources[name] = Source(path, name, label, whose, split, shown=readable(path.name))
     if faults:
         raise InputError("\n".join(faults))
     return list(sources.values())
@@ -106,7 +103,12 @@ def person_in(pattern: str, name: str) -> str:
 
 def _some(names: Sequence[str]) -> str:
     """Names one after the other, the first of them where they are many, all as Unicode."""
-    return listed(names, NAMED).encode(errors="replace").decode()
+    return readable(listed(names, NAMED))
+
+
+def readable(name: str) -> str:
+    """A name that is no Unicode, as old archives unpack, fits into no table."""
+    return name.encode(errors="replace").decode()
 
 
 def _say(about: str, names: Sequence[str]) -> None:
