@@ -90,11 +90,15 @@ def sample_video(
 
 
 def sample_videos(folder: Path, seconds: float = 3.0) -> list[Source]:
-    """One sample video for each of `MOTIONS`, to be converted with the class table `document`."""
+    """One sample video for each of `MOTIONS`, to be converted with the class table `document`.
+
+    Those that are there already stay as they are, or they would be converted anew.
+    """
     classes, sources = read_classes("document"), []
     for motion, (code, *_) in MOTIONS.items():
         path = Path(folder) / f"{code}_portrait.mp4"
-        sample_video(path, seconds, motion=motion)
+        if not path.is_file():
+            sample_video(path, seconds, motion=motion)
         label = classes.codes.index(code)
         sources.append(Source(path, path.stem, label, "portrait", "train", shown=path.name))
     return sources
