@@ -125,13 +125,11 @@ def summary(table: pd.DataFrame, out: Path, key: Path | None = None) -> list[str
 
 def read_quality(out: Path) -> pd.DataFrame:
     """The table `quality.csv` of a conversion, text as text and numbers as numbers."""
-    table = pd.read_csv(out / QUALITY, keep_default_na=False, na_values=["", "nan"], dtype=_TYPES)
+    types = dict.fromkeys(TEXTS, str)
+    table = pd.read_csv(out / QUALITY, keep_default_na=False, na_values=["", "nan"], dtype=types)
     texts = [name for name in TEXTS if name in table]
     table[texts] = table[texts].fillna("")
     return table
-
-
-_TYPES = dict.fromkeys(TEXTS, str)
 
 
 def _faults(sources: Sequence[Source], out: Path, classes: ClassTable, how: How) -> list[str]:

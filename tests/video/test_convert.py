@@ -60,7 +60,7 @@ def converted(extractor, tmp_path_factory, faulty, portrait, pictures):
         source(write(folder / "nobody.mp4", grain(10)), "nobody", 2),
     ]
     out = folder / "data" / "set"
-    return out, convert(videos, out, DOCUMENT).set_index("file")
+    return out, convert(videos, out, DOCUMENT, workers=1).set_index("file")
 
 
 def test_recordings_are_found_again_with_the_times_of_their_videos(converted):
@@ -132,7 +132,7 @@ def remarked(extractor, tmp_path_factory, pictures, portrait):
     sources = [source(path, name) for name, path in videos.items()]
     sources.append(source(videos["two"], "all", person="all"))
     sources.append(source(write(folder / "other.mp4", changing), "other"))
-    table = convert(sources, folder / "set", DOCUMENT).set_index("file")
+    table = convert(sources, folder / "set", DOCUMENT, workers=1).set_index("file")
     table.attrs["out"] = folder / "set"
     return table
 
@@ -188,7 +188,7 @@ def test_nothing_is_extracted_twice_and_nothing_good_is_lost(converted, portrait
     (renamed := tmp_path / "renamed.mp4").write_bytes(portrait.read_bytes())
     absent = folder / "absent.mp4"
     videos = [source(renamed, "B4_portrait", 9), source(absent, "blinking", 1)]
-    table = convert(videos, out, DOCUMENT)
+    table = convert(videos, out, DOCUMENT, workers=1)
     assert table["file"].tolist() == ["B4_portrait", "blinking"], "others are not in the list"
     assert landmarks.stat().st_mtime_ns == written, "the same video"
     again = load_landmarks(landmark_file(out, "blinking"))
