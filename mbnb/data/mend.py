@@ -1,17 +1,17 @@
 """Repair of what a tracker got wrong, when clips are read; what is stored stays as it is.
 
-Each repair is a function of a clip (T, J, 3) in metres and what was seen of it (T, J), and stands
-in `REPAIRS` by the word that the setting `repair` takes. `benchmarks/mending.py` measures each on
-recordings of real people that were damaged, before and after.
+`benchmarks/mending.py` measures each repair on recordings of real people that were damaged, before
+and after. Shapes: T frames, J joints, metres.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.interpolate import Akima1DInterpolator
 from scipy.ndimage import median_filter
 
 from mbnb.clips import Clips, pack
-from mbnb.data.missing import _fill as fill
+from mbnb.data.missing import downwards, fill
 from mbnb.skeleton import ANCHORS, Skeleton
 
 # A joint is an outlier that is so many trunks, and so many times its usual distance, from the
@@ -52,6 +52,69 @@ def exchanged(pose: np.ndarray, skeleton: Skeleton) -> np.ndarray:
         state = np.append(False, turns.cumsum() % 2 == 1)  # (T,)
         found[:, group] = (state if state.mean() <= 0.5 else ~state)[:, None]
     return found
+
+
+def repaired(clips: Clips, skeleton: Skeleton, names: Sequence[str]) -> Clips:
+    """The clips with what is named mended, in copies: flips, outliers, gaps, bones, in this order.
+
+    Outliers count as not seen from now on, and are filled in as gaps are.
+    """
+    if not names or not len(clips) or clips.flat:
+        return clips
+    poses, masks = [], []
+    for i, pose in enumerate(clips):
+        pose, seen = mended(pose, clips.seen_in(i), skeleton, names)
+        poses.append(pose)
+        masks.append(seen)
+    return pack(poses, clips.names, clips.labels, clips.subjects, len(skeleton), masks)
+
+
+def mended(
+    pose: np.ndarray, seen: np.ndarray | None, skeleton: Skeleton, names: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """One clip (T, J, 3) without NaN, and what was seen of it (T, J); None for all."""
+    seen = np.ones(pose.shape[:2], bool) if seen is None else seen
+    if "flips" in names:
+        turned, sides = exchanged(pose, skeleton), list(skeleton.mirror)
+        pose = np.where(turned[..., None], pose[:, sides], pose)
+        seen = np.where(turned, seen[:, sides], seen)
+    if "outliers" in names:
+        away = outliers(pose, skeleton) & seen
+        seen = seen & ~away
+        pose = fill(pose, ~away)
+    if "gaps" in names:
+        pose = _bridged(pose, seen, skeleton)
+    if "bones" in names:
+        pose = _of_one_length(pose, skeleton)
+    return pose.astype(np.float32), None if seen.all() else seen
+
+
+def _bridged(pose: np.ndarray, seen: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(T, J, 3) with gaps of joints bridged by smooth curves, as their parents see them.
+
+    A joint's way is more like its parent's than like a straight line. The curve is Akima's, which
+    hardly overshoots (Journal of the ACM 17, 1970); at the ends of a clip what is seen is held.
+    """
+    bridged, times = pose.copy(), np.arange(len(pose))
+    for joint, parent in [(skeleton.root, None), *downwards(skeleton)]:
+        known = seen[:, joint]
+        if known.all() or known.sum() < 3:
+            continue
+        origin = np.zeros((len(pose), 3)) if parent is None else bridged[:, parent]
+        way = Akima1DInterpolator(times[known], (pose[:, joint] - origin)[known].astype(np.float64))
+        moments = times.clip(*np.flatnonzero(known)[[0, -1]])
+        bridged[~known, joint] = (way(moments) + origin)[~known]
+    return bridged
+
+
+def _of_one_length(pose: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(T, J, 3) with each bone as long as it is in the clip's median; its direction stays."""
+    even = pose.copy()
+    for joint, parent in downwards(skeleton):
+        bone = pose[:, joint] - pose[:, parent]
+        length = np.linalg.norm(bone, axis=-1, keepdims=True)
+        even[:, joint] = even[:, parent] + bone * (np.median(length) / np.maximum(length, 1e-6))
+    return even
 
 
 def trunk_of(pose: np.ndarray, skeleton: Skeleton) -> float:

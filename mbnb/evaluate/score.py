@@ -18,7 +18,7 @@ from mbnb.baselines import METHODS
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
 from mbnb.config import Config, found_in, read_yaml
-from mbnb.data.dataset import DataSet, people_overlap
+from mbnb.data.dataset import NEEDS_DEPTH, DataSet, people_overlap
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.evaluate.remarks import remarks
 from mbnb.evaluate.tables import find_clips, numbers, prediction_table, read_by_clip, write_csv
@@ -92,6 +92,10 @@ def check_fit(trained: Trained, data: DataSet, path: object) -> None:
         faults.append(
             f"{path} was trained on another class table: {i} is {there!r} there and {here!r} in "
             f"the data"
+        )
+    if data.without_depth and not trained.config.without_depth:
+        faults.append(
+            f"{path} was trained on joints with depth, {data.root} has none: {NEEDS_DEPTH}"
         )
     if faults:
         raise InputError("\n".join(faults))

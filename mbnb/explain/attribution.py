@@ -105,9 +105,7 @@ class Explainer:
         about = trained.config, skeleton, classes, self.device
         self.recipe = make_recipe(clips, *about, mask=self.model.masks)
         self.still = self._average_bones(
-            make_recipe(background, *about)
-            if background
-            else self.recipe
+            make_recipe(background, *about) if background else self.recipe
         )
         if targets is None:
             self.targets = self.logits(lambda rows, bones: [bones], "explaining")[:, 0].argmax(1)

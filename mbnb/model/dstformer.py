@@ -256,9 +256,7 @@ class DSTformer(nn.Module):
         sums = F.pad(self.temp_embed[0, :, 0].cumsum(0), (0, 0, 1, 0))  # (maxlen + 1, D)
         return ((sums[last] - sums[first]) / (last - first)[:, None])[None, :, None]
 
-    def forward(
-        self, x: Tensor, return_rep: bool = False, there: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, return_rep: bool = False, there: Tensor | None = None) -> Tensor:
         """(B, F, J, dim_in) -> (B, F, J, dim_out), or the representation with `return_rep`."""
         representation = self.get_representation(x, there)
         return representation if return_rep else self.head(representation)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mbnb.config import Config
-from mbnb.data.dataset import DataSet
+from mbnb.data.dataset import NEEDS_DEPTH, DataSet
 from mbnb.devices import whole_batch
 from mbnb.files import InputError
 from mbnb.model.checkpoints import build_model
@@ -52,6 +52,8 @@ def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.
         raise InputError(
             f"{data.root}: expected at least 2 clips in train, found {len(clips or [])}"
         )
+    if data.without_depth and (config.parity or not config.without_depth):
+        raise InputError(f"{data.root}: {NEEDS_DEPTH}")
     if in_closed_form(config, clips):
         return train_in_closed_form(ActionTask, config, data, on_epoch)
     task = EmbedTask if config.head == "embed" else ActionTask
