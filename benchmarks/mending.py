@@ -121,7 +121,6 @@ SHOWN = {
     "flips": flips,
     "jumps": spikes,
     "not_seen": gaps,
-    "nobody": lost,
     "pause": lost,
 }
 LEAST = 1 / 3  # of what a shortcoming is worth alone, whatever explains errors together
@@ -241,7 +240,9 @@ def worth(most: int) -> tuple[dict[str, float], float]:
             for some in kinds:
                 bad = pose
                 for damage in some:
-                    bad = damage(bad, rng, rng.uniform(0.2, 1.5))
+                    # Gaps of any length, since what is lost is the more the longer they are.
+                    strongest = 6.0 if damage in (gaps, lost) else 1.5
+                    bad = damage(bad, rng, rng.uniform(0.2, strongest))
                 measured = measure(np.float32(bad), H36M, FPS)
                 after = shortcomings(measured)
                 row = {key: after[key] - before[key] for key in SHOWN}

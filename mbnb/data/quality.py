@@ -4,7 +4,7 @@ The score says by how many millimetres joints are probably wrong, `exp(-error / 
 0.95, 50 mm 0.61, 200 mm 0.14. The error is a sum of the measures, each times what it was worth in
 recordings of real people that were damaged as extractors damage them (`WORTH`, which
 `python -m benchmarks --mending` finds); no worth is negative, so that a clip that is worse in any
-measure never scores higher.
+measure never scores higher. Frames without a person lower the score by their share.
 """
 
 import warnings
@@ -21,7 +21,7 @@ from mbnb.config import Config
 from mbnb.data.mend import exchanged, outliers, trunk_of
 from mbnb.data.missing import fill
 from mbnb.data.standing import TRUNK
-from mbnb.files import InputError, read_table
+from mbnb.files import InputError
 from mbnb.skeleton import Skeleton
 from mbnb.text import listed
 
@@ -35,14 +35,14 @@ TOLD += ("jitter_mm", "bone_variation", "flips", "jumps", "trunk_m")
 USUAL_RATE = 30.0  # frames a second of which nothing is missed
 # What is worth so many millimetres of a joint's mean error, see `shortcomings`.
 WORTH = {
-    "jitter_mm": 1.0,
-    "bone_variation": 100.0,
-    "flips": 100.0,
-    "jumps": 100.0,
-    "not_seen": 100.0,
-    "nobody": 100.0,
-    "pause": 10.0,
-    "slow": 1.0,
+    "jitter_mm": 0.11,
+    "bone_variation": 190.0,
+    "flips": 180.0,
+    "jumps": 205.0,
+    "not_seen": 48.0,
+    "nobody": TYPICAL_ERROR,
+    "pause": 7.4,
+    "slow": 0.2,
     "size": 450.0,
 }
 
@@ -110,9 +110,10 @@ def shortcomings(measured: Mapping[str, Any]) -> dict[str, float]:
     """What lowers a score, none below 0, of measures by name; what is not known lowers nothing.
 
     not_seen: share of what was not seen of joints, a hidden one's visibility counting in part.
-    nobody: share of the frames without a person. pause: seconds of the longest gap. slow: how much
-    longer a frame lasts than usual, squared, since the way between frames is guessed. size: by what
-    factor, as a logarithm, a body is too small or large. The others are as measured.
+    nobody: minus the logarithm of the share of frames with a person, so that it multiplies the
+    score. pause: seconds of the longest gap. slow: how much longer a frame lasts than usual,
+    squared, since the way between frames is guessed. size: by what factor, as a logarithm, a body
+    is too small or large. The others are as measured.
     """
 
     def value(name: str, otherwise: float) -> float:
@@ -125,7 +126,7 @@ def shortcomings(measured: Mapping[str, Any]) -> dict[str, float]:
     return {
         **{name: value(name, 0.0) for name in ("jitter_mm", "bone_variation", "flips", "jumps")},
         "not_seen": 1 - (np.mean(visible) if visible else value("seen", 1.0)),
-        "nobody": 1 - value("detected", 1.0),
+        "nobody": -np.log(max(value("detected", 1.0), 1e-6)),
         "pause": value("longest_gap", 0.0) / max(value("fps", USUAL_RATE), 1e-3),
         "slow": max((USUAL_RATE / rate) ** 2 - 1, 0.0),
         "size": max(np.log(TRUNK[0] / max(trunk, 1e-6)), np.log(max(trunk, 1e-6) / TRUNK[1]), 0.0),
@@ -186,12 +187,19 @@ def _told(path: Path) -> dict[str, dict[str, float]]:
     """Numbers of a `quality.csv` by clip; none where there is no such file."""
     if not path.is_file() or path.is_symlink():
         return {}
-    told = {}
-    for _, row in read_table(path, ("clip",)):
-        numbers = {name: pd.to_numeric(text, errors="coerce") for name, text in row.items()}
-        known = {n: float(v) for n, v in numbers.items() if n in TOLD or n.startswith(VISIBILITY)}
-        told[row["clip"]] = {name: number for name, number in known.items() if np.isfinite(number)}
-    return told
+    try:
+        table = pd.read_csv(path, dtype=str)
+        clips = table.pop("clip")
+    except (ValueError, KeyError) as error:  # pandas' errors of what is no table are the first
+        raise InputError(
+            f"{path}: expected a table of clips with a column clip ({error})"
+        ) from None
+    known = [name for name in table if name in TOLD or name.startswith(VISIBILITY)]
+    numbers = table[known].apply(pd.to_numeric, errors="coerce").to_dict("records")
+    return {
+        clip: {name: number for name, number in row.items() if np.isfinite(number)}
+        for clip, row in zip(clips, numbers)
+    }
 
 
 def why(row: Mapping[str, Any]) -> str:
@@ -204,7 +212,7 @@ def why(row: Mapping[str, Any]) -> str:
         "flips": f"left and right exchanged in {amounts['flips']:.0%}",
         "jumps": f"jumps in {amounts['jumps']:.1%}",
         "not_seen": f"{amounts['not_seen']:.0%} of joints not seen",
-        "nobody": f"nobody in {amounts['nobody']:.0%}",
+        "nobody": f"nobody in {1 - row.get('detected', 1):.0%}",
         "pause": f"a gap of {amounts['pause']:.1f} s",
         "slow": f"{row.get('source_fps') or row.get('fps', 0):.0f} frames a second",
         "size": f"a trunk of {row.get('trunk_m', 0):.2f} m",

@@ -117,7 +117,11 @@ def overlay_sheet(
         name = shorten(title, 72 * PAGE / together, FONT)
         if frames > 1:
             name = f"{name}\n{axes[0].get_title('left')}"
-        axes[0].set_title(name, loc="left", parse_math=False)
+        title = axes[0].set_title(name, loc="left", parse_math=False)
+        if frames > 1:  # it may reach over the others, which keep a line free for it
+            title.set_in_layout(False)
+            for axis in axes[1:]:
+                axis.set_title(f" \n{axis.get_title('left')}", loc="left")
     return figure
 
 

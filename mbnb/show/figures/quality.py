@@ -1,6 +1,5 @@
 """Figures of how good clips are: their scores, what lowers them, and the worst of them."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,8 @@ from mbnb.data.quality import VISIBILITY, WORTH, shortcomings, why
 from mbnb.show.figures.clips import overlay_sheet, sheet
 from mbnb.show.figures.layout import name_ticks, subplots
 from mbnb.show.figures.style import LEAST, LINES, PAGE
+from mbnb.video.convert import landmark_file
+from mbnb.video.folder import find_video
 
 TITLES = {
     "jitter_mm": "jitter",
@@ -65,35 +66,38 @@ def _draw_seen(figure: Figure, axes: np.ndarray, table: pd.DataFrame) -> None:
         axis.remove()
     axis = figure.add_subplot(grid[1, :])
     seen = table.filter(regex=f"^{VISIBILITY}").rename(columns=lambda c: c[len(VISIBILITY) :])
-    axis.bar(range(seen.shape[1]), seen.mean(), color=LINES[0]["color"], label="mean")
-    low = seen.quantile(0.1)
-    axis.plot(range(seen.shape[1]), low, "_", color="black", label="a tenth of clips is below")
-    axis.set(ylabel="share seen", ylim=(0, 1.02), xlim=(-0.7, seen.shape[1] - 0.3))
+    axis.bar(range(seen.shape[1]), seen.mean(), color=LINES[0]["color"])
+    axis.plot(range(seen.shape[1]), seen.quantile(0.1), "_", color="black", markersize=10)
+    axis.set(
+        ylabel="share seen",
+        xlabel="mean of clips; a tenth of them is below the line",
+        ylim=(0, 1.02),
+        xlim=(-0.7, seen.shape[1] - 0.3),
+    )
     name_ticks(axis, "x", list(seen), 72 * (PAGE - 0.6) / max(seen.shape[1], 1), LEAST)
-    axis.legend(loc="lower right")
 
 
 def worst_clips(
     table: pd.DataFrame,
     data: DataSet,
     count: int = 6,
-    films: Mapping[str, tuple[Path, Path]] | None = None,
+    videos: Path | None = None,
     faces: str = "keep",
 ) -> Figure:
     """The `count` clips with the lowest scores, and what lowers them.
 
-    They are drawn over their videos where `films` has all of them by name, each with its file of
-    landmarks, and `faces` does not leave pictures out; else as skeletons alone.
+    They are drawn over their videos where the folder `videos` has all of them, what was found in
+    them lies beside the data, and `faces` does not leave pictures out; else as skeletons alone.
     """
     rows = table.head(count).to_dict("records")
     titles = [f"{row['clip']}: {row['score']:.2f}; {why(row) or 'nothing much'}" for row in rows]
-    films = films or {}
-    if faces != "leave_out" and all(row["clip"] in films for row in rows):
-        shown = [(t, *films[row["clip"]]) for t, row in zip(titles, rows)]
+    films = {}
+    if videos and faces != "leave_out":
+        films = {row["clip"]: find_video(videos, row["clip"]) for row in rows}
+    marks = {name: landmark_file(data.root, name) for name in films}
+    if films and all(films[name] and mark.is_file() for name, mark in marks.items()):
+        shown = [(t, films[r["clip"]], marks[r["clip"]]) for t, r in zip(titles, rows)]
         return overlay_sheet(shown, faces)
-    places = {split: clips.names.index for split, clips in data.splits.items()}
-    drawn = [
-        (title, data.splits[row["split"]].drawn(places[row["split"]](row["clip"])))
-        for title, row in zip(titles, rows)
-    ]
-    return sheet(drawn, data.skeleton)
+    places = [(data.splits[row["split"]], row["clip"]) for row in rows]
+    poses = [clips.drawn(clips.names.index(name)) for clips, name in places]
+    return sheet(list(zip(titles, poses)), data.skeleton)
