@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from build import H36M, SEATED, clips, config, data_folder, moving, posture, splits
 
-from benchmarks import mending
+from benchmarks import damage as damages
 from mbnb.clips import pack
 from mbnb.data.dataset import load
 from mbnb.data.mend import exchanged, mended, outliers, repaired
@@ -111,9 +111,9 @@ def test_what_is_stored_stays_as_it_is_while_what_is_read_is_mended(tmp_path):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no recordings of real people beside the project")
-@pytest.mark.parametrize("name", mending.SETS)
+@pytest.mark.parametrize("name", damages.SETS)
 def test_real_people_get_back_what_was_damaged_and_keep_what_was_not(name):
-    poses = list(mending.recordings(name, 6))
+    poses = list(damages.recordings(name, 6))
     for damage, way in {
         "gaps": "gaps",
         "lost": "gaps",
@@ -122,7 +122,7 @@ def test_real_people_get_back_what_was_damaged_and_keep_what_was_not(name):
     }.items():
         rng, before, after = np.random.default_rng(1), 0, 0
         for true in poses:
-            bad = getattr(mending, damage)(true, rng).astype(np.float32)
+            bad = getattr(damages, damage)(true, rng).astype(np.float32)
             body = complete(bad, H36M)
             before += error(body.pose, true)
             after += error(mended(body.pose, body.seen, H36M, [way])[0], true)
