@@ -15,7 +15,7 @@ from sklearn.model_selection import GroupKFold
 
 from benchmarks.damage import H36M, LABELLED, completed, labelled
 from mbnb.classes import ClassTable
-from mbnb.clips import Clips
+from mbnb.clips import Clips, first_rows
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.data.flat import flat_body
@@ -47,7 +47,7 @@ def as_zeros(clips: Clips) -> Clips:
     if seen is None:
         return clips
     frames = np.where(seen[..., None], clips.gather(), np.float32(0))
-    return dataclasses.replace(clips, frames=frames, seen=None)
+    return dataclasses.replace(clips, frames=frames, starts=first_rows(clips.lengths), seen=None)
 
 
 def in_pictures(clips: Clips, seed: int = 0) -> Clips:

@@ -55,7 +55,7 @@ def exchanged(pose: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def repaired(clips: Clips, skeleton: Skeleton, names: Sequence[str]) -> Clips:
-    """The clips with what is named mended, in copies: flips, outliers, gaps, bones, in this order.
+    """The clips, in copies, with what is named mended: flips, outliers, gaps, bones, in turn.
 
     Outliers count as not seen from now on, and are filled in as gaps are.
     """

@@ -27,11 +27,14 @@ from mbnb.model.checkpoints import Trained, load_trained
 from mbnb.model.predict import Network
 from mbnb.people import Stage, look
 from mbnb.people.stage import Predictor
+from mbnb.prepare.recipe import known_joints
 from mbnb.runs import RunFolder, probability_columns, region_columns
 from mbnb.scores.calibration import calibration_error, log_loss
 from mbnb.scores.intervals import official_interval, score_intervals
 from mbnb.scores.metrics import SCORES, official_scores, score
-from mbnb.text import too_few
+from mbnb.settings import say_once
+from mbnb.skeleton import Skeleton
+from mbnb.text import listed, too_few
 from mbnb.train import train
 
 CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path
@@ -356,6 +359,20 @@ def _differences(config: Config, data: DataSet, metrics: dict[str, Any]) -> list
     return differences
 
 
+def about_missing(clips: Clips, skeleton: Skeleton, trained: Trained) -> str:
+    """How a model takes joints that clips lack, in a line; '' where they lack none."""
+    known = None if clips.flat else known_joints(clips)
+    if known is None:
+        return ""
+    joints = listed([name for name, there in zip(skeleton.joints, known.all(0)) if not there])
+    how = (
+        "they count for nothing"
+        if trained.model.masks
+        else "this model has not learned to do without, so they rest where a body has them"
+    )
+    return f"{(~known.all(1)).sum()} of {len(clips)} clips lack joints ({joints}): {how}"
+
+
 def predict(
     checkpoint: Path, data: DataSet, split: str, config: Config
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
@@ -371,6 +388,8 @@ def predict(
     classes = trained.classes or data.classes
     check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
     network, clips = Network(trained, data.skeleton, classes, config), data.splits[split]
+    if (said := about_missing(clips, data.skeleton, trained)) and not trained.config.parity:
+        say_once(said)
     known = look(network, clips)
     about_clips = {
         "reject": config.reject,
