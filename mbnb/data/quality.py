@@ -54,20 +54,22 @@ def measure(pose: np.ndarray, skeleton: Skeleton, fps: float) -> dict[str, float
     which nothing was. seen: share of all joints in all frames. jitter_mm, bone_variation: see
     `steadiness`. flips: share of joints and frames in which left and right are exchanged. jumps:
     share of those that are far off for a frame or two. trunk_m: median length from pelvis to neck.
-    visibility_<joint>: the share of frames in which it was seen.
+    visibility_<joint>: in what share of the frames with somebody it was seen.
     """
     seen = np.isfinite(pose).all(-1)  # (T, J)
     nobody = ~seen.any(1)
     edges = np.flatnonzero(np.diff(nobody, prepend=False, append=False))
-    return {
-        "fps": fps,
-        "detected": float(1 - nobody.mean()),
-        "longest_gap": int(np.diff(edges)[::2].max(initial=0)),
-        "seen": float(seen.mean()),
-        **steadiness(pose, skeleton),
-        **_faults(pose, seen, skeleton),
-        **visibility(skeleton, seen.mean(0)),
-    }
+    # The mean of nothing is the NaN that is wanted.
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        return {
+            "fps": fps,
+            "detected": float(1 - nobody.mean()),
+            "longest_gap": int(np.diff(edges)[::2].max(initial=0)),
+            "seen": float(seen.mean()),
+            **steadiness(pose, skeleton),
+            **_faults(pose, seen, skeleton),
+            **visibility(skeleton, seen[~nobody].mean(0)),
+        }
 
 
 def visibility(skeleton: Skeleton, shares: np.ndarray) -> dict[str, float]:

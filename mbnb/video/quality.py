@@ -37,21 +37,19 @@ def quality(
     skeleton, facts = load_skeleton(), facts or {}
     detected = ~np.isnan(landmarks.world).any((1, 2))  # (T,)
     wrists = landmarks.visibility[detected][:, [LEFT_WRIST, RIGHT_WRIST]]
-    fps = float(facts.get("fps", FPS))
-    measured = measure(pose, skeleton, fps) | {
-        "detected": float(detected.mean()),
-        "longest_gap": max((end - first for first, end in gaps(landmarks.world)), default=0),
-    }
+    # The mean of nothing is the NaN that is wanted.
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        seen = {"detected": float(detected.mean()), "wrist_visibility": float(wrists.mean())}
+    longest = max((end - first for first, end in gaps(landmarks.world)), default=0)
+    measured = measure(pose, skeleton, float(facts.get("fps", FPS)))
+    measured |= seen | {"longest_gap": longest}
     if facts:
         rate = float(facts["source_fps"])
         declared = round(float(facts["declared"]) * rate)
         measured |= {"decoded": int(facts["decoded"]), "declared": declared, "source_fps": rate}
         belief = to_places(landmarks, tuple(facts["size"].tolist()))[detected, :, 2]  # (T', 17)
         if len(belief):
-            measured |= visibility(load_skeleton(), belief.mean(0))
-    # The mean of nothing is the NaN that is wanted.
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-        measured["wrist_visibility"] = float(wrists.mean())
+            measured |= visibility(skeleton, belief.mean(0))
     return {"score": score(measured), **measured}
 
 

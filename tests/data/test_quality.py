@@ -75,7 +75,8 @@ def test_each_fault_is_measured_and_named(kind):
 def test_numbers_are_those_that_were_put_in():
     found = measure(spoilt("nobody"), H36M, 30.0)
     assert found["detected"] == 45 / 60 and found["longest_gap"] == 15 and found["seen"] == 45 / 60
-    assert found["visibility_L_Wrist"] == 45 / 60
+    assert found["visibility_L_Wrist"] == 1  # where somebody was seen at all
+    assert measure(spoilt("not_seen"), H36M, 30.0)["visibility_L_Wrist"] == 0.5
     assert measure(spoilt("jumps"), H36M, 30.0)["jumps"] == pytest.approx(3 / (60 * 17))
     assert measure(spoilt("flips"), H36M, 30.0)["flips"] == pytest.approx(5 * 4 / (60 * 17))
     assert measure(person(0, 60), H36M, 30.0)["trunk_m"] == pytest.approx(0.5, abs=0.05)
