@@ -21,7 +21,7 @@ from mbnb.config import Config
 from mbnb.data.mend import exchanged, outliers, trunk_of
 from mbnb.data.missing import fill
 from mbnb.data.standing import TRUNK
-from mbnb.files import InputError
+from mbnb.files import InputError, replacing
 from mbnb.skeleton import Skeleton
 from mbnb.text import listed
 
@@ -142,13 +142,18 @@ def score(measured: Mapping[str, Any]) -> float:
 
 
 def quality_table(
-    root: Path, splits: Mapping[str, Clips], skeleton: Skeleton, fps: float
+    root: Path,
+    splits: Mapping[str, Clips],
+    skeleton: Skeleton,
+    fps: float,
+    out: Path | None = None,
 ) -> pd.DataFrame:
     """A row for each clip of the data set in `root`, the worst first.
 
     Columns: clip, split, score, frames, what `measure` says, and more from `quality.csv` there.
     What that file says of a clip wins: who converted a video knew what its joints no longer tell,
-    such as frames without a person, visibility, and the rate of the recording.
+    such as frames without a person, visibility, and the rate of the recording. out: a CSV file that
+    gets the table, too.
     """
     told, rows = _told(root / TABLE), []
     total = sum(map(len, splits.values()))
@@ -160,7 +165,11 @@ def quality_table(
                 rows.append(about | {"frames": len(clips[i])} | row)
                 bar.update()
     table = pd.DataFrame(rows, columns=None if rows else ["clip", "split", "score"])
-    return table.sort_values("score", kind="stable", ignore_index=True)
+    table = table.sort_values("score", kind="stable", ignore_index=True)
+    if out:
+        with replacing(out) as part:
+            table.to_csv(part, index=False, float_format="%.6g")
+    return table
 
 
 def good_enough(clips: Clips, root: Path, skeleton: Skeleton, config: Config) -> tuple[Clips, str]:

@@ -1,13 +1,13 @@
 """Figures of how good clips are: their scores, what lowers them, and the worst of them."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.data.quality import VISIBILITY, WORTH, shortcomings, why
+from mbnb.files import ROOT
 from mbnb.show.figures.clips import overlay_sheet, sheet
 from mbnb.show.figures.layout import name_ticks, subplots
 from mbnb.show.figures.style import LEAST, LINES, PAGE
@@ -28,7 +28,7 @@ TITLES = {
 
 
 def quality(table: pd.DataFrame, least: float = 0.0) -> Figure:
-    """Scores by split with the threshold `least`, what lowers them, and how much is seen of joints.
+    """Scores by split with the threshold `least`, what lowers them, how much is seen of joints.
 
     table: that of `data.quality.quality_table`.
     """
@@ -77,27 +77,23 @@ def _draw_seen(figure: Figure, axes: np.ndarray, table: pd.DataFrame) -> None:
     name_ticks(axis, "x", list(seen), 72 * (PAGE - 0.6) / max(seen.shape[1], 1), LEAST)
 
 
-def worst_clips(
-    table: pd.DataFrame,
-    data: DataSet,
-    count: int = 6,
-    videos: Path | None = None,
-    faces: str = "keep",
-) -> Figure:
+def worst_clips(table: pd.DataFrame, data: DataSet, config: Config, count: int = 6) -> Figure:
     """The `count` clips with the lowest scores, and what lowers them.
 
-    They are drawn over their videos where the folder `videos` has all of them, what was found in
-    them lies beside the data, and `faces` does not leave pictures out; else as skeletons alone.
+    They are drawn over their videos where `config.videos`, or the run, has all of them, what was
+    found in them lies beside the data, and `config.faces` does not leave pictures out; else as
+    skeletons alone.
     """
     rows = table.head(count).to_dict("records")
     titles = [f"{row['clip']}: {row['score']:.2f}; {why(row) or 'nothing much'}" for row in rows]
     films = {}
-    if videos and faces != "leave_out":
+    videos = ROOT / config.videos if config.videos else config.folder.videos
+    if videos.is_dir() and config.faces != "leave_out":
         films = {row["clip"]: find_video(videos, row["clip"]) for row in rows}
     marks = {name: landmark_file(data.root, name) for name in films}
     if films and all(films[name] and mark.is_file() for name, mark in marks.items()):
         shown = [(t, films[r["clip"]], marks[r["clip"]]) for t, r in zip(titles, rows)]
-        return overlay_sheet(shown, faces)
+        return overlay_sheet(shown, config.faces)
     places = [(data.splits[row["split"]], row["clip"]) for row in rows]
     poses = [clips.drawn(clips.names.index(name)) for clips, name in places]
     return sheet(list(zip(titles, poses)), data.skeleton)
