@@ -115,13 +115,13 @@ def overlay_sheet(
     for axes, (title, path, landmarks) in zip(tiles, videos, strict=False):
         _overlay(axes, path, landmarks, faces)
         name = shorten(title, 72 * PAGE / together, FONT)
-        if frames > 1:
-            name = f"{name}\n{axes[0].get_title('left')}"
-        title = axes[0].set_title(name, loc="left", parse_math=False)
-        if frames > 1:  # it may reach over the others, which keep a line free for it
-            title.set_in_layout(False)
-            for axis in axes[1:]:
-                axis.set_title(f" \n{axis.get_title('left')}", loc="left")
+        if frames == 1:
+            axes[0].set_title(name, loc="left", parse_math=False)
+            continue
+        for axis in axes:  # a line stays free for the name, which may reach over all of them
+            axis.set_title(f" \n{axis.get_title('left')}", loc="left")
+        above = dict(xycoords="axes fraction", xytext=(0, 1.75 * FONT), textcoords="offset points")
+        axes[0].annotate(name, (0, 1), **above, parse_math=False).set_in_layout(False)
     return figure
 
 
