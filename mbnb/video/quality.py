@@ -45,7 +45,7 @@ def quality(
     measured |= seen | {"longest_gap": longest}
     if facts:
         rate = float(facts["source_fps"])
-        declared = round(float(facts["declared"]) * rate)
+        declared = round(float(facts.get("declared", 0)) * rate)
         measured |= {"decoded": int(facts["decoded"]), "declared": declared, "source_fps": rate}
         belief = to_places(landmarks, tuple(facts["size"].tolist()))[detected, :, 2]  # (T', 17)
         if len(belief):
