@@ -191,6 +191,13 @@ class DataSettings:
         least=0,
     )
     few_clips: int = setting(0, "Learn from so many clips of each class at most; 0: all.", least=0)
+    min_quality: float = setting(
+        0.0,
+        "Leave clips out of training whose quality score, which 01 shows, is below this, and list "
+        "them; 0: none.",
+        least=0,
+        below=1,
+    )
     videos: str = setting(
         "",
         "Folder of videos: notebook 02 makes clips of them, 05 shows them beside the skeletons.",
@@ -326,6 +333,12 @@ class ClipSettings:
         "Frames over which movements are smoothed (Savitzky-Golay filter), an odd number; 0: not "
         "at all.",
         least=0,
+    )
+    repair: list[str] = setting(
+        [],
+        "What is mended when clips are read, while files stay as they are: gaps of joints, "
+        "outliers, flips of left and right, lengths of bones.",
+        choices=("gaps", "outliers", "flips", "bones"),
     )
     without_depth: bool = setting(
         False,

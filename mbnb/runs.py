@@ -27,6 +27,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         # Before training
+        self.quality = path / "quality.csv"  # a row a clip of the data, the worst first
         self.config = path / "config.yaml"  # every setting
         self.environment = path / "environment.json"  # versions, device, fingerprint of the data
         self.lock = path / ".lock"  # who writes into the folder at the moment

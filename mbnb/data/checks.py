@@ -20,6 +20,7 @@ FEW = 4  # more rows of one kind become one row
 # Names of people that say a session, too, and what is written where nobody knows the person.
 SESSION = re.compile(r"(.*[^\W_])[\W_]+(?:s|ses|session|sitzung|day|tag|visit|week)[\W_]*\d+")
 NOBODY = {"", "na", "nan", "none", "null", "unknown", "unbekannt"}
+PICTURE = 10.0  # times as far as a confidence goes, from where on x and y are those of a picture
 BONE_SPREAD = 0.15  # a bone whose length varies by more of itself in a clip is oddly tracked
 
 
@@ -146,11 +147,19 @@ def has_text(root: Path, path: Path, findings: Findings) -> bool:
 
 
 def check_pose(
-    pose: np.ndarray, where: object, skeleton: Skeleton, findings: Findings
+    pose: np.ndarray,
+    where: object,
+    skeleton: Skeleton,
+    findings: Findings,
+    flat: bool | None = False,
 ) -> np.ndarray | None:
-    """The clip as (T, J, 3) float32, NaN where a joint was not seen, or None after an error."""
-    if pose.ndim != 3 or pose.shape[1:] != (len(skeleton), 3):
-        findings.error(where, f"expected the shape (T, {len(skeleton)}, 3), found {pose.shape}")
+    """The clip as (T, J, 3) float32, NaN where a joint was not seen, or None after an error.
+
+    flat: without depth it may be (T, J, 2), too.
+    """
+    joints = len(skeleton)
+    if pose.ndim != 3 or pose.shape[1:] not in ((joints, 3), (joints, 3 - bool(flat))):
+        findings.error(where, f"expected the shape (T, {joints}, 3), found {pose.shape}")
     elif pose.dtype.kind not in "fiu":
         findings.error(where, f"expected numbers, found {pose.dtype}")
     elif len(pose) < 2:
@@ -159,6 +168,13 @@ def check_pose(
         # What float32 cannot hold becomes infinite and is reported below.
         with np.errstate(over="ignore"):
             pose = pose.astype(np.float32, copy=False)
+        if not flat and looks_flat(pose):
+            findings.error(
+                where,
+                "x and y as in a picture, and confidences from 0 to 1 in place of depth: call such "
+                "files pose_2d.npy, or give them depth with `python -m mbnb lift`",
+            )
+            return None
         broken = np.isinf(pose)
         if not broken.any():
             return pose
@@ -169,6 +185,14 @@ def check_pose(
             f"first in frame {frame} at {skeleton.joints[joint]}",
         )
     return None
+
+
+def looks_flat(pose: np.ndarray) -> bool:
+    """Whether (T, J, 3) has confidences from 0 to 1 where depth ought to be, beside pixels."""
+    known = pose[np.isfinite(pose).all(-1)]  # (N, 3)
+    if len(known) < 2 or known[:, 2].min() < 0 or known[:, 2].max() > 1:
+        return False
+    return bool(np.ptp(known[:, :2], axis=0).max() > PICTURE and known[:, 2].any())
 
 
 def check_codes(

@@ -23,6 +23,8 @@ from mbnb.data.held_out import hold_classes_out, hold_people_out
 from mbnb.data.keypoints import read_keypoints
 from mbnb.data.labels import read_class_table, read_subjects
 from mbnb.data.layout import DataFolder
+from mbnb.data.mend import repaired
+from mbnb.data.quality import good_enough
 from mbnb.data.reading import Reader
 from mbnb.data.simulated import simulated_folder
 from mbnb.data.standing import check_standing
@@ -30,6 +32,12 @@ from mbnb.files import ROOT, TABLES, InputError, fingerprint
 from mbnb.formats.pickles import is_pickle
 from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.text import counted, listed, too_few
+
+NEEDS_DEPTH = (
+    "joints in pictures, without depth (pose_2d.npy): give the setting `without_depth: true` to "
+    "train on them by the recipe default, and to ask models that were trained so; others need "
+    "depth, which `python -m mbnb lift` gives"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class DataSet:
     known_people: False where every clip counts as a person of its own.
     simulated: tells simulated people from recorded ones.
     warnings: how many `verify` lists. doubts: those of them without which a score may be misread.
+    without_depth: whether joints are those of pictures (see `data.flat`).
     """
 
     root: Path
@@ -51,6 +60,7 @@ class DataSet:
     simulated: bool
     warnings: int = 0
     doubts: tuple[str, ...] = ()
+    without_depth: bool = False
 
     def fingerprint(self) -> str:
         """The same for the same clips, labels, people and classes, wherever they lie."""
@@ -147,6 +157,9 @@ def load(config: Config) -> DataSet:
     if config.unseen_classes:
         splits, note = hold_classes_out(splits, config, root)
         notes.append(note)
+    if config.min_quality and "train" in splits:
+        train, note = good_enough(splits["train"], root, data.skeleton, config)
+        splits, notes = splits | {"train": train}, [*notes, note]
     data = dataclasses.replace(data, splits=splits)
     shared = people_overlap(data)
     notes += [
@@ -197,7 +210,7 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
     ]
     cache = cache_of(
         root,
-        repr((config.skeleton, config.class_table)).encode(),
+        repr((config.skeleton, config.class_table, sorted(config.repair))).encode(),
         *(path.read_bytes() for path in sources if path.is_file()),
     )
     if cached := read_cache(cache):
@@ -212,14 +225,17 @@ def _read_or_cached(root: Path, config: Config) -> tuple[DataSet, int]:
             remarks["known_people"],
             simulated=folder.simulated.is_file(),
             doubts=tuple(remarks["doubts"]),
+            without_depth=remarks["without_depth"],
         )
         return data, remarks["warnings"]
     findings = Findings()
     data = _read(root, config, findings)
     if findings.errors:
         raise InputError("\n".join(findings.errors))
+    splits = {s: repaired(c, data.skeleton, config.repair) for s, c in data.splits.items()}
+    data = dataclasses.replace(data, splits=splits)
     warnings = len(findings.rows)
-    kept = {key: getattr(data, key) for key in ("notes", "known_people", "doubts")}
+    kept = {key: getattr(data, key) for key in ("notes", "known_people", "doubts", "without_depth")}
     write_cache(cache, data.splits, **kept, warnings=warnings)
     return data, warnings
 
@@ -275,8 +291,11 @@ def _read(
     if with_poses:
         check_across_splits(root, splits, classes, findings)
         if standing:
-            check_standing(root, splits, skeleton, findings)
-        check_bones(root, splits, skeleton, findings)
+            check_standing(root, splits, skeleton, findings, bool(reader.flat))
+        if not reader.flat:  # in a picture bones may have any length
+            check_bones(root, splits, skeleton, findings)
+    if reader.flat:
+        findings.notes.append("joints in pictures, without depth: x, y and a confidence")
     return DataSet(
         root,
         splits,
@@ -286,4 +305,5 @@ def _read(
         known_people,
         simulated=folder.simulated.is_file(),
         doubts=tuple(findings.doubts),
+        without_depth=bool(reader.flat),
     )

@@ -29,6 +29,10 @@ class DataFolder:
         """(T, J, 3) of one clip."""
         return self.root / split / name / "pose_3d.npy"
 
+    def flat_pose(self, split: str, name: str) -> Path:
+        """(T, J, 2 or 3) of one clip without depth, in place of `pose`: x, y and a confidence."""
+        return self.root / split / name / "pose_2d.npy"
+
     def packed(self, split: str) -> Path:
         """One file in place of the folder: frames, offsets and clip_names of all clips."""
         return self.root / f"{split}.npz"

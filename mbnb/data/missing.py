@@ -84,7 +84,7 @@ def complete(pose: np.ndarray, skeleton: Skeleton) -> Body | str:
         return "something is seen in one frame only"
     if seen.all():
         return Body(pose) if has_trunk(pose, skeleton) else "pelvis and neck are in one place"
-    filled = _fill(pose, seen)
+    filled = fill(pose, seen)
     never = ~seen.any(0)
     if never.any():
         # Of one moment, since people turn in the course of a clip.
@@ -192,11 +192,11 @@ def _centre(pose: np.ndarray, seen: np.ndarray, zero: np.ndarray, skeleton: Skel
     partly = np.flatnonzero(zero.any(0) & seen.any(0))
     if len(partly):  # as where the first frame is the origin
         size = _size(pose, seen)
-        at = np.linalg.norm(_fill(pose, seen)[:, partly], axis=-1)
+        at = np.linalg.norm(fill(pose, seen)[:, partly], axis=-1)
         centre[:, partly] = zero[:, partly] & (at < NEAR * size) & some[:, None]
     always = np.flatnonzero(zero[some].all(0))
     if len(always):
-        moments = _fill(pose, seen)[np.linspace(0, len(pose) - 1, MOMENTS).astype(int)]
+        moments = fill(pose, seen)[np.linspace(0, len(pose) - 1, MOMENTS).astype(int)]
         bodies = [_resting_body(moment, seen.any(0), skeleton) for moment in moments]
         amid = [joint for joint in always if skeleton.mirror[joint] == joint]
         for joint in sorted(amid, key=lambda j: (j != skeleton.root, j)):
@@ -251,7 +251,7 @@ def _far(pose: np.ndarray, seen: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return far & seen
 
 
-def _fill(pose: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def fill(pose: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """(T, J, 3) with the gaps of joints that are seen in other frames filled linearly."""
     filled = pose.copy()
     times = np.arange(len(pose))
@@ -293,13 +293,13 @@ def _resting_body(
         pairs, shares = [np.concatenate([x, upright]) for x in pairs], np.append(weights, 1.0)
     turn, _ = Rotation.align_vectors(*pairs, weights=shares)
     body = turn.apply(np.nan_to_num(rest) - place_mean) * scale + target_mean
-    for joint, parent in _downwards(skeleton):
+    for joint, parent in downwards(skeleton):
         if np.isnan(rest[joint, 0]):
             body[joint] = body[parent]
     return body, float(scale)
 
 
-def _downwards(skeleton: Skeleton) -> list[tuple[int, int]]:
+def downwards(skeleton: Skeleton) -> list[tuple[int, int]]:
     """(joint, parent) from the root outwards."""
     depth = skeleton.ancestry.sum(1)
     return [(j, skeleton.parents[j]) for j in np.argsort(depth, kind="stable")[1:]]

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 from mbnb.classes import ClassTable
 from mbnb.clips import UNLABELLED, Clips, digest_of, pack
 from mbnb.data.checks import Findings, check_codes, check_pose, has_file, has_text
+from mbnb.data.flat import flat_body
 from mbnb.data.labels import UNREADABLE, read_labels
 from mbnb.data.layout import DataFolder
 from mbnb.data.missing import Body, check_seen, complete
@@ -38,6 +39,7 @@ class Reader:
     first_with: dict[bytes, Path] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     with_poses: bool = True
+    flat: bool | None = None  # whether clips are without depth; None before the first
 
     def read(self, split: str) -> Clips | None:
         """The split's clips that could be read, or None where there is no such split."""
@@ -115,15 +117,15 @@ class Reader:
             labels, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False
         ):
             if packed is None:
-                where = present[name] / self.folder.pose(split, name).name
+                where = self._pose_file(split, name, present[name])
                 pose = read_pose(self.folder.root, where, self.findings)
             else:
-                where, pose = present[name] / name, packed[name]
+                where, pose, self.flat = present[name] / name, packed[name], False
             if pose is not None:
-                pose = check_pose(pose, where, self.skeleton, self.findings)
+                pose = check_pose(pose, where, self.skeleton, self.findings, self.flat)
             if pose is None:
                 continue
-            body = complete(pose, self.skeleton)
+            body = (flat_body if self.flat else complete)(pose, self.skeleton)
             if isinstance(body, str):
                 useless.setdefault(body, []).append(name)
                 continue
@@ -139,6 +141,22 @@ class Reader:
         people = [self.subjects.get(name, f"{split}/{name}") for name in bodies]
         poses, seen = ([getattr(b, key) for b in bodies.values()] for key in ("pose", "seen"))
         return pack(poses, list(bodies), list(labels.values()), people, len(self.skeleton), seen)
+
+    def _pose_file(self, split: str, name: str, place: Path) -> Path:
+        """The file of a clip, with depth or without, as that of the first clip is."""
+        deep, flat = (
+            place / file(split, name).name for file in (self.folder.pose, self.folder.flat_pose)
+        )
+        if self.flat is None:
+            self.flat = flat.is_file() and not os.path.lexists(deep)
+        if (flat if not self.flat else deep).is_file():
+            others = "without depth" if self.flat else "with depth"
+            self.findings.error(
+                place,
+                f"expected {(deep, flat)[self.flat].name} alone, as the first clip has it, "
+                f"{others}; found {(flat, deep)[self.flat].name}, too",
+            )
+        return (deep, flat)[self.flat]
 
 
 def clip_folders(folder: Path, findings: Findings) -> dict[str, Path]:

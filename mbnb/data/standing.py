@@ -92,9 +92,15 @@ def faulty(kind: str, stance: Stance) -> np.ndarray:
 
 
 def check_standing(
-    root: Path, splits: dict[str, Clips], skeleton: Skeleton, findings: Findings
+    root: Path,
+    splits: dict[str, Clips],
+    skeleton: Skeleton,
+    findings: Findings,
+    without_depth: bool = False,
 ) -> None:
     """Which way is up, whether left is left, units, and the order of the joints.
+
+    Without depth nothing but the first can be told.
 
     Most of a split wrong is an error, since a model would learn or be judged on nonsense; a few
     clips are a warning.
@@ -104,6 +110,8 @@ def check_standing(
     spoiled: set[str] = set()  # splits with a fault that makes others meaningless
     told = {split: np.zeros(len(clips), bool) for split, clips in names.items()}
     for severe, kind in itertools.product((True, False), KINDS):
+        if without_depth and kind != "upside-down":
+            continue
         flags = {s: faulty(kind, stances[s]) & ~told[s] for s in stances if s not in spoiled}
         flags = {split: f for split, f in flags.items() if f.any() and _most(f) == severe}
         if kind == "size":  # what is measured in another unit comes last
@@ -117,6 +125,8 @@ def check_standing(
         for split, wrong in flags.items():
             told[split] |= wrong
         spoiled |= set(flags) if severe else set()
+    if without_depth:
+        return
     _check_units(root, {s: stance for s, stance in stances.items() if s not in spoiled}, findings)
 
 
@@ -135,6 +145,8 @@ def _problem(fault: Fault, root: Path, splits: dict[str, Clips], skeleton: Skele
             f"the joints are in another order: bones of left and right differ "
             f"{np.median(stance.lopsided):.1f}-fold in {counts}; {cure}"
         )
+    if kind == "upside-down" and stance.flat.all():
+        return f"people stand on their heads, so y is up instead of down, in {counts}: negate it"
     if kind == "upside-down":
         return f"people stand on their heads, so y is up instead of down, in {counts}: " + (
             fault.command(root, axes)

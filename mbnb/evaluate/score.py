@@ -18,7 +18,7 @@ from mbnb.baselines import METHODS
 from mbnb.classes import ClassTable
 from mbnb.clips import Clips, join
 from mbnb.config import Config, found_in, read_yaml
-from mbnb.data.dataset import DataSet, people_overlap
+from mbnb.data.dataset import NEEDS_DEPTH, DataSet, people_overlap
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.evaluate.remarks import remarks
 from mbnb.evaluate.tables import find_clips, numbers, prediction_table, read_by_clip, write_csv
@@ -27,11 +27,14 @@ from mbnb.model.checkpoints import Trained, load_trained
 from mbnb.model.predict import Network
 from mbnb.people import Stage, look
 from mbnb.people.stage import Predictor
+from mbnb.prepare.recipe import known_joints
 from mbnb.runs import RunFolder, probability_columns, region_columns
 from mbnb.scores.calibration import calibration_error, log_loss
 from mbnb.scores.intervals import official_interval, score_intervals
 from mbnb.scores.metrics import SCORES, official_scores, score
-from mbnb.text import too_few
+from mbnb.settings import say_once
+from mbnb.skeleton import Skeleton
+from mbnb.text import listed, too_few
 from mbnb.train import train
 
 CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path
@@ -92,6 +95,10 @@ def check_fit(trained: Trained, data: DataSet, path: object) -> None:
         faults.append(
             f"{path} was trained on another class table: {i} is {there!r} there and {here!r} in "
             f"the data"
+        )
+    if data.without_depth and not trained.config.without_depth:
+        faults.append(
+            f"{path} was trained on joints with depth, {data.root} has none: {NEEDS_DEPTH}"
         )
     if faults:
         raise InputError("\n".join(faults))
@@ -352,6 +359,20 @@ def _differences(config: Config, data: DataSet, metrics: dict[str, Any]) -> list
     return differences
 
 
+def about_missing(clips: Clips, skeleton: Skeleton, trained: Trained) -> str:
+    """How a model takes joints that clips lack, in a line; '' where they lack none."""
+    known = None if clips.flat else known_joints(clips)
+    if known is None:
+        return ""
+    joints = listed([name for name, there in zip(skeleton.joints, known.all(0)) if not there])
+    how = (
+        "they count for nothing"
+        if trained.model.masks
+        else "this model has not learned to do without, so they rest where a body has them"
+    )
+    return f"{(~known.all(1)).sum()} of {len(clips)} clips lack joints ({joints}): {how}"
+
+
 def predict(
     checkpoint: Path, data: DataSet, split: str, config: Config
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
@@ -367,6 +388,8 @@ def predict(
     classes = trained.classes or data.classes
     check_fit(trained, dataclasses.replace(data, classes=classes), checkpoint)
     network, clips = Network(trained, data.skeleton, classes, config), data.splits[split]
+    if (said := about_missing(clips, data.skeleton, trained)) and not trained.config.parity:
+        say_once(said)
     known = look(network, clips)
     about_clips = {
         "reject": config.reject,

@@ -102,11 +102,10 @@ class Explainer:
             for matrix in (skeleton.ancestry, skeleton.differences)
         )
         self.lengths = clips.lengths[self.indices]
-        self.recipe = make_recipe(clips, trained.config, skeleton, classes, self.device)
+        about = trained.config, skeleton, classes, self.device
+        self.recipe = make_recipe(clips, *about, mask=self.model.masks)
         self.still = self._average_bones(
-            make_recipe(background, trained.config, skeleton, classes, self.device)
-            if background
-            else self.recipe
+            make_recipe(background, *about) if background else self.recipe
         )
         if targets is None:
             self.targets = self.logits(lambda rows, bones: [bones], "explaining")[:, 0].argmax(1)
@@ -181,7 +180,8 @@ class Explainer:
             for joint in joint_order:
                 after = self._features(self.without(bones, joint_order > joint), extras)
                 # (B, M, F / patch, J, C) -> (B, F / patch)
-                added.append((slope * (after - before)).sum((1, 3, 4)))
+                change = (after - before).nan_to_num()  # what was not seen changes nothing
+                added.append((slope * change).sum((1, 3, 4)))
                 before = after
             moments = torch.stack(added, dim=1).double().cpu().numpy()  # (B, J, F / patch)
             for row, values in zip(rows.tolist(), moments):
@@ -204,9 +204,9 @@ class Explainer:
         )
         return (odds[:, :1] - odds[:, 1:]).cpu().numpy()
 
-    def _features(self, bones: Tensor, extras: Tensor) -> Tensor:
+    def _features(self, bones: Tensor, extras: tuple[Tensor, ...]) -> Tensor:
         """Bones (B, F, J, 3) -> what the network sees, (B, M, F / patch, J, C)."""
-        return self.recipe.see(torch.einsum("jk,bfkc->bfjc", self.to_joints, bones), extras)
+        return self.recipe.see(torch.einsum("jk,bfkc->bfjc", self.to_joints, bones), *extras)
 
     def _classify(self, x: Tensor) -> Tensor:
         """(B, M, F / patch, J, C) -> logits (B, classes) without those that further heads add."""
@@ -230,7 +230,9 @@ class Explainer:
             )
         return torch.as_tensor(ids, device=self.device)
 
-    def _with_progress(self, description: str) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _with_progress(
+        self, description: str
+    ) -> Iterator[tuple[Tensor, Tensor, tuple[Tensor, ...]]]:
         """`groups` of the clips to explain, with a bar."""
         with clip_bar(len(self.indices), description) as bar:
             for group in self.groups(self.recipe, self.indices):
@@ -239,7 +241,7 @@ class Explainer:
 
     def groups(
         self, recipe: Recipe, indices: np.ndarray
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    ) -> Iterator[tuple[Tensor, Tensor, tuple[Tensor, ...]]]:
         """Clips of one length, as many at once as memory holds gradients of.
 
         Yields places in `indices` (B,), bones (B, F, J, 3), and what `recipe.see` wants besides.
@@ -249,11 +251,13 @@ class Explainer:
         memory = free_memory(self.device) * KEEP_SHARE[self.device.type]
         tokens = memory / self.model.backbone.bytes_per_token
         for batch, groups in zip(batches, recipe.test_poses(indices[batch] for batch in batches)):
-            for rows, (pose, extras) in zip(batch.split([len(pose) for pose, _ in groups]), groups):
+            parts = batch.split([len(pose) for pose, *_ in groups])
+            for rows, (pose, *extras) in zip(parts, groups):
                 tokens_per_clip = pose.shape[1] * pose.shape[2] / recipe.config.patch
                 at_once = max(1, int(tokens / tokens_per_clip))
                 bones = torch.einsum("jk,bfkc->bfjc", self.to_bones, pose)
-                yield from zip(rows.split(at_once), bones.split(at_once), extras.split(at_once))
+                further = zip(*(extra.split(at_once) for extra in extras))
+                yield from zip(rows.split(at_once), bones.split(at_once), further)
 
 
 def explain(

@@ -24,7 +24,8 @@ class ActionNet(nn.Module):
     small buffers; a GPU takes it whole if it can. In training, pieces beyond `keep_tokens` (clips
     · persons · frames · joints) are computed again for the gradient instead of kept. `gather`
     sees the pooled clips before they meet in the head, for trainings whose batches are spread
-    over processes.
+    over processes. `masks` tells that joints may be NaN, which were not seen; then the head has to
+    know what is `usual`.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class ActionNet(nn.Module):
                 **common,
             )
         self.keep_tokens = math.inf
+        self.masks = False
         self.gather: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor | list[Tensor], embed: bool = False) -> Tensor:
@@ -89,8 +91,15 @@ class ActionNet(nn.Module):
             return self.head.embed(pooled) if embed else self.head.classify(pooled)
 
     def pooled(self, x: Tensor) -> Tensor:
-        """(B, M, F, J, C) -> (B, S·J·R). Empty persons, all zero, share one run of the backbone."""
+        """(B, M, F, J, C) -> (B, S·J·R). Empty persons, all zero, share one run of the backbone.
+
+        Of a joint that is NaN all that is pooled is NaN, too, and nothing else depends on it.
+        """
         people = x.flatten(0, 1)  # (B, M, F, J, C) -> (B·M, F, J, C)
+        if self.masks and (gone := people[:, 0, :, 0].isnan()).any():  # (B·M, J)
+            feat = self.backbone(people.nan_to_num(), return_rep=True, there=~gone)
+            feat = feat.masked_fill(gone[:, None, :, None], torch.nan)
+            return self.head.pool(feat.unflatten(0, x.shape[:2]))
         there = people.flatten(1).any(1) if x.shape[1] > 1 else None  # (B·M,)
         if there is None or there.sum() >= len(people) - 1:
             feat = self.backbone(people, return_rep=True)

@@ -419,6 +419,9 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     spare = ("backbone.head.", "head.bn.num_batches_tracked")
     if [n for n in report.missing if not n.startswith(spare)] or report.mismatched:
         raise InputError(f"{path}: not a whole action model: {report}")
+    usual = content.get("usual")
+    if isinstance(usual, Tensor) and usual.shape == (model.head.fc1.in_features,):
+        model.head.usual, model.masks = usual.float(), True
     return Trained(
         model.eval(),
         config,

@@ -39,7 +39,9 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(drop)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, there: Tensor | None = None) -> Tensor:
+        """(..., N, D) -> (..., N, D); nothing looks at what is not `there`, (L, N) bool."""
+        keys = None if there is None else there[:, None, None]  # (L, 1, 1, N)
         qkv = self.qkv(x).flatten(
             0, -3
         )  # (..., N, D) -> (L, N, 3·D): the fused kernels take one leading axis only
@@ -48,13 +50,15 @@ class Attention(nn.Module):
         )  # each (L, H, N, D/H)
         # An exported graph has to have one way for all lengths.
         if torch.compiler.is_exporting() or (x.device.type == "cpu" and x.shape[-2] <= SHORT):
-            weights = (q * (self.scale or q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(
-                -1
-            )  # (L, H, N, N)
+            likeness = q * (self.scale or q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+            if keys is not None:
+                likeness = likeness.masked_fill(~keys, -torch.inf)
+            weights = likeness.softmax(-1)  # (L, H, N, N)
             y = F.dropout(weights, self.attn_drop, self.training) @ v
         else:
+            dropped = self.attn_drop if self.training else 0.0
             y = F.scaled_dot_product_attention(
-                q, k, v, dropout_p=self.attn_drop if self.training else 0.0, scale=self.scale
+                q, k, v, attn_mask=keys, dropout_p=dropped, scale=self.scale
             )
         return self.proj_drop(
             self.proj(y.transpose(1, 2).flatten(2).view(x.shape))
@@ -117,8 +121,11 @@ class Block(nn.Module):
             setattr(self, f"mlp_{axis}", MLP(dim, hidden, drop))
         self.drop_path = DropPath(drop_path)
 
-    def spatial(self, x: Tensor) -> Tensor:
-        x = x + self.drop_path(self.attn_s(self.norm1_s(x)))  # attends over J in (B, F, J, D)
+    def spatial(self, x: Tensor, there: Tensor | None) -> Tensor:
+        if there is not None:
+            there = there.repeat_interleave(x.shape[1], 0)  # (B, J) -> (B·F, J)
+        # It attends over J in (B, F, J, D).
+        x = x + self.drop_path(self.attn_s(self.norm1_s(x), there))
         return x + self.drop_path(self.mlp_s(self.norm2_s(x)))
 
     def temporal(self, x: Tensor) -> Tensor:
@@ -126,10 +133,10 @@ class Block(nn.Module):
         x = x + self.drop_path(self.attn_t(swapped).transpose(1, 2))  # back to (B, F, J, D)
         return x + self.drop_path(self.mlp_t(self.norm2_t(x)))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, there: Tensor | None = None) -> Tensor:
         if self.order == "st":
-            return self.temporal(self.spatial(x))
-        return self.spatial(self.temporal(x))
+            return self.temporal(self.spatial(x, there))
+        return self.spatial(self.temporal(x), there)
 
 
 class DSTformer(nn.Module):
@@ -206,9 +213,10 @@ class DSTformer(nn.Module):
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def get_representation(self, x: Tensor) -> Tensor:
+    def get_representation(self, x: Tensor, there: Tensor | None = None) -> Tensor:
         """(B, F, J, dim_in) -> (B, F, J, R), 1 ≤ F ≤ maxlen.
 
+        there: (B, J) bool; what is said of the others says nothing, and nothing depends on them.
         Raises ValueError for any other shape.
         """
         joints = x.ndim == 4 and x.shape[2:] == (self.num_joints, self.dim_in)
@@ -223,13 +231,19 @@ class DSTformer(nn.Module):
         x = self.pos_drop(x)
         gates = self.ts_attn if self.att_fuse else [None] * len(self.blocks_st)
         for block_st, block_ts, gate in zip(self.blocks_st, self.blocks_ts, gates):
-            x = self.layer(x, block_st, block_ts, gate)
+            x = self.layer(x, block_st, block_ts, gate, there)
         return torch.tanh(self.pre_logits["fc"](self.norm(x)))
 
     @staticmethod
-    def layer(x: Tensor, block_st: Block, block_ts: Block, gate: nn.Linear | None) -> Tensor:
+    def layer(
+        x: Tensor,
+        block_st: Block,
+        block_ts: Block,
+        gate: nn.Linear | None,
+        there: Tensor | None = None,
+    ) -> Tensor:
         """(B, F, J, D) -> (B, F, J, D): both orders, with shares for each joint of each frame."""
-        x_st, x_ts = block_st(x), block_ts(x)
+        x_st, x_ts = block_st(x, there), block_ts(x, there)
         if gate is None:
             return (x_st + x_ts) / 2
         share = gate(torch.cat([x_st, x_ts], dim=-1)).softmax(dim=-1)  # (B, F, J, 2)
@@ -242,9 +256,9 @@ class DSTformer(nn.Module):
         sums = F.pad(self.temp_embed[0, :, 0].cumsum(0), (0, 0, 1, 0))  # (maxlen + 1, D)
         return ((sums[last] - sums[first]) / (last - first)[:, None])[None, :, None]
 
-    def forward(self, x: Tensor, return_rep: bool = False) -> Tensor:
+    def forward(self, x: Tensor, return_rep: bool = False, there: Tensor | None = None) -> Tensor:
         """(B, F, J, dim_in) -> (B, F, J, dim_out), or the representation with `return_rep`."""
-        representation = self.get_representation(x)
+        representation = self.get_representation(x, there)
         return representation if return_rep else self.head(representation)
 
     @property

@@ -8,9 +8,36 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 STATISTICS = 4  # numbers of each of a joint's that `statistics` gives
+MOMENTUM = 0.1  # of the mean that `Head` keeps
 
 
-class ActionHeadClassification(nn.Module):
+class Head(nn.Module):
+    """What heads have in common: `usual`, (S·J·R) the mean of what is pooled.
+
+    It takes the place of what is NaN because a joint was not seen. It is None in a head that has
+    learned nothing of that kind, and no part of the weights.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("usual", None, persistent=False)
+
+    def expect_missing(self) -> None:
+        """Learn from now on what is usual."""
+        self.usual = torch.zeros_like(self.fc1.weight[0])
+
+    def completed(self, pooled: Tensor) -> Tensor:
+        """(B, S·J·R) without NaN; in training the mean follows what is known."""
+        if self.usual is None:
+            return pooled
+        if self.training:
+            with torch.no_grad():
+                mean = pooled.nanmean(0)
+                self.usual.lerp_(torch.where(mean.isnan(), self.usual, mean), MOMENTUM)
+        return torch.where(pooled.isnan(), self.usual, pooled)
+
+
+class ActionHeadClassification(Head):
     """(B, M, F, J, R) -> logits (B, num_classes), behind them those of `num_regions`.
 
     `sizes` tells how many logits are of classes and of regions. The authors' dropout stands
@@ -49,6 +76,7 @@ class ActionHeadClassification(nn.Module):
 
     def embed(self, pooled: Tensor) -> Tensor:
         """(B, S·J·R) -> (B, hidden_dim), what the logits are made of."""
+        pooled = self.completed(pooled)
         return self.fc1(self.dropout(pooled) if self.drop_pooled else pooled)
 
     def unit(self, embedded: Tensor) -> Tensor:
@@ -71,7 +99,7 @@ class ActionHeadClassification(nn.Module):
         return self.classify(self.pool(representation))
 
 
-class DiscriminantHead(nn.Module):
+class DiscriminantHead(Head):
     """(B, M, F, J, R) -> logits (B, num_classes), by directions that are found in closed form.
 
     `fc1` takes the `statistics` of a clip's moments, and of the steps between them, to directions
@@ -95,7 +123,7 @@ class DiscriminantHead(nn.Module):
 
     def embed(self, pooled: Tensor) -> Tensor:
         """(B, 8·J·R) -> (B, hidden_dim), what the logits are made of."""
-        return self.fc1(pooled)
+        return self.fc1(self.completed(pooled))
 
     def unit(self, embedded: Tensor) -> Tensor:
         """(B, hidden_dim) -> unit vectors."""
@@ -113,7 +141,7 @@ class DiscriminantHead(nn.Module):
         return self.classify(self.pool(representation))
 
 
-class ActionHeadEmbed(nn.Module):
+class ActionHeadEmbed(Head):
     """(B, M, F, J, R) -> unit vectors (B, hidden_dim), for the nearest of one example each.
 
     `drop_pooled` and `peaks` are as in the head that tells classes.

@@ -46,7 +46,7 @@ class Network:
 
     def features(self, clips: Clips) -> np.ndarray:
         """(V, N, D) what the logits are made of, in every view."""
-        recipe = make_recipe(clips, self.trained.config, self.skeleton, self.classes, self.device)
+        recipe = self._recipe(clips)
         return embed_views(self.model, recipe, self.config, self.views, "predicting").numpy()
 
     def classify(self, features: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ class Network:
 
         The mean over windows is taken, but not over mirror images, which may show something else.
         """
-        recipe = make_recipe(clips, self.trained.config, self.skeleton, self.classes, self.device)
+        recipe = self._recipe(clips)
         ways = [view for view in self.views if not view.get("mirrored")]
         embedded = embed_views(self.model, recipe, self.config, ways, "embedding")
         with torch.no_grad():
@@ -74,6 +74,10 @@ class Network:
     def answer(self, clips: Clips) -> np.ndarray:
         """Calibrated probabilities (N, C)."""
         return self.classify(self.features(clips))
+
+    def _recipe(self, clips: Clips) -> Recipe:
+        about = self.skeleton, self.classes, self.device
+        return make_recipe(clips, self.trained.config, *about, mask=self.model.masks)
 
     def _answer(self, features: np.ndarray) -> np.ndarray:
         return answer_views(self.model, torch.as_tensor(features), self.classes, self.views)

@@ -32,6 +32,8 @@ from mbnb.skeleton import Skeleton
 
 # Frames that the model sees of a clip; few, so that clips share them.
 LENGTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
+# Of the frames in which the joint is seen that a clip shows most: below that, one is not known.
+HARDLY = 0.25
 BLOCK = 1024  # clips that are prepared together
 # Frames of batches that are augmented together: more cost less each, but must fit the caches.
 TOGETHER = {"cpu": 1 << 14, "cuda": 1 << 18}
@@ -43,7 +45,8 @@ class DefaultRecipe:
     A part is (B, 1, F, J, C), C three for each of `config.streams` and frame of a patch. The
     prepared frames of all clips stay on the device where they fit (`resident`); else those of a
     batch are read ahead of it from where the clips lie. `frames_of` (N,) tells how many frames of
-    each clip the model sees.
+    each clip the model sees. With `mask` a joint that was hardly seen in a clip is NaN in all that
+    the model sees of it; without, it is where it was filled in.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class DefaultRecipe:
         skeleton: Skeleton,
         classes: ClassTable,
         device: torch.device,
+        mask: bool = False,
     ):
         self.clips, self.config, self.skeleton, self.device = clips, config, skeleton, device
         self.frames_of = fitting_lengths(clips.lengths, config)
@@ -62,6 +66,8 @@ class DefaultRecipe:
         self.mirror = (
             torch.tensor(classes.mirror, device=device) if mirrors(config, classes) else None
         )
+        known = known_joints(clips) if mask else None
+        self.known = None if known is None else torch.as_tensor(known, device=device)
         size = int(clips.lengths.sum()) * len(skeleton) * 3 * 4  # bytes
         fits = config.clips_on == "auto" and 2 * size < free_memory(device)
         self.resident = config.clips_on == "device" or fits
@@ -89,15 +95,18 @@ class DefaultRecipe:
         `window` is what is seen of a clip, in shares of its length; nothing is random.
         """
         for groups in self.test_poses(indices, window, mirrored):
-            yield [self.see(pose, spans) for pose, spans in groups]
+            yield [self.see(*group) for group in groups]
 
     def test_poses(
         self,
         indices: Iterable[Tensor],
         window: tuple[float, float] = (0.0, 1.0),
         mirrored: bool = False,
-    ) -> Iterator[list[tuple[Tensor, Tensor]]]:
-        """What `see` takes: of each part the standardised poses (B, F, J, 3) and seconds (B,)."""
+    ) -> Iterator[list[tuple[Tensor, ...]]]:
+        """What `see` takes: of each part the standardised poses (B, F, J, 3) and seconds (B,).
+
+        Where joints are masked, `known` (B, J) stands behind them.
+        """
         for index, frames, starts in self._read_ahead(indices):
             spans = (self.lengths[index.to(self.device)] - 1).double()
             starts = starts.double() + window[0] * spans
@@ -110,6 +119,10 @@ class DefaultRecipe:
                 pose = gather_windows(frames, start, span, length)
                 pose = flip(pose, self.skeleton.mirror) if mirrored else pose
                 groups.append((pose, span / self.config.fps))
+            if self.known is not None:
+                known = self.known[index.to(self.device)].split(numbers.tolist())
+                sides = list(self.skeleton.mirror) if mirrored else slice(None)
+                groups = [(*group, rows[:, sides]) for group, rows in zip(groups, known)]
             yield groups
 
     def training_batches(
@@ -148,20 +161,33 @@ class DefaultRecipe:
             for length, number in zip(lengths.tolist(), numbers.tolist()):
                 rows = slice(first, first + number)
                 pose = augment(frames, starts[rows], length, draws[rows], noise)
-                x = self.see(pose, draws.seconds[rows])
+                known = self._known(index[rows], draws[rows].mirrored)
+                x = self.see(pose, draws.seconds[rows], known)
                 members, shares = batch[rows].unique_consecutive(return_counts=True)
                 for member, part in zip(members.tolist(), x.split(shares.tolist())):
                     parts[member].append(part)
                 first += number
             yield from zip(parts, labels)
 
-    def see(self, pose: Tensor, seconds: Tensor) -> Tensor:
-        """Poses (B, F, J, 3) of windows that last `seconds` (B,) -> (B, 1, F / patch, J, C)."""
+    def see(self, pose: Tensor, seconds: Tensor, known: Tensor | None = None) -> Tensor:
+        """Poses (B, F, J, 3) of windows that last `seconds` (B,) -> (B, 1, F / patch, J, C).
+
+        It is NaN where a joint is not `known` (B, J).
+        """
         if self.config.without_depth:
             places = standardise_flat(pose[..., :2], self.skeleton)
             pose = F.pad(places, (0, 1))  # (B, F, J, 2) -> (B, F, J, 3)
         x = to_streams(pose, seconds.float(), self.config.streams, self.skeleton)
+        if known is not None:
+            x = x.masked_fill(~known[:, None, :, None], torch.nan)
         return fold(x, self.config.patch)[:, None]
+
+    def _known(self, index: Tensor, mirrored: Tensor) -> Tensor | None:
+        """(B, J) which joints of clips at `index` are known, sides exchanged where `mirrored`."""
+        if self.known is None:
+            return None
+        known = self.known[index.to(self.device)]
+        return torch.where(mirrored[:, None], known[:, list(self.skeleton.mirror)], known)
 
     def _group(self, indices: Iterable[Tensor]) -> Iterator[list[Tensor]]:
         """Some batches at a time, each with its clips by length."""
@@ -202,6 +228,16 @@ class DefaultRecipe:
         lengths = self.lengths[index.to(self.device)]
         frames = smooth(frames, lengths, self.config.smooth) if self.config.smooth else frames
         return standardise(frames, lengths, self.skeleton), first_rows(lengths)
+
+
+def known_joints(clips: Clips) -> np.ndarray | None:
+    """(N, J) bool, which joints were seen in a fair part of a clip; None where all of all were."""
+    shares = np.ones((len(clips), clips.frames.shape[1]))
+    for i in range(len(clips) if clips.seen is not None else 0):
+        if (seen := clips.seen_in(i)) is not None:
+            shares[i] = seen.mean(0)
+    known = shares >= HARDLY * shares.max(1, keepdims=True)
+    return None if known.all() else known
 
 
 def mirrors(config: Config, classes: ClassTable) -> bool:
@@ -250,12 +286,16 @@ def make_recipe(
     classes: ClassTable,
     device: torch.device,
     training: bool = False,
+    mask: bool = False,
 ) -> DefaultRecipe | ParityRecipe:
-    """The configured recipe over `clips`; `training` says what they are for."""
+    """The configured recipe over `clips`; `training` says what they are for.
+
+    mask: whether the model knows what to make of joints that were not seen (see `DefaultRecipe`).
+    """
     if clips.flat and config.parity:
         return ParityKeypoints(clips, config, skeleton, device, training)
     if clips.flat:
         return KeypointsRecipe(clips, config, skeleton, device)
     if config.parity:
         return ParityRecipe(clips, config, skeleton, device, training)
-    return DefaultRecipe(clips, config, skeleton, classes, device)
+    return DefaultRecipe(clips, config, skeleton, classes, device, mask)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mbnb.config import Config
-from mbnb.data.dataset import DataSet
+from mbnb.data.dataset import NEEDS_DEPTH, DataSet
 from mbnb.devices import whole_batch
 from mbnb.files import InputError
 from mbnb.model.checkpoints import build_model
@@ -52,6 +52,8 @@ def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.
         raise InputError(
             f"{data.root}: expected at least 2 clips in train, found {len(clips or [])}"
         )
+    if data.without_depth and (config.parity or not config.without_depth):
+        raise InputError(f"{data.root}: {NEEDS_DEPTH}")
     if in_closed_form(config, clips):
         return train_in_closed_form(ActionTask, config, data, on_epoch)
     task = EmbedTask if config.head == "embed" else ActionTask
@@ -76,11 +78,17 @@ class ActionTask:
         # The backbone's own head would give poses, and no action depends on it.
         self.model.backbone.head.requires_grad_(False)
         make_fast(self.model, config, device)
-        prepare = partial(make_recipe, config=config, skeleton=data.skeleton, classes=data.classes)
-        self.recipe = prepare(train_clips, device=device, training=True)
+        mask = version != "embed" and not config.parity and not train_clips.flat
+        about = dict(config=config, skeleton=data.skeleton, classes=data.classes, device=device)
+        prepare = partial(make_recipe, **about, mask=mask)
+        self.recipe = prepare(train_clips, training=True)
         self.val_recipe = None
         if val_clips and val_clips.labelled:
-            self.val_recipe = prepare(val_clips, device=device)
+            self.val_recipe = prepare(val_clips)
+        if mask:
+            self.model.head.expect_missing()
+            recipes = self.recipe, self.val_recipe
+            self.model.masks = any(one is not None and one.known is not None for one in recipes)
         self.size, self.start = len(self.recipe), starting_weights(config)
         self.region_ids = torch.tensor(self.classes.region_ids, device=device)  # (C,)
         self.regions: dict[int, list[list[int]]] = {}  # (R, R) confusion counts by epoch
@@ -146,6 +154,8 @@ class ActionTask:
     def resume(self, checkpoint: dict[str, Any]) -> None:
         """Confusions of the epochs so far."""
         self.regions = checkpoint.get("regions", {})
+        if (usual := checkpoint.get("usual")) is not None:
+            self.model.head.usual.copy_(usual)
 
     def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
         """Confusions by region, and of an epoch that is used the temperature, in all views."""
@@ -155,6 +165,8 @@ class ActionTask:
         self.regions[epoch] = counts.tolist()
         usual = self.data.splits["train"].usual_length / self.config.fps
         state: dict[str, Any] = {"regions": self.regions, "usual_length": usual}
+        if (mean := self.model.head.usual) is not None:
+            state["usual"] = mean.cpu()
         if used and self.val_recipe is not None:
             probabilities = self._held_out(fabric, self.config.views)
             state["temperature"] = fit_temperature(labels, probabilities)

@@ -5,6 +5,7 @@ Shapes: N clips as often as they were looked at, D what the encoder says of each
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +126,17 @@ def pooled(model: nn.Module, part: Tensor) -> Tensor:
 
 
 def fit_head(head: DiscriminantHead, features: np.ndarray, labels: np.ndarray) -> None:
-    """Give the head the weights that discriminant analysis finds for features (N, D)."""
-    fitted = fit_discriminant(features.astype(np.float64), labels)
+    """Give the head the weights that discriminant analysis finds for features (N, D).
+
+    Features of joints that were not seen are NaN; the head takes what is usual in their place.
+    """
+    features = features.astype(np.float64)
+    if head.usual is not None:
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+            usual = np.nan_to_num(np.nanmean(features, 0))  # of nothing it is 0
+        head.usual = torch.tensor(usual, dtype=torch.float32)
+        features = np.where(np.isnan(features), usual, features)
+    fitted = fit_discriminant(features, labels)
     present, size = np.unique(labels), features.shape[1]
     weight, bias = np.zeros((1, size)), np.zeros(1)
     logit_weight, logit_bias = np.zeros((len(present), 1)), np.zeros(len(present))

@@ -201,7 +201,7 @@ def read_clip(path: Path, pose_of: PoseOf | None) -> tuple[dict[str, Any], np.nd
     measured |= {"frames": len(landmarks.world)}
     size = tuple(facts["size"].tolist())
     pose = pose_of(landmarks, size, measured["fps"]) if pose_of else to_joints(landmarks.world)
-    measured |= quality(landmarks, pose)
+    measured |= quality(landmarks, pose, facts)
     pose, hidden = fill_gaps(pose), unseen(landmarks, size)
     pose = np.where(hidden[..., None], np.nan, pose)
     measured["remarks"] = remarks(facts, hidden, pose)

@@ -1,16 +1,18 @@
 """How good a converted clip is: what was measured, what is to be said of it, why it is refused."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mbnb.clips import UNLABELLED, pack
+from mbnb.data.quality import measure, score, visibility
 from mbnb.formats.anatomy import stance_of
 from mbnb.formats.mediapipe33 import LEFT_WRIST, RIGHT_WRIST
 from mbnb.skeleton import load_skeleton
-from mbnb.video.frames import LONGEST_PAUSE
-from mbnb.video.landmarks import LONGEST_GAP, Landmarks, gaps
+from mbnb.video.frames import FPS, LONGEST_PAUSE
+from mbnb.video.landmarks import LONGEST_GAP, Landmarks, gaps, to_places
 
 LONGEST_MOVEMENT = 5.0  # seconds; the clips of MA-52 that its authors publish last 1.5 to 2.5
 LONGEST_STILL = 1.0  # seconds without any movement that are nothing to speak of
@@ -22,36 +24,33 @@ TRUNK_AND_HEAD = (
 )
 
 
-def quality(landmarks: Landmarks, pose: np.ndarray) -> dict[str, float]:
+def quality(
+    landmarks: Landmarks, pose: np.ndarray, facts: Mapping[str, Any] | None = None
+) -> dict[str, float]:
     """How good the landmarks of one clip are, and (T, 17, 3) joints, before any gap is filled.
 
-    detected: fraction of frames with a person. longest_gap: frames. wrist_visibility: mean, 0 to
-    1. jitter_mm: median length of the second difference from frame to frame, over all joints but
-    the Pelvis. bone_variation: standard deviation of a bone's length over its mean, averaged over
-    the bones. NaN where too few frames hold a person.
+    What `data.quality.measure` says of the joints; detected and longest_gap count frames with a
+    person; wrist_visibility: mean, 0 to 1, and so is visibility_<joint>, 0 outside the picture.
+    facts: what `extract` stored of the video, by name: of it decoded, declared (frames), source_fps
+    and fps. score: from 0 to 1, of all of that. NaN where too few frames hold a person.
     """
+    skeleton, facts = load_skeleton(), facts or {}
     detected = ~np.isnan(landmarks.world).any((1, 2))  # (T,)
     wrists = landmarks.visibility[detected][:, [LEFT_WRIST, RIGHT_WRIST]]
     # The mean of nothing is the NaN that is wanted.
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-        return {
-            "detected": float(detected.mean()),
-            "longest_gap": max((end - first for first, end in gaps(landmarks.world)), default=0),
-            "wrist_visibility": float(wrists.mean()),
-            **steadiness(pose),
-        }
-
-
-def steadiness(pose: np.ndarray) -> dict[str, float]:
-    """jitter_mm and bone_variation of (T, 17, 3) joints in metres, see `quality`."""
-    skeleton = load_skeleton()
-    jitter = np.linalg.norm(np.diff(np.delete(pose, skeleton.root, axis=1), n=2, axis=0), axis=-1)
-    parents, children = np.array(skeleton.bones).T  # (16,) each
-    bones = np.linalg.norm(pose[:, children] - pose[:, parents], axis=-1)
-    return {
-        "jitter_mm": float(1000 * np.nanmedian(jitter)),
-        "bone_variation": float((np.nanstd(bones, 0) / np.nanmean(bones, 0)).mean()),
-    }
+        seen = {"detected": float(detected.mean()), "wrist_visibility": float(wrists.mean())}
+    longest = max((end - first for first, end in gaps(landmarks.world)), default=0)
+    measured = measure(pose, skeleton, float(facts.get("fps", FPS)))
+    measured |= seen | {"longest_gap": longest}
+    if facts:
+        rate = float(facts["source_fps"])
+        declared = round(float(facts.get("declared", 0)) * rate)
+        measured |= {"decoded": int(facts["decoded"]), "declared": declared, "source_fps": rate}
+        belief = to_places(landmarks, tuple(facts["size"].tolist()))[detected, :, 2]  # (T', 17)
+        if len(belief):
+            measured |= visibility(skeleton, belief.mean(0))
+    return {"score": score(measured), **measured}
 
 
 def refusal(facts: dict[str, Any], measured: dict[str, float], hidden: np.ndarray) -> str:

@@ -9,12 +9,12 @@ import pandas as pd
 from torch import nn
 
 from mbnb.config import LIFTER, Config
+from mbnb.data.quality import steadiness
 from mbnb.model.lift import TRUNK
 from mbnb.model.shipped import find_weights
 from mbnb.skeleton import load_skeleton
 from mbnb.video.convert import PoseOf
 from mbnb.video.landmarks import Landmarks, load_landmarks, to_joints, to_places
-from mbnb.video.quality import steadiness
 from mbnb.wild.movement import Movement, lift_person
 from mbnb.wild.source import Source
 from mbnb.wild.tool import load_lifter
@@ -83,7 +83,7 @@ def _measures(pose: np.ndarray, places: np.ndarray) -> dict[str, float]:
     thighs = np.linalg.norm([left_knee - left_hip, right_knee - right_hip], axis=-1)
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
         return {
-            **steadiness(TRUNK * pose / trunk),
+            **steadiness(TRUNK * pose / trunk, load_skeleton()),
             "exchanged": int((np.abs(turns) > TURNED).sum()),
             "off_picture": _off(pose[..., :2], places[..., :2], places[..., 2:]),
             "thigh": float(np.nanmedian(thighs) / trunk),

@@ -1,14 +1,17 @@
 """Joints of other formats become ours."""
 
+import itertools
+
 import numpy as np
 import pytest
 from build import H36M, STANDING, posture
 from scipy.spatial.transform import Rotation
 
 from mbnb.files import InputError
-from mbnb.formats import CONVERTERS, mediapipe33, to_h36m
+from mbnb.formats import CONVERTERS, PoseFile, mediapipe33, to_h36m
 from mbnb.formats.converters import named_joints
 from mbnb.formats.layouts import LAYOUTS, sources_of
+from mbnb.formats.space import MIRRORED, doubts
 
 
 @pytest.mark.parametrize("name, key", [("coco17", "coco"), ("halpe26", "halpe")])
@@ -84,3 +87,17 @@ def test_hips_lie_inside_the_pelvis_whichever_way_it_is_turned():
         hips = joints[H36M.index("L_Hip", "R_Hip")]
         np.testing.assert_allclose(hips, place @ turn.T, atol=1e-12)
         np.testing.assert_allclose(joints[0], place.mean(0) @ turn.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["kinder_gator", "ui_prmd"])
+def test_what_a_conversion_says_of_real_people_and_of_their_mirror_images(shared, name):
+    with np.load(shared / "real" / f"{name}.npz") as file:
+        frames, offsets = file["frames"], file["offsets"]
+    chosen = np.linspace(0, len(offsets) - 2, 20).astype(int)
+    said = {1: [], -1: []}
+    for sign, place in itertools.product(said, chosen):
+        pose = frames[offsets[place] : offsets[place + 1]] * np.float32([sign, 1, 1])
+        said[sign].append(doubts(PoseFile("h36m17", LAYOUTS["h36m17"], {"1": pose}, depth=True)))
+    assert not any(MIRRORED in some for some in said[1])
+    assert np.mean([not some for some in said[1]]) > 0.95
+    assert np.mean([MIRRORED in some for some in said[-1]]) > 0.98

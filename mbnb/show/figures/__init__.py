@@ -24,6 +24,7 @@ from mbnb.show.figures.errors import (
 )
 from mbnb.show.figures.explanations import attribution_matrix, deletion
 from mbnb.show.figures.poses import pose_errors
+from mbnb.show.figures.quality import quality, worst_clips
 from mbnb.show.figures.runs import ablation, changes, right_by_region
 from mbnb.show.figures.style import (
     COLUMN,
@@ -78,8 +79,10 @@ __all__ = [
     "pair_sheet",
     "people_and_lengths",
     "pose_errors",
+    "quality",
     "region_matrix",
     "right_by_region",
     "save_figure",
     "sheet",
+    "worst_clips",
 ]

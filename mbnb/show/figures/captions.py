@@ -59,6 +59,9 @@ CAPTIONS = {
     "meshes": "Bodies fitted to poses that were lifted from 2D joints, over the pictures.",
     "in_the_wild": "Poses lifted from 2D joints, over the pictures; grey limbs were not found.",
     "converted": "Skeletons found in videos, over their frames.",
+    "quality": "Quality of clips: scores from 0 to 1, what lowers them, and how much is seen of "
+    "joints.",
+    "worst_clips": "The clips with the lowest quality scores, and what lowers them.",
 }
 # Figures of trainings of their own, which are not the run's model.
 OTHER_TRAININGS = ("ablation", "right_by_region")

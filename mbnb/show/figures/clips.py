@@ -115,9 +115,14 @@ def overlay_sheet(
     for axes, (title, path, landmarks) in zip(tiles, videos, strict=False):
         _overlay(axes, path, landmarks, faces)
         name = shorten(title, 72 * PAGE / together, FONT)
-        if frames > 1:
-            name = f"{name}\n{axes[0].get_title('left')}"
-        axes[0].set_title(name, loc="left", parse_math=False)
+        if frames == 1 or shorten(name, 72 * PAGE / columns, FONT) == name:
+            lines = [name, axes[0].get_title("left")][: 1 + (frames > 1)]
+            axes[0].set_title("\n".join(lines), loc="left", parse_math=False)
+            continue
+        for axis in axes:  # a line stays free for the name, which may reach over all of them
+            axis.set_title(f" \n{axis.get_title('left')}", loc="left")
+        above = dict(xycoords="axes fraction", xytext=(0, 1.75 * FONT), textcoords="offset points")
+        axes[0].annotate(name, (0, 1), **above, parse_math=False).set_in_layout(False)
     return figure
 
 
