@@ -293,6 +293,24 @@ def simulate(folder: Path, packed: bool, given: dict[str, Any]) -> None:
 
 
 @main.command()
+@click.argument("videos", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="RTMW or DWPose.")
+@click.option("--detector", type=click.Path(path_type=Path), help="YOLOX that finds people.")
+@with_settings
+def points(videos: Path, out: Path, model: Path, detector: Path, given: dict[str, Any]) -> None:
+    """Find 44 points of body, hands and face in VIDEOS by ONNX files that you have.
+
+    They are x, y and a confidence, OUT/test/CLIP/pose_2d.npy, for models that see clips without
+    depth: -p skeleton wholebody44 -p without_depth true. Needs the extra `rtm`.
+    """
+    from mbnb.video.rtm import write_points
+
+    names = write_points(videos, out, model, detector, Config.of(given).fps)
+    click.echo(f"{out}: {len(names)} clips")
+
+
+@main.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
@@ -364,6 +382,7 @@ def convert(
         pose_model=ROOT / config.pose_model if config.pose_model else None,
         pose_of=pose_of,
         secret=pseudonyms is not None,
+        skeleton=config.skeleton,
         **how,
     )
     with conversion.on_cluster(cluster):

@@ -146,7 +146,11 @@ class DataSettings:
         "Pretraining: learn only from recordings whose `terms` have these words, such as CMU; "
         "empty: from all.",
     )
-    skeleton: str = setting("h36m17", "Table of the joints that the clips have.")
+    skeleton: str = setting(
+        "h36m17",
+        "Table of the joints of clips, also of those made of videos and of simulated people: "
+        "h36m17, or wholebody44 with feet, face and fingers.",
+    )
     class_table: str = setting(
         "document",
         "Table of the classes for data without a file classes.csv, and of simulated people: "

@@ -2,7 +2,8 @@
 
 A table is a CSV file in `mbnb/tables` with the columns joint, parent, mirror, part. Its length
 is the number of joints everywhere. `h36m17` is Human3.6M in MotionBERT's order; `wholebody44` is
-Halpe-26 followed by six points of the face and six of each hand. `mbnb.formats` brings other
+Halpe-26 followed by six points of the face and six of each hand: the knuckle of the middle finger,
+and the tips. A fist, a pinch and a finger that taps differ in them. `mbnb.formats` brings other
 joints into the order of the first.
 """
 
@@ -16,6 +17,8 @@ from mbnb.files import TABLES, InputError, read_table
 
 # A body has a scale, a position and a facing only if these joints are known.
 ANCHORS = ("Pelvis", "Neck", "L_Hip", "R_Hip", "L_Shoulder", "R_Shoulder")
+
+SMALL_PARTS = ("hand", "face")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class Skeleton:
         return tuple(sorted(tips | {self.parents[joint] for joint in tips}))
 
     @cached_property
+    def small(self) -> tuple[bool, ...]:
+        """(J,) whether a joint is of a hand or a face, whose bones are short and many."""
+        return tuple(part in SMALL_PARTS for part in self.parts)
+
+    @cached_property
     def ancestry(self) -> np.ndarray:
         """(J, J) 1 where the column's joint is the row's own or an ancestor of it, else 0.
 
@@ -71,6 +79,20 @@ class Skeleton:
     def differences(self) -> np.ndarray:
         """(J, J) the inverse of `ancestry`: joints to bones; the root stays where it is."""
         return np.linalg.inv(self.ancestry).round()
+
+    def places_in(self, other: "Skeleton") -> list[int]:
+        """For each joint the one of another table: of its name, or of the nearest that it hangs at.
+
+        What one table calls the head is the nose of the other: both are put there.
+        """
+        names = [{"Nose": "Head", "Head": "Nose"}.get(n, n) for n in other.joints]
+        known = dict(zip((*names, *other.joints), 2 * [*range(len(other))]))
+        places = []
+        for joint in range(len(self)):
+            while self.joints[joint] not in known:
+                joint = self.parents[joint]
+            places.append(known[self.joints[joint]])
+        return places
 
     def side(self, joint: int) -> str:
         """'left', 'right' or 'middle'."""

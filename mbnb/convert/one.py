@@ -26,7 +26,7 @@ class How:
     pyskl; or one of `WRITERS`, a file a clip. pose_model, pose_of: see `clips_of`; the text of
     `pose_of` names what it does. layout, rate, swap_sides: see `people_in`. person: see both;
     without it whom MediaPipe finds first, and all in files of skeletons. secret: names of files and
-    people are not written.
+    people are not written. skeleton: the joints of videos; files of skeletons give 17.
     """
 
     fps: float = FPS
@@ -38,6 +38,7 @@ class How:
     swap_sides: bool = False
     person: str = ""
     secret: bool = False
+    skeleton: str = "h36m17"
 
 
 def stamp(source: Source, how: How) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def stamp(source: Source, how: How) -> dict[str, Any]:
         versions = ", ".join(f"{name} {_version(name)}" for name in MADE_BY)
         depth = str(how.pose_of or "MediaPipe's own")
         known |= {"made_by": f"{versions}, {VERSION}", "pose_model": model, "depth": depth}
-        return known | {"person": source.person or how.person}
+        return known | {"person": source.person or how.person, "skeleton": how.skeleton}
     known |= {"layout": how.layout, "rate": how.rate, "swap_sides": how.swap_sides}
     return known | {"person": source.person or how.person, "made_by": SKELETONS}
 
@@ -93,7 +94,7 @@ def convert_one(source: Source, folder: Folder, how: How) -> None:
         return
     try:
         if source.is_video:
-            how_seen = (how.fps, how.pose_model, how.pose_of, how.person)
+            how_seen = (how.fps, how.pose_model, how.pose_of, how.person, how.skeleton)
             found = clips_of(source, folder.out, *how_seen)
         else:
             how_read = {"layout": how.layout, "rate": how.rate, "swap_sides": how.swap_sides}

@@ -9,7 +9,7 @@ from pathlib import Path
 from mbnb import simulate
 from mbnb.classes import read_classes
 from mbnb.clips import Clips
-from mbnb.config import Config
+from mbnb.config import SETTINGS, Config
 from mbnb.data.write import write_dataset
 from mbnb.files import ROOT, fingerprint
 
@@ -27,6 +27,7 @@ def simulated_splits(config: Config) -> dict[str, Clips]:
         clips_per_person=config.simulated_clips,
         tail=config.simulated_tail,
         class_table=simulated_table(config),
+        skeleton=config.skeleton,
     )
 
 
@@ -35,6 +36,8 @@ def simulated_folder(config: Config) -> Path:
     settings = {key: value for key, value in vars(config).items() if key.startswith("simulated_")}
     if (table := simulated_table(config)) != "document":
         settings["class_table"] = table
+    if config.skeleton != SETTINGS["skeleton"].default:
+        settings["skeleton"] = config.skeleton
     # The simulator's own text is part of the name: another version of it makes other people.
     files = sorted(Path(simulate.__file__).parent.glob("*.py"))
     digest = fingerprint(repr(settings).encode(), *(path.read_bytes() for path in files))

@@ -27,6 +27,15 @@ WAYS: dict[str, tuple[str, ...]] = {
 SIDES = {"L": "left", "R": "right"}
 LIMBS = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
 WAYS |= {f"{s}_{limb}": (f"{SIDES[s]}_{limb.lower()}",) for s in "LR" for limb in LIMBS}
+# What `wholebody44` has beside these; numbers are those of the usual 68 points of a face.
+OF_FACE = {"L_Brow": 24, "R_Brow": 19, "L_Mouth": 54, "R_Mouth": 48, "Upper_lip": 51, "Chin": 8}
+WAYS |= {"Nose": ("nose",)} | {joint: (f"face_{i}",) for joint, i in OF_FACE.items()}
+for _letter, _side in SIDES.items():
+    for _point in ("Eye", "Ear", "Big_toe", "Small_toe", "Heel"):
+        WAYS[f"{_letter}_{_point}"] = (f"{_side}_{_point.lower()}",)
+    for _finger in ("Thumb", "Index", "Middle", "Ring", "Little"):
+        WAYS[f"{_letter}_{_finger}"] = (f"{_side}_hand_{_finger.lower()}_4",)
+    WAYS[f"{_letter}_Hand"] = (f"{_side}_hand_middle_1",)
 
 
 def _both(names: str) -> str:
@@ -129,10 +138,10 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def sources_of(points: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """Of which of `points` each of our joints is the mean; of none where they do not have it."""
+def sources_of(points: tuple[str, ...], skeleton: str = "h36m17") -> dict[str, tuple[int, ...]]:
+    """Of which of `points` each joint of a table is the mean; of none where they lack it."""
     found = {}
-    for joint in load_skeleton().joints:
+    for joint in load_skeleton(skeleton).joints:
         ways = [way.split() for way in WAYS[joint] if set(way.split()) <= set(points)]
         found[joint] = tuple(map(points.index, ways[0])) if ways else ()
     return found

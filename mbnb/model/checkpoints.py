@@ -25,6 +25,7 @@ from mbnb.model.action import ActionNet
 from mbnb.model.dstformer import DSTformer
 from mbnb.model.pose import PoseNet
 from mbnb.model.weight_files import read_checkpoint
+from mbnb.skeleton import load_skeleton
 
 # Weights of earlier versions that nothing uses any more: mirrored clips as classes of their own.
 GONE = ("head.mirrored.",)
@@ -256,11 +257,12 @@ def preset_of(sizes: dict[str, Any]) -> str | None:
 def start_from(path: Path, model: nn.Module, config: Config) -> str:
     """Take over the weights in a file as far as they fit; returns in a line which did.
 
-    Another head and other ends of the backbone stay as they were. Raises InputError where the
-    file's network has another size, or most of its weights do not fit.
+    Another head and other ends of the backbone stay as they were. Joints that the file's table
+    lacks begin as those that they hang from. Raises InputError where the file's network has another
+    size, or most of its weights do not fit.
     """
     content = read_checkpoint(path)
-    weights = weights_of(content, path)
+    weights = _of_joints(weights_of(content, path), carried_by(content), config)
     report = load_weights(model, weights)
     try:
         there, here = sizes_of(weights), sizes_of(model.state_dict())
@@ -284,6 +286,19 @@ def start_from(path: Path, model: nn.Module, config: Config) -> str:
             f"{path}: not this network's weights: {told}{f'; what fits is {fits}' * bool(fits)}"
         )
     return f"{path}: {report}{f'; all of its backbone fits {fits}' * bool(fits)}"
+
+
+def _of_joints(
+    weights: dict[str, Tensor], carried: dict[str, Any], config: Config
+) -> dict[str, Tensor]:
+    """The weights with places for the joints of this data set, where both tables are known."""
+    if carried.get("skeleton", config.skeleton) == config.skeleton:
+        return weights
+    theirs, ours = load_skeleton(carried["skeleton"]), load_skeleton(config.skeleton)
+    return {
+        name: value[:, ours.places_in(theirs)] if name.endswith("pos_embed") else value
+        for name, value in weights.items()
+    }
 
 
 def _options(sizes: dict[str, Any], carried: dict[str, Any], config: Config) -> str:

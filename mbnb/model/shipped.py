@@ -48,7 +48,8 @@ def starting_weights(config: Config) -> str:
         return config.init_from
     path = WEIGHTS / "encoder.safetensors"
     carried = read_checkpoint(path)["config"] if path.exists() else {}
-    fits = carried and all(carried[name] == getattr(config, name) for name in SAME_NETWORK)
+    same = [name for name in SAME_NETWORK if name != "skeleton"]  # joints find their places
+    fits = carried and all(carried[name] == getattr(config, name) for name in same)
     return "encoder" if fits else ""
 
 

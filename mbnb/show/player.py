@@ -27,6 +27,7 @@ H36M = load_skeleton()
 ANGLE = (25.0, 8.0)
 COLORS = {"left": "#0072b2", "right": "#e69f00", "middle": "#777777"}
 GHOST, MARK = "#d4d4d4", "#009e73"
+SMALLER = 0.45  # bones of hands and faces beside others
 STILLS = 4  # clips of a player that its still picture shows
 
 
@@ -38,7 +39,23 @@ def scene_of(skeleton: Skeleton, fps: float) -> dict[str, Any]:
         "joints": skeleton.joints,
         "bones": skeleton.bones,
         "sides": [skeleton.side(j) for j in range(len(skeleton))],
+        "small": skeleton.small,
+        "hands": _hands(skeleton),
     }
+
+
+def _hands(skeleton: Skeleton) -> list[list[int]]:
+    """The joints of the left hand and of the right one from the wrist on, where there are any."""
+    whole = [
+        [skeleton.joints.index(f"{side}_Wrist")]
+        + [
+            j
+            for j, part in enumerate(skeleton.parts)
+            if part == "hand" and skeleton.side(j) == name
+        ]
+        for side, name in (("L", "left"), ("R", "right"))
+    ]
+    return whole if len(whole[0]) > 1 else []
 
 
 def player(
@@ -164,21 +181,23 @@ def draw_pose(
 
     ghost: a pose (J, 3) in grey below it. highlight: as for `player`.
     """
-    thin = math.sqrt(17 / max(len(skeleton), 17))
+    thin = _thin(skeleton)
+    small = np.where(skeleton.small, SMALLER, 1.0)  # (J,)
     points, bones = project(pose, angle), np.array(skeleton.bones)  # (J, 3), (J - 1, 2)
     if ghost is not None:
         ax.add_collection(
             LineCollection(
                 project(ghost, angle)[bones][..., :2],
                 colors=GHOST,
-                linewidths=1.6 * thin,
+                linewidths=1.6 * thin * small[bones[:, 1]],
                 capstyle="round",
             )
         )
     bones = bones[np.isfinite(points[bones]).all((1, 2))]
     depth = points[bones, 2].mean(1)
     bones, depth = bones[np.argsort(-depth)], np.sort(depth)[::-1]
-    widths = thin * np.clip(2.4 - 2.5 * (depth - depth.mean() if len(depth) else depth), 1.2, 4)
+    widths = np.clip(2.4 - 2.5 * (depth - depth.mean() if len(depth) else depth), 1.2, 4)
+    widths = thin * widths * small[bones[:, 1]]
     colors = [COLORS[skeleton.side(child)] for _, child in bones]
     # A white line under each bone shows at a crossing which of the two is nearer.
     ends = points[bones][..., :2]
@@ -189,13 +208,13 @@ def draw_pose(
             lines,
             colors=[c for color in colors for c in ("white", color)],
             capstyle="round",
-            linewidths=np.stack([widths + 1.8, widths], 1).ravel(),
+            linewidths=np.stack([widths + 1.8 * small[bones[:, 1]], widths], 1).ravel(),
             zorder=2,
         )
     )
     ax.scatter(
         *points[:, :2].T,
-        s=7 * thin**2,
+        s=7 * (thin * small) ** 2,
         c=[COLORS[skeleton.side(j)] for j in range(len(skeleton))],
         zorder=3,
     )
@@ -205,6 +224,11 @@ def draw_pose(
     )
     ax.set_aspect("equal")
     ax.set_axis_off()
+
+
+def _thin(skeleton: Skeleton) -> float:
+    """How thin bones are drawn where a body has many, those of hands and face not counted."""
+    return math.sqrt(17 / max(len(skeleton) - sum(skeleton.small), 17))
 
 
 def project(poses: np.ndarray, angle: tuple[float, float]) -> np.ndarray:

@@ -11,7 +11,6 @@ from scipy.spatial.transform import Rotation
 
 from mbnb.simulate.choreography import AXES, HANDS, Place, Reach
 from mbnb.simulate.person import BONES, Person
-from mbnb.skeleton import load_skeleton
 
 KNEE_POLE = 0.043  # turns the pole of the leg so that the knee moves about 1 cm
 Joints = dict[str, np.ndarray]  # joint -> (T, 3) metres; 'frame.…' -> (T, 3, 3)
@@ -42,33 +41,33 @@ class Motion:
 
 
 class Body:
-    """A person's body in a motion; `pose` has the joints."""
+    """A person's body in a motion."""
 
     def __init__(self, person: Person, motion: Motion):
         self.person, self.motion = person, motion
         self.bone = dict(zip(BONES, person.bones))
 
-    def pose(self) -> np.ndarray:
-        """(T, 17, 3) metres."""
+    def joints(self) -> Joints:
+        """All joints, and the frames with which trunk and head turn."""
         joints = self._legs()
         controls = self._lean_as_needed(joints)
         joints |= self._trunk(controls, joints["Pelvis"])
         for limb in reversed(HANDS):  # the near hand may go to the far arm
             self._arm(limb, joints)
-        return np.stack([joints[name] for name in load_skeleton().joints], 1)  # (T, 17, 3)
+        return joints
 
     def _offset(self, limb: str) -> np.ndarray:
         """(T, 3) the limb's controls side, up, forward in metres along x, y, z."""
         controls = [self.motion.controls[f"{limb}.{axis}"] for axis in AXES]
-        return np.stack(controls, 1) * _axes(limb) * self.person.cm
+        return np.stack(controls, 1) * axes_of(limb) * self.person.cm
 
-    def _point(self, place: Place, limb: str, joints: Joints, shift: np.ndarray) -> np.ndarray:
+    def point(self, place: Place, limb: str, joints: Joints, shift: np.ndarray) -> np.ndarray:
         """(T, 3) where a place is, shifted by (side, up, forward) cm.
 
         For a far limb it is the place's mirror image.
         """
-        start, end = (_on_side_of(limb, name) for name in (place.start, place.end))
-        at = (np.array(place.at) + shift) * self.person.cm * _axes(limb)
+        start, end = (on_side_of(limb, name) for name in (place.start, place.end))
+        at = (np.array(place.at) + shift) * self.person.cm * axes_of(limb)
         frame = joints["frame." + place.frame] if place.frame != "seat" else np.eye(3)
         return joints[start] * (1 - place.share) + joints[end] * place.share + frame @ at
 
@@ -88,7 +87,7 @@ class Body:
     def _leg(self, limb: str, turn: np.ndarray, joints: Joints) -> None:
         """Hip, knee and ankle; `turn` (T, 3, 3) is the pelvis's own."""
         bone, controls, still = self.bone, self.motion.controls, np.zeros(self.motion.frames)
-        axes, index = _axes(limb), int(limb == "far_foot")
+        axes, index = axes_of(limb), int(limb == "far_foot")
         hip = joints["Pelvis"] + turn @ (np.array([bone["half_hips"], 0, 0]) * axes)
         side, forward = self.motion.feet[index] * self.person.cm
         height = self.person.seat * bone["shank"]
@@ -104,7 +103,7 @@ class Body:
             target = target + self._offset(limb) * self.motion.reaches[limb][1][:, None]
         knee, ankle = _bend(hip, target, bone["thigh"], bone["shank"], pole)
         for name, points in (("L_Hip", hip), ("L_Knee", knee), ("L_Ankle", ankle)):
-            joints[_on_side_of(limb, name)] = points
+            joints[on_side_of(limb, name)] = points
 
     def _reach(
         self,
@@ -120,10 +119,10 @@ class Body:
         The path swings out by `arc` (side, up, forward) cm.
         """
         reach, weight = self.motion.reaches[limb][0], self.motion.reaches[limb][1][:, None]
-        goal = self._point(reach.place, limb, joints, self.motion.goal_shift[limb])
-        swing = 4 * weight * (1 - weight) * np.array(arc) * self.person.cm * _axes(limb)
+        goal = self.point(reach.place, limb, joints, self.motion.goal_shift[limb])
+        swing = 4 * weight * (1 - weight) * np.array(arc) * self.person.cm * axes_of(limb)
         path = target + weight * (goal - target) + swing
-        return path, pole + weight * (np.array(reach.bend) * (elbows, 1, 1) * _axes(limb) - pole)
+        return path, pole + weight * (np.array(reach.bend) * (elbows, 1, 1) * axes_of(limb) - pole)
 
     def _trunk(self, controls: dict[str, np.ndarray], pelvis: np.ndarray) -> Joints:
         """Spine, neck, shoulders and head, and the frames with which trunk and head turn.
@@ -176,8 +175,8 @@ class Body:
         trunk = self._trunk(tried, joints["Pelvis"][arrived])
         missing = np.zeros(len(extra))  # metres
         for limb, reach, _ in reaches:
-            goal = self._point(reach.place, limb, joints, self.motion.goal_shift[limb])[arrived]
-            distance = np.linalg.norm(goal - trunk[_on_side_of(limb, "L_Shoulder")], axis=1)
+            goal = self.point(reach.place, limb, joints, self.motion.goal_shift[limb])[arrived]
+            distance = np.linalg.norm(goal - trunk[on_side_of(limb, "L_Shoulder")], axis=1)
             missing = np.maximum(missing, distance - 0.95 * (bone["upper_arm"] + bone["forearm"]))
         lean = extra[np.argmax(missing <= max(missing.min() + 0.02, 0))]
         return controls | {"trunk.lean": controls["trunk.lean"] + lean * weight}
@@ -188,17 +187,17 @@ class Body:
         The hand's own movement comes on top.
         """
         motion = self.motion
-        target = self._point(motion.rests[limb], limb, joints, motion.rest_shift[limb])
-        bend = np.array([0.5 * self.person.elbows, -0.8, -0.4]) * _axes(limb)
+        target = self.point(motion.rests[limb], limb, joints, motion.rest_shift[limb])
+        bend = np.array([0.5 * self.person.elbows, -0.8, -0.4]) * axes_of(limb)
         pole = np.broadcast_to(bend, (motion.frames, 3))
         if limb in motion.reaches:
             target, pole = self._reach(limb, joints, target, pole, (3, 0, 6), self.person.elbows)
         target = target + self._offset(limb) + motion.tremor[limb][:, None] / 100
         pole = np.einsum("tij,tj->ti", joints["frame.trunk"], pole)  # (T, 3)
-        shoulder = joints[_on_side_of(limb, "L_Shoulder")]
+        shoulder = joints[on_side_of(limb, "L_Shoulder")]
         elbow, wrist = _bend(shoulder, target, self.bone["upper_arm"], self.bone["forearm"], pole)
-        joints[_on_side_of(limb, "L_Elbow")] = elbow
-        joints[_on_side_of(limb, "L_Wrist")] = wrist
+        joints[on_side_of(limb, "L_Elbow")] = elbow
+        joints[on_side_of(limb, "L_Wrist")] = wrist
 
 
 def _bend(
@@ -224,12 +223,12 @@ def _turns(yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray) -> np.ndarray:
     return Rotation.from_euler("YXZ", np.stack([-yaw, pitch, roll], 1), degrees=True).as_matrix()
 
 
-def _axes(limb: str) -> np.ndarray:
+def axes_of(limb: str) -> np.ndarray:
     """(side, up, forward) -> (x, y, z) for a limb; the near side is the left one."""
     return np.array([-1.0 if limb.startswith("far") else 1.0, -1.0, -1.0])
 
 
-def _on_side_of(limb: str, joint: str) -> str:
+def on_side_of(limb: str, joint: str) -> str:
     """A joint as a far limb sees it: left and right exchanged."""
     if not limb.startswith("far"):
         return joint

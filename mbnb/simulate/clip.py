@@ -18,10 +18,13 @@ from mbnb.simulate.choreography import (
     Move,
     Reach,
 )
+from mbnb.simulate.fingers import DOCUMENT_ACTS, Act
+from mbnb.simulate.hands import whole_joints
 from mbnb.simulate.noise import add_noise
 from mbnb.simulate.person import Person
 from mbnb.simulate.timing import FPS, REPEATS, Span, Timing, smooth_noise
-from mbnb.skeleton import load_skeleton
+from mbnb.simulate.whole import ALL, H36M, joints_of, mirrored, shown_as
+from mbnb.skeleton import Skeleton
 
 
 def simulate_clip(
@@ -31,15 +34,18 @@ def simulate_clip(
     noise: bool = True,
     distractors: bool = True,
     camera: bool = True,
+    skeleton: Skeleton = H36M,
 ) -> np.ndarray:
-    """A clip of one class of `document52.csv`: (T, 17, 3) float32 at 30 fps, T in 40-90.
+    """A clip of one class of `document52.csv`: (T, J, 3) float32 at 30 fps, T in 40-90.
 
     Metres, x right in the image, y down, z away from the camera, which the person faces within
     35 degrees; the pelvis is near the origin. Without `noise` the extractor's errors are missing
     and the movement is the same. Without `distractors` there are no unrelated movements. Without
-    `camera` it stands straight before the person.
+    `camera` it stands straight before the person. skeleton: Human3.6M's, or `wholebody44`, of the
+    same movement; hands that the extractor does not find are NaN.
     """
-    move = MOVES[list(MOVES)[class_id]]
+    code = list(MOVES)[class_id]
+    move = MOVES[code]
     chance_of_left = {
         "hand": 0.75 if person.left_handed else 0.25,
         "foot": 0.7 if person.left_footed else 0.3,
@@ -49,18 +55,19 @@ def simulate_clip(
     performance = Performance(person, move, left, rng)
     if distractors:
         performance.distract()
-    pose = Body(person, performance.motion).pose()
+    pose = performance.pose(code, DOCUMENT_ACTS, skeleton)
     if not left:
-        pose = pose[:, load_skeleton().mirror] * (-1, 1, 1)
+        pose = mirrored(pose)
     view = Rotation.from_euler(
         "XYZ", rng.normal(0, (8, 0, 2)) + (0, rng.uniform(-35, 35), 0), degrees=True
     )
     if camera:
         pose = pose @ view.as_matrix().T
     pose = pose + rng.normal(0, 0.05, 3)
+    shown = pose[:, : len(H36M)]
     if noise:
-        pose = add_noise(pose, rng)
-    return pose.astype(np.float32)
+        shown = add_noise(shown, rng)
+    return shown_as(skeleton, shown, pose, rng, noise)
 
 
 class Performance:
@@ -102,6 +109,17 @@ class Performance:
                 self.motion.reaches[part.limb] = (part, courses[part.course])
             else:
                 self._drive(part, courses, person.size * size)
+
+    def pose(self, code: str, acts: dict[str, tuple[Act, ...]], skeleton: Skeleton) -> np.ndarray:
+        """(T, K, 3) metres, the joints that `skeleton` needs; acts: what hands do, by code."""
+        body = Body(self.person, self.motion)
+        joints = body.joints()
+        if joints_of(skeleton) == ALL:
+            busy = self.timing.courses(self.timing.span)["busy"]
+            # Draws of its own, so that the 17 joints are the same with and without the rest.
+            apart = self.rng.spawn(1)[0]
+            joints |= whole_joints(body, joints, code, acts, self.busy, busy, apart)
+        return np.stack([joints[name] for name in joints_of(skeleton)], 1)
 
     def _timing(self, move: Move) -> Timing:
         """When the move happens."""

@@ -72,13 +72,13 @@ def _with_noise(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     level = calm * (worst / calm) ** rng.beta(1.5, 1.5) * rng.uniform(0.8, 1.25, (17, 1))
     factor = share[:, None] * np.ones((frames, 17, 1))  # (T, 17, 1)
     factor[:, _hands()] *= 1 + rng.uniform(0, 2) * _hard_to_see(pose)[..., None]
-    fast = _correlated(rng, (frames, 17, 3)) * level * factor
-    slow = _drift(rng, (frames, 17, 3), rng.uniform(3, 14)) * np.exp(rng.normal(0, 0.5))
+    fast = correlated(rng, (frames, 17, 3)) * level * factor
+    slow = drift(rng, (frames, 17, 3), rng.uniform(3, 14)) * np.exp(rng.normal(0, 0.5))
     bias = rng.normal(0, (0.008, 0.008, 0.02), (17, 3)) * share[:, None]
     bias[_hands()] += rng.normal(0, 0.02, (2, 3)) * _hard_to_see(pose).mean(0)[:, None]
     # Trunk, head and arms shake and drift as a whole, by the more the higher they are.
-    tilt = _correlated(rng, (frames, 3)) * level.mean(0) * 1.5
-    tilt += _drift(rng, (frames, 3), 15) * np.exp(rng.normal(np.log((0.006, 0.008, 0.018)), 0.6))
+    tilt = correlated(rng, (frames, 3)) * level.mean(0) * 1.5
+    tilt += drift(rng, (frames, 3), 15) * np.exp(rng.normal(np.log((0.006, 0.008, 0.018)), 0.6))
     height = (-pose[..., 1]).clip(0)  # (T, 17) metres above the pelvis
     arms, (neck,) = load_skeleton().index(*ARMS), load_skeleton().index("Neck")
     height[:, arms] = np.maximum(height[:, arms], height[:, [neck]] * rng.uniform(0.5, 1.1, 4))
@@ -95,7 +95,7 @@ def _drag_arms(pose: np.ndarray, rng: np.random.Generator) -> None:
     pose[:, arms] += (below * share)[..., None] * moved[:, None]
 
 
-def _correlated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def correlated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Noise whose steps from frame to frame have a deviation of 1."""
     white = rng.standard_normal((shape[0] + 3, *shape[1:]))
     kept = CORRELATION ** np.arange(4)
@@ -103,7 +103,7 @@ def _correlated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return noise / np.sqrt(2 * (kept @ kept - kept[1:] @ kept[:-1]))
 
 
-def _drift(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
+def drift(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
     """Slow noise of deviation 1."""
     margin = int(3 * sigma)
     noise = gaussian_filter1d(
@@ -129,17 +129,17 @@ def _flickering(frames: int, rng: np.random.Generator) -> np.ndarray:
     """(T,) bool, all of a clip or most of it."""
     if rng.random() < 0.7:
         return np.ones(frames, bool)
-    return _drift(rng, (frames,), 6) > -0.7
+    return drift(rng, (frames,), 6) > -0.7
 
 
 def _invent_legs(pose: np.ndarray, rng: np.random.Generator) -> None:
     """Put legs that nobody sees where the extractor expects some; they swim with the trunk."""
     frames, index = len(pose), load_skeleton().index(*LEGS)
     place = INVENTED * rng.uniform(0.8, 1.15) + rng.normal(0, 0.06, (4, 3))
-    swim = _drift(rng, (frames, 4, 3), 8) * rng.uniform(0.005, 0.035) * (0.7, 1, 1.3)
+    swim = drift(rng, (frames, 4, 3), 8) * rng.uniform(0.005, 0.035) * (0.7, 1, 1.3)
     (neck,) = load_skeleton().index("Neck")
     along = (pose[:, neck] - pose[:, neck].mean(0)) * rng.uniform(-0.6, 0.6, 3)  # (T, 3)
-    jitter = _correlated(rng, (frames, 4, 3)) * rng.uniform(0.002, 0.012)
+    jitter = correlated(rng, (frames, 4, 3)) * rng.uniform(0.002, 0.012)
     pose[:, index] = place + swim + along[:, None] + jitter
 
 

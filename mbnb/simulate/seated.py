@@ -11,14 +11,15 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mbnb.simulate.body import Body
 from mbnb.simulate.choreography import DISTRACTORS, HANDS, KNEE_UP, Drive, Move, Place, Reach
 from mbnb.simulate.clip import Performance
 from mbnb.simulate.extractor import extract
+from mbnb.simulate.fingers import OFFICIAL_ACTS
 from mbnb.simulate.official import BESIDES, OFFICIAL_MOVES, OVER_ANKLE, POSTURES
 from mbnb.simulate.person import BONES, Person
 from mbnb.simulate.timing import FPS, REPEATS, Span, Timing, smooth_noise
-from mbnb.skeleton import load_skeleton
+from mbnb.simulate.whole import H36M, mirrored, shown_as
+from mbnb.skeleton import Skeleton
 
 FRAMES = (20, 150)  # the shortest and the longest clip
 SIZES = (0.45, 1.45)  # of the movements of one clip against a person's usual ones
@@ -68,15 +69,16 @@ def seated_clip(
     noise: bool = True,
     distractors: bool = True,
     camera: bool = True,
+    skeleton: Skeleton = H36M,
 ) -> np.ndarray:
-    """A clip of a class of `ma52_still.csv`: (T, 17, 3) float32 at 30 fps, T in 20-150.
+    """A clip of a class of `ma52_still.csv`: (T, J, 3) float32 at 30 fps, T in 20-150.
 
     Metres, x right in the image, y down, z away from the camera, the pelvis at the origin; NaN
     where the extractor sees nothing. region: of the class. Without `noise`, the extractor's errors
     are missing and the movement is the same. Without `distractors` the move is played whole and
-    alone. Without `camera` it stands straight before the person.
+    alone. Without `camera` it stands straight before the person. skeleton: as of `simulate_clip`.
     """
-    move = list(OFFICIAL_MOVES.values())[class_id]
+    code, move = list(OFFICIAL_MOVES.items())[class_id]
     chance_of_left = {
         "hand": 0.7 if person.left_handed else 0.3,
         "foot": 0.7 if person.left_footed else 0.3,
@@ -87,9 +89,9 @@ def seated_clip(
     performance = Seated(replace(person, size=person.size * size), move, left, rng)
     if distractors:
         performance.distract()
-    pose = Body(performance.person, performance.motion).pose()[performance.first :]
+    pose = performance.pose(code, OFFICIAL_ACTS, skeleton)[performance.first :]
     if not left:
-        pose = pose[:, load_skeleton().mirror] * (-1, 1, 1)
+        pose = mirrored(pose)
     # Most people face the camera, which stands a little above them.
     yaw = rng.normal(0, 10) if rng.random() < 0.6 else rng.uniform(-45, 45)
     # A head below the hips, as of somebody who bends down seen from above, is found by nobody.
@@ -98,11 +100,12 @@ def seated_clip(
     view = Rotation.from_euler("XYZ", (pitch, yaw, rng.normal(0, 2)), degrees=True)
     if camera:
         pose = pose @ view.as_matrix().T
+    shown = pose[:, : len(H36M)]
     if noise:
-        pose = extract(pose, rng, legs=region not in WITHOUT_LEGS, trunk=region in WITHOUT_TRUNK)
+        shown = extract(shown, rng, legs=region not in WITHOUT_LEGS, trunk=region in WITHOUT_TRUNK)
     else:
-        pose = pose - pose[:, [load_skeleton().root]]
-    return pose.astype(np.float32)
+        shown = shown - shown[:, [H36M.root]]
+    return shown_as(skeleton, shown, pose, rng, noise)
 
 
 def _repeats(parts: tuple[Reach | Drive, ...]) -> bool:

@@ -13,6 +13,7 @@ from mbnb.clips import Clips, pack
 from mbnb.simulate.clip import simulate_clip
 from mbnb.simulate.person import Person
 from mbnb.simulate.seated import draw_person, seated_clip
+from mbnb.skeleton import load_skeleton
 
 SIMULATED = ("document", "ma52", "ma52_still")  # class tables of which there are moves
 LONG_TAIL = 0.8  # exponent of the power law
@@ -26,6 +27,7 @@ def simulate(
     seed: int = 0,
     tail: bool = False,
     class_table: str = "document",
+    skeleton: str = "h36m17",
 ) -> dict[str, Clips]:
     """Clips of `people` people, the last `test_people` of them in 'test', the others in 'train'.
 
@@ -33,10 +35,11 @@ def simulate(
     one of `SIMULATED`; clips of the official ones are NaN where the extractor saw nothing. Each
     person does each class about equally often. With `tail`, frequencies within a split follow a
     power law over the classes, in a fixed order, with at least 5 clips a class where the split is
-    large enough. The same arguments give the same bytes; a clip's movement depends on nothing but
-    the seed, its person, its number and its class.
+    large enough. skeleton: h36m17, or wholebody44 of the same people and movements, with hands that
+    are NaN where the extractor found none. The same arguments give the same bytes; a clip's
+    movement depends on nothing but the seed, its person, its number and its class.
     """
-    table = read_classes(class_table)
+    table, joints = read_classes(class_table), load_skeleton(skeleton)
     official = class_table != "document"
     draw = draw_person if official else Person.draw
     splits = {}
@@ -51,9 +54,10 @@ def simulate(
             for i, class_id in enumerate(map(int, classes)):
                 rng = _rng(seed, number, i)
                 if official:
-                    poses.append(seated_clip(class_id, table.regions[class_id], person, rng))
+                    region = table.regions[class_id]
+                    poses.append(seated_clip(class_id, region, person, rng, skeleton=joints))
                 else:
-                    poses.append(simulate_clip(class_id, person, rng))
+                    poses.append(simulate_clip(class_id, person, rng, skeleton=joints))
                 names.append(f"{table.codes[class_id]}_sim_p{number:02d}_{i:04d}")
                 labels.append(class_id)
                 subjects.append(f"p{number:02d}")

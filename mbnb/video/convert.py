@@ -14,6 +14,7 @@ from mbnb.data.labels import read_labels
 from mbnb.files import InputError, fault_line
 from mbnb.formats.people import box_of, chosen
 from mbnb.settings import say_once
+from mbnb.skeleton import load_skeleton
 from mbnb.text import listed
 from mbnb.video.folder import is_video, spelled, videos_in
 from mbnb.video.frames import FPS
@@ -27,6 +28,7 @@ from mbnb.video.landmarks import (
 )
 from mbnb.video.people import find_everybody, jumps, region_of, strays
 from mbnb.video.quality import quality, refusal, remarks
+from mbnb.video.whole import is_whole, whole_body
 
 # Landmarks, the size of the picture (W, H), frames a second -> joints (T, 17, 3) from the pelvis.
 PoseOf = Callable[[Landmarks, tuple[int, int], float], np.ndarray]
@@ -138,20 +140,22 @@ def clips_of(
     pose_model: Path | None = None,
     pose_of: PoseOf | None = None,
     person: str = "",
+    skeleton: str = "h36m17",
 ) -> list[Found]:
     """The clips of a video of the data set `out`, with their quality in their rows, or reasons.
 
     pose_of: what makes poses of landmarks in place of MediaPipe's own depth. person: '' follows
     whom MediaPipe finds first; else see `formats.people.chosen`, where people are numbered from
-    left to right, and a box is the part of the picture that is looked at, in pixels. Raw landmarks
-    are kept, see `landmark_file`, and not extracted again. Raises InputError for what cannot be
+    left to right, and a box is the part of the picture that is looked at, in pixels. skeleton: the
+    joints that clips get; hands and face are searched for where it has them. Raw landmarks are
+    kept, see `landmark_file`, and not extracted again. Raises InputError for what cannot be
     read, and where the person is not in it.
     """
     person, span = source.person or person, (source.start, source.end)
-    box = box_of(person)
+    box, whole = box_of(person), is_whole(load_skeleton(skeleton))
     if not person or box:
         region = tuple(round(side) for side in box) if box else None
-        return [_clip_of(source, source.name, out, fps, pose_model, pose_of, region)]
+        return [_clip_of(source, source.name, out, fps, pose_model, pose_of, region, whole)]
     everybody, found = find_everybody(source.path, fps, span), []
     names, said = chosen(everybody.as_file, person)
     for who in names:
@@ -159,7 +163,7 @@ def clips_of(
         name, region = f"{source.name}_{who}" if several else source.name, None
         if len(everybody.people) > 1:
             region = region_of(who, everybody)
-        one = _clip_of(source, name, out, fps, pose_model, pose_of, region)
+        one = _clip_of(source, name, out, fps, pose_model, pose_of, region, whole)
         astray = strays(load_landmarks(landmark_file(out, name)), who, everybody)
         if len(astray) and not one.row["reason"]:
             reason = f"somebody else is followed, first at {astray[0] / fps:.2f} s of the clip"
@@ -178,11 +182,12 @@ def _clip_of(
     pose_model: Path | None,
     pose_of: PoseOf | None,
     region: tuple[int, ...] | None,
+    whole: bool,
 ) -> Found:
     """One clip, of whoever is in a region of the picture, or in all of it."""
     landmarks, span = landmark_file(out, name), (source.start, source.end)
-    extract(source.path, landmarks, fps, pose_model, span=span, region=region)
-    measured, pose, reason = read_clip(landmarks, pose_of)
+    extract(source.path, landmarks, fps, pose_model, span=span, region=region, whole=whole)
+    measured, pose, reason = read_clip(landmarks, pose_of, whole)
     elsewhere = [] if reason else jumps(load_landmarks(landmarks))
     if len(elsewhere):
         reason = (
@@ -192,8 +197,10 @@ def _clip_of(
     return Found(name, measured | {"reason": reason}, None if reason else pose)
 
 
-def read_clip(path: Path, pose_of: PoseOf | None) -> tuple[dict[str, Any], np.ndarray, str]:
-    """What a clip's landmarks measure, its (T, 17, 3) pose, and why it is refused, '' if not."""
+def read_clip(
+    path: Path, pose_of: PoseOf | None, whole: bool = False
+) -> tuple[dict[str, Any], np.ndarray, str]:
+    """What a clip's landmarks measure, its (T, J, 3) pose, and why it is refused, '' if not."""
     with np.load(path) as file:
         facts = dict(file)
     landmarks = Landmarks(*(facts[name] for name in Landmarks._fields))
@@ -205,4 +212,4 @@ def read_clip(path: Path, pose_of: PoseOf | None) -> tuple[dict[str, Any], np.nd
     pose, hidden = fill_gaps(pose), unseen(landmarks, size)
     pose = np.where(hidden[..., None], np.nan, pose)
     measured["remarks"] = remarks(facts, hidden, pose)
-    return measured, pose, refusal(facts, measured, hidden)
+    return measured, whole_body(pose, facts) if whole else pose, refusal(facts, measured, hidden)

@@ -28,11 +28,17 @@ LONGEST_GAP = round(LONGEST_PAUSE * FPS)  # frames without a person that are int
 SEEN = 0.5  # visibility of a landmark that is in the picture
 NOSE_AND_SHOULDERS = [0, 11, 12]
 SAMPLES = 5  # at least so many frames of a longer clip are searched for a second person
+PARTS = 64  # of a picture's shorter side, at least, where it is that long
 SMALL = 640  # pixels of their longer side
 VIDEO_FACTS = ("source_fps", "size", "decoded", "declared", "alone", "streams")
 VERSION = 2  # of what `extract` writes
-# A frame -> the landmarks of the person in it, in metres and in shares of the picture, or nothing.
-Detector = Callable[[np.ndarray], tuple[Any, Any] | None]
+HAND_POINTS = 21  # of MediaPipe's model of a hand
+# What is kept of the 468 points of its face: tip of the nose, brows, corners of the mouth, upper
+# lip and chin, left before right.
+FACE_MESH = (1, 334, 105, 291, 61, 0, 152)
+# A frame -> the landmarks of the person in it, in metres and in shares of the picture, and with
+# them those of both hands and the face where they are searched for; or nothing.
+Detector = Callable[[np.ndarray], tuple[Any, ...] | None]
 
 
 class Landmarks(NamedTuple):
@@ -48,12 +54,32 @@ class Landmarks(NamedTuple):
     visibility: np.ndarray
 
 
-def require_mediapipe(pose_model: Path | None = None) -> ModuleType:
-    """MediaPipe, where it can find poses on this Python.
+class WholeLandmarks(NamedTuple):
+    """`Landmarks`, and what MediaPipe's holistic model finds beside them.
+
+    hands: (T, 2, 21, 3) float32, the left one and the right one, pixels: x, y, and how much farther
+    away than the wrist. face: (T, 7, 3) float32, the points of `FACE_MESH` likewise. NaN where they
+    were not found.
+    """
+
+    world: np.ndarray
+    image: np.ndarray
+    visibility: np.ndarray
+    hands: np.ndarray
+    face: np.ndarray
+
+
+def require_mediapipe(pose_model: Path | None = None, whole: bool = False) -> ModuleType:
+    """MediaPipe, where it can find poses on this Python, and hands and faces where it shall.
 
     Raises InputError that says in one line what is missing, and what to do.
     """
     mediapipe = import_extra("mediapipe")
+    if whole and (pose_model or not hasattr(mediapipe, "solutions")):
+        raise InputError(
+            "hands and faces in videos are found by models that mediapipe 0.10.14 brings: use "
+            "Python 3.11 or 3.12, without the setting `pose_model`"
+        )
     if pose_model and not Path(pose_model).is_file():
         raise InputError(f"setting 'pose_model': {pose_model}: no such file")
     if not (pose_model or hasattr(mediapipe, "solutions")):
@@ -80,23 +106,30 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _own_model(mediapipe: ModuleType, tracks: bool) -> Iterator[Detector]:
-    """The pose model that MediaPipe 0.10.14 brings, and newer ones do not."""
+def _own_model(mediapipe: ModuleType, tracks: bool, whole: bool) -> Iterator[Detector]:
+    """The models that MediaPipe 0.10.14 brings, and newer ones do not."""
+    solutions = mediapipe.solutions
     with quiet():
         # Its own smoothing lags by one or two frames.
-        pose = mediapipe.solutions.pose.Pose(
+        model = (solutions.holistic.Holistic if whole else solutions.pose.Pose)(
             static_image_mode=not tracks, model_complexity=1, smooth_landmarks=False
         )
         # It starts, and logs, behind its constructor's back.
-        pose.process(np.zeros((256, 256, 3), np.uint8))
+        model.process(np.zeros((256, 256, 3), np.uint8))
 
-    def detect(frame: np.ndarray) -> tuple[Any, Any] | None:
-        result = pose.process(frame)
+    def detect(frame: np.ndarray) -> tuple[Any, ...] | None:
+        result = model.process(frame)
         if result.pose_world_landmarks is None:
             return None
-        return result.pose_world_landmarks.landmark, result.pose_landmarks.landmark
+        names = ("left_hand", "right_hand", "face") if whole else ()
+        others = [getattr(result, f"{name}_landmarks") for name in names]
+        found = (result.pose_world_landmarks, result.pose_landmarks, *others)
+        found = [one and one.landmark for one in found]
+        if whole and found[-1]:
+            found[-1] = [found[-1][i] for i in FACE_MESH]
+        return tuple(found)
 
-    with pose:
+    with model:
         yield detect
 
 
@@ -138,36 +171,47 @@ def _named_model(mediapipe: ModuleType, path: Path, tracks: bool) -> Iterator[De
             landmarker.close()
 
 
-def _detector(pose_model: Path | None, tracks: bool) -> contextlib.AbstractContextManager[Detector]:
+def _detector(
+    pose_model: Path | None, tracks: bool, whole: bool = False
+) -> contextlib.AbstractContextManager[Detector]:
     """Finds the person in frame after frame of a clip; without `tracks`, in any picture."""
-    mediapipe = require_mediapipe(pose_model)
+    mediapipe = require_mediapipe(pose_model, whole)
     if pose_model:
         return _named_model(mediapipe, Path(pose_model), tracks)
-    return _own_model(mediapipe, tracks)
+    return _own_model(mediapipe, tracks, whole)
 
 
-def extract_pose(frames: Iterable[np.ndarray], pose_model: Path | None = None) -> Landmarks:
+def extract_pose(
+    frames: Iterable[np.ndarray], pose_model: Path | None = None, whole: bool = False
+) -> Landmarks | WholeLandmarks:
     """Landmarks of the person in `frames`, (H, W, 3) uint8 RGB each, in the order of time.
 
-    pose_model: a file of MediaPipe's Tasks; without it the model in MediaPipe's own wheel.
-    Raises InputError where the extra `video` or the model is missing.
+    pose_model: a file of MediaPipe's Tasks; without it the model in MediaPipe's own wheel. whole:
+    with hands and face. Raises InputError where the extra `video` or the model is missing.
     """
-    rows = [np.zeros((0, 33, 6), np.float32)]
+    counts = (33, HAND_POINTS, HAND_POINTS, len(FACE_MESH)) if whole else (33,)
+    rows = [[np.zeros((0, count, 3 + 3 * (not i)), np.float32)] for i, count in enumerate(counts)]
     # It tracks from frame to frame, so every clip needs a detector of its own.
-    with _detector(pose_model, tracks=True) as detect:
+    with _detector(pose_model, tracks=True, whole=whole) as detect:
         for frame in frames:
             with quiet():
                 person = detect(frame)
-            row = np.full((1, 33, 6), np.nan, np.float32)
-            if person is not None:
-                height, width = frame.shape[:2]
-                row[0] = [
-                    (world.x, world.y, world.z, pixel.x * width, pixel.y * height, pixel.visibility)
-                    for world, pixel in zip(*person, strict=True)
-                ]
-            rows.append(row)
-    points = np.concatenate(rows)  # (T, 33, 6)
-    return Landmarks(points[..., :3], points[..., 3:5], points[..., 5])
+            for known in rows:
+                known.append(np.full((1, *known[0].shape[1:]), np.nan, np.float32))
+            if person is None:
+                continue
+            height, width = frame.shape[:2]
+            world, pixels, *others = person
+            rows[0][-1][0] = [
+                (here.x, here.y, here.z, pixel.x * width, pixel.y * height, pixel.visibility)
+                for here, pixel in zip(world, pixels, strict=True)
+            ]
+            for known, points in zip(rows[1:], others):
+                if points:
+                    known[-1][0] = [(p.x * width, p.y * height, p.z * width) for p in points]
+    points, *others = map(np.concatenate, rows)  # (T, 33, 6), (T, 21, 3) twice, (T, 7, 3)
+    found = Landmarks(points[..., :3], points[..., 3:5], points[..., 5])
+    return WholeLandmarks(*found, np.stack(others[:2], 1), others[2]) if whole else found
 
 
 def find_others(
@@ -267,37 +311,44 @@ def fill_gaps(pose: np.ndarray, longest: int = LONGEST_GAP) -> np.ndarray:
     return filled
 
 
-def load_landmarks(path: Path) -> Landmarks:
-    """The landmarks in a file that `extract` wrote."""
+def load_landmarks(path: Path) -> Landmarks | WholeLandmarks:
+    """The landmarks in a file that `extract` wrote, with hands and face where they are in it."""
     with np.load(path) as file:
-        return Landmarks(*(file[name] for name in Landmarks._fields))
+        kind = WholeLandmarks if "hands" in file else Landmarks
+        return kind(*(file[name] for name in kind._fields))
 
 
 class Witness:
     """Frames that pass by: a few are kept, and it is noted how long nothing moved.
 
-    kept: by frame, at least SAMPLES small pictures spread evenly, where there are so many. still:
-    (first, end) of the most frames on end between which no part of the picture changed.
+    still: (first, end) of the most frames on end between which no part of the picture changed.
     """
 
     def __init__(self):
-        self.kept: dict[int, np.ndarray] = {}
+        self.pictures: dict[int, np.ndarray] = {}
         self.still = (0, 0)
+
+    @property
+    def kept(self) -> dict[int, np.ndarray]:
+        """By frame at least SAMPLES small pictures, spread evenly, where there are so many."""
+        # Made small at the end alone: most of those that are kept for a while are dropped again.
+        small = {t: Image.fromarray(picture) for t, picture in self.pictures.items()}
+        for picture in small.values():
+            picture.thumbnail((SMALL, SMALL))
+        return {t: np.asarray(picture) for t, picture in small.items()}
 
     def watch(self, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """The same pictures, (H, W, 3) each."""
         every, first, before = 1, 0, None
         for t, picture in enumerate(pictures):
             if t % every == 0:
-                small = Image.fromarray(picture)
-                small.thumbnail((SMALL, SMALL))
-                self.kept[t] = np.asarray(small)
-                if len(self.kept) >= 2 * SAMPLES:
+                self.pictures[t] = picture
+                if len(self.pictures) >= 2 * SAMPLES:
                     every *= 2
-                    self.kept = {t: kept for t, kept in self.kept.items() if t % every == 0}
+                    self.pictures = {t: one for t, one in self.pictures.items() if t % every == 0}
             # Parts are averaged, so that the grain of a camera is no movement.
-            parts = Image.fromarray(picture).convert("L").resize((64, 64), Image.Resampling.BOX)
-            grey = np.asarray(parts, int)  # (64, 64)
+            parts = Image.fromarray(picture).reduce(max(1, min(picture.shape[:2]) // PARTS))
+            grey = np.asarray(parts.convert("L"), int)  # (H / factor, W / factor)
             if before is not None and abs(grey - before).max() > 1:
                 first = t
             before = grey
@@ -313,16 +364,17 @@ def extract(
     bar: bool = False,
     span: tuple[float, float] = WHOLE,
     region: tuple[int, int, int, int] | None = None,
+    whole: bool = False,
 ) -> None:
     """Write the landmarks of a video to the file `landmarks`, unless they are there already.
 
-    They count as there where they are of the same video by the same versions. span: the seconds
-    from and to which it is read. region: left, top, right, bottom of the part of the picture, in
-    pixels, in which the person is searched for. The .npz holds
-    world, image, visibility; of the `Video` its fps, source_fps, size (width, height), decoded,
-    declared, pauses, stretches, alone and streams; others and still, see `find_others` and
-    `Witness`; sha256 and bytes of the video, and made_by. `bar`: how far it is, is shown. Raises
-    InputError as `read_video`, `Video` and `extract_pose`.
+    They count as there where they are of the same video by the same versions, `whole` ones for
+    either. span: the seconds from and to which it is read. region: left, top, right, bottom of the
+    part of the picture, in pixels, in which the person is searched for. The .npz holds world,
+    image, visibility, of `whole` ones hands and face; of the `Video` its fps, source_fps, size
+    (width, height), decoded, declared, pauses, stretches, alone and streams; others and still, see
+    `find_others` and `Witness`; sha256 and bytes of the video, and made_by. `bar`: how far it is,
+    is shown. Raises InputError as `read_video`, `Video` and `extract_pose`.
     """
     video = read_video(path, fps, span=span)
     # Another decoder's colours move landmarks by 8-14 mm, so its version counts, too.
@@ -342,16 +394,13 @@ def extract(
         with np.load(landmarks) as known:
             there = {"span": np.array(WHOLE), "region": np.array(())}
             there |= {key: known[key] for key in known if key in origin}
-            if all(np.array_equal(there.get(key), value) for key, value in origin.items()):
+            same = all(np.array_equal(there.get(key), value) for key, value in origin.items())
+            if same and ("hands" in known or not whole):
                 return
     witness = Witness()
     seconds = min(video.declared, span[1]) - span[0]
     frames = tqdm(video, "searching", max(round(fps * seconds), 0) or None, disable=not bar)
-    left, top, right, bottom = region or (0, 0, None, None)
-    pictures = witness.watch(frame for _, frame in frames)
-    parts = (np.ascontiguousarray(picture[top:bottom, left:right]) for picture in pictures)
-    points = extract_pose(parts, pose_model)
-    points = points._replace(image=points.image + np.array((left, top), np.float32))
+    points = _search(witness.watch(frame for _, frame in frames), region, pose_model, whole)
     with replacing(landmarks) as part:
         np.savez_compressed(
             part,
@@ -363,6 +412,22 @@ def extract(
             stretches=np.reshape(video.stretches, (-1, 2)),
             **{name: getattr(video, name) for name in VIDEO_FACTS},
         )
+
+
+def _search(
+    pictures: Iterable[np.ndarray],
+    region: tuple[int, int, int, int] | None,
+    pose_model: Path | None,
+    whole: bool,
+) -> Landmarks | WholeLandmarks:
+    """What `extract_pose` finds in a region of pictures, where it is in the whole ones."""
+    left, top, right, bottom = region or (0, 0, None, None)
+    parts = (np.ascontiguousarray(picture[top:bottom, left:right]) for picture in pictures)
+    points, corner = extract_pose(parts, pose_model, whole), np.array((left, top, 0), np.float32)
+    points = points._replace(image=points.image + corner[:2])
+    if whole:
+        points = points._replace(hands=points.hands + corner, face=points.face + corner)
+    return points
 
 
 def _sha256(path: Path) -> str:

@@ -4,15 +4,23 @@ import json
 import shutil
 
 import pytest
+import torch
 from build import config
 from safetensors import safe_open
 
 from mbnb.config import OWN_WEIGHTS, Config
 from mbnb.files import InputError
 from mbnb.model import shipped
-from mbnb.model.checkpoints import build_model, load_pose_net, load_trained, start_from
+from mbnb.model.checkpoints import (
+    build_model,
+    load_pose_net,
+    load_trained,
+    start_from,
+    weights_of,
+)
 from mbnb.model.shipped import find_weights, pack, starting_weights
-from mbnb.model.weight_files import OURS
+from mbnb.model.weight_files import OURS, read_checkpoint
+from mbnb.skeleton import load_skeleton
 
 
 def test_all_of_them_are_there_and_told_of():
@@ -62,3 +70,23 @@ def test_what_is_packed_answers_as_before(tmp_path):
     for name, value in first.model.state_dict().items():
         assert value.equal(second.model.state_dict()[name]), name
     assert (first.config, first.classes) == (second.config, second.classes)
+
+
+def test_a_whole_body_starts_from_the_encoder_whose_joints_find_their_places():
+    whole = Config.of({"skeleton": "wholebody44"})
+    assert starting_weights(whole) == "encoder"
+    theirs, ours = load_skeleton(), load_skeleton("wholebody44")
+    model = build_model(whole, classes=3, joints=44)
+    told = start_from(find_weights("encoder"), model, whole)
+    assert "of another size" not in told.split("head")[0]
+    known = weights_of(read_checkpoint(find_weights("encoder")), "encoder")
+    (places,) = (value[0] for name, value in known.items() if name.endswith("pos_embed"))
+    for joint, place in (
+        ("L_Knee", "L_Knee"),
+        ("Nose", "Head"),
+        ("R_Index", "R_Wrist"),
+        ("L_Brow", "Head"),
+        ("R_Small_toe", "R_Ankle"),
+    ):
+        mine = model.backbone.pos_embed[0, ours.joints.index(joint)]
+        assert torch.equal(mine, places[theirs.joints.index(place)]), joint

@@ -116,12 +116,19 @@ def test_a_notebook_that_is_not_trusted_shows_a_picture_and_says_why():
 
 
 def test_player_of_a_whole_body_keeps_bones_and_sides():
-    scene = player(waving(10, WHOLE), skeleton=WHOLE, highlight=["L_Index", "head"]).data["scene"]
+    scene = player(waving(10, WHOLE), skeleton=WHOLE, highlight=["L_Index", "head", "face"]).data[
+        "scene"
+    ]
     assert scene["joints"][WHOLE.joints.index("L_Index")] == "L_Index"
     assert (
         len(scene["bones"]) == 43
         and scene["sides"].count("left") == scene["sides"].count("right") > 15
     )
+    assert scene["small"].count(True) == 20 and not scene["small"][WHOLE.joints.index("Nose")]
+    hands = [[scene["joints"][j] for j in hand] for hand in scene["hands"]]
+    assert [hand[0] for hand in hands] == ["L_Wrist", "R_Wrist"]
+    assert all({f"{side}_Thumb", f"{side}_Hand"} <= {*hand} for side, hand in zip("LR", hands))
+    assert not player(waving(10)).data["scene"]["hands"]
     marked = {scene["joints"][j] for j in scene["marked"]}
     assert {"L_Index", "Nose", "Chin"} <= marked and "R_Wrist" not in marked
 

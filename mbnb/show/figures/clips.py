@@ -20,6 +20,7 @@ from mbnb.video.landmarks import load_landmarks, to_joints, unseen
 from mbnb.video.pictures import shown_frames
 
 HIPS = [23, 24]  # of MediaPipe's landmarks
+KNUCKLE, TIPS = 9, (4, 8, 12, 16, 20)  # of those of a hand
 FEW = 6  # videos that each have a row of an overlay
 TILE = 480  # pixels of the longer side of a frame in it
 NO_PICTURE = np.full((1, 1, 3), 235, np.uint8)
@@ -166,7 +167,11 @@ def _overlay(axes: Sequence[Axes], path: Path, landmarks: Path, faces: str) -> N
         axis.set(xlim=(0, width), ylim=(height, 0))
         axis.set_title(f"{t / fps:.2f} s", loc="left")
         if np.isfinite(found.image[t]).all():
-            _draw_over_picture(axis, hidden[t], *(part[t] for part in found))
+            _draw_over_picture(axis, hidden[t], *(part[t] for part in found[:3]))
+        for hand, side in zip(found.hands[t] if len(found) > 3 else (), ("left", "right")):
+            # From the wrist to a knuckle and on to each tip; NaN is not drawn.
+            for tip in TIPS:
+                axis.plot(*hand[[0, KNUCKLE, tip], :2].T, color=COLORS[side], linewidth=0.7)
 
 
 def _draw_over_picture(

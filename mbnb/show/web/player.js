@@ -32,6 +32,8 @@ label { display: inline-flex; align-items: center; gap: 4px; }
 .left { color: var(--left); } .right { color: var(--right); } .cold { color: var(--heat0); } .hot { color: var(--heat1); }
 `
 
+const SMALLER = 0.45, HAND = 0.24 // bones of hands and faces beside others; metres of a body that an enlarged hand shows
+
 function make(tag, values = {}, ...children) {
   const node = document.createElement(tag)
   for (const [key, value] of Object.entries(values)) {
@@ -128,7 +130,7 @@ function onCanvas(canvas, draw) {
 // any `weights` of joints and `moments` of frames (0 to 255), `marked` joints, `pictures` (addresses of video frames), `below` (a node).
 // Long ones bring `load(frame)`, which fills in points before they are drawn, and their `mean` pose and `extent`, [wide, tall].
 function createStage(root, scene, { height, autoplay = false, bare = false, controlsFirst = false, ghosts = true } = {}) {
-  const joints = scene.joints.length, thin = Math.sqrt(17 / Math.max(joints, 17))
+  const joints = scene.joints.length, small = scene.small, thin = Math.sqrt(17 / Math.max(small.filter(is => !is).length, 17))
   const stage = make('div', { className: 'stage' })
   const play = make('button', { className: 'play', type: 'button' })
   const slider = make('input', { className: 'frame', type: 'range', min: 0, value: 0, ariaLabel: 'frame' })
@@ -172,6 +174,26 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
     return found
   }
 
+  // A hand from its wrist on, enlarged in a lower corner: the left one on the right, as of somebody who faces us.
+  function drawHand(pen, points, hand, k, w, h, paint) {
+    const seen = hand.filter(j => points[j][0] === points[j][0])
+    if (seen.length < 2 || h < 120) return
+    const size = 0.28 * Math.min(w, h), times = 0.8 * size / (HAND * zoom * 0.9 * Math.min(w / 2 / wide, h / 2 / tall))
+    const [x, y] = [0, 1].map(i => (Math.min(...seen.map(j => points[j][i])) + Math.max(...seen.map(j => points[j][i]))) / 2)
+    const left = k ? 4 : w - size - 4, top = h - size - 4, at = j => [left + size / 2 + times * (points[j][0] - x), top + size / 2 + times * (points[j][1] - y)]
+    pen.save()
+    pen.beginPath(); pen.rect(left, top, size, size); pen.clip()
+    pen.fillStyle = root.color('back'); pen.fillRect(left, top, size, size)
+    pen.lineWidth = Math.max(1.5, size / 40); pen.lineCap = 'round'
+    for (const [a, b] of scene.bones) if (seen.includes(a) && seen.includes(b)) {
+      pen.strokeStyle = paint(b)
+      pen.beginPath(); pen.moveTo(...at(a)); pen.lineTo(...at(b)); pen.stroke()
+    }
+    for (const j of seen) { pen.beginPath(); pen.arc(...at(j), Math.max(2, size / 32), 0, 7); pen.fillStyle = paint(j); pen.fill() }
+    pen.strokeStyle = root.color('ghost'); pen.lineWidth = 2; pen.strokeRect(left, top, size, size)
+    pen.restore()
+  }
+
   function drawClip(clip, index) {
     const now = frameNow(), points = project(clip, now), known = p => p[0] === p[0], color = root.color
     const weighed = heat.checked && clip.weights
@@ -184,30 +206,31 @@ function createStage(root, scene, { height, autoplay = false, bare = false, cont
       }
       if (ghost.checked) {
         const first = project(clip, 0)
-        for (const [a, b] of scene.bones) if (known(first[a]) && known(first[b])) line(first[a], first[b], 0.7 * unit, color('ghost'))
+        for (const [a, b] of scene.bones) if (known(first[a]) && known(first[b])) line(first[a], first[b], (small[b] ? 0.3 : 0.7) * unit, color('ghost'))
       }
       if (trails.checked) {
         const from = Math.max(0, now - Math.round(scene.fps / 2)), path = []
         for (let t = from; t <= Math.min(now, clip.length - 1); t++) path.push(project(clip, t))
         for (let j = 0; j < joints; j++) for (let k = 1; k < path.length; k++) if (known(path[k][j]) && known(path[k - 1][j])) {
           pen.globalAlpha = 0.7 * k / path.length
-          line(path[k - 1][j], path[k][j], 0.4 * unit + 0.5, paint(j))
+          line(path[k - 1][j], path[k][j], (small[j] ? 0.2 : 0.4) * unit + 0.5, paint(j))
         }
         pen.globalAlpha = 1
       }
       const bones = scene.bones.filter(([a, b]) => known(points[a]) && known(points[b]))
       bones.sort(([a, b], [c, d]) => points[c][2] + points[d][2] - points[a][2] - points[b][2])
       for (const [a, b] of bones) {
-        const width = unit * Math.min(2, Math.max(0.45, 1 - 0.6 * (points[a][2] + points[b][2]) / reach)) * (weighed ? 0.7 + clip.weights[b] / 170 : 1)
-        line(points[a], points[b], width + 3, color('back'), 'butt')
+        const width = (small[b] ? SMALLER : 1) * unit * Math.min(2, Math.max(0.45, 1 - 0.6 * (points[a][2] + points[b][2]) / reach)) * (weighed ? 0.7 + clip.weights[b] / 170 : 1)
+        line(points[a], points[b], width + (small[b] ? 1 : 3), color('back'), 'butt')
         line(points[a], points[b], width, paint(b))
       }
       points.forEach((p, j) => {
         if (!known(p)) return
-        pen.beginPath(); pen.arc(p[0], p[1], 0.85 * unit * (weighed ? 0.8 + clip.weights[j] / 170 : 1), 0, 7); pen.fillStyle = paint(j); pen.fill()
+        pen.beginPath(); pen.arc(p[0], p[1], 0.85 * (small[j] ? SMALLER : 1) * unit * (weighed ? 0.8 + clip.weights[j] / 170 : 1), 0, 7); pen.fillStyle = paint(j); pen.fill()
         if (!clip.marked?.has(j)) return
         pen.beginPath(); pen.arc(p[0], p[1], 1.5 * unit + 2, 0, 7); pen.lineWidth = 2; pen.strokeStyle = color('mark'); pen.stroke()
       })
+      scene.hands.forEach((hand, k) => drawHand(pen, points, hand, k, w, h, paint))
       if (now >= clip.length) {
         pen.font = '12px sans-serif'; pen.textAlign = 'right'; pen.fillStyle = color('faint')
         pen.fillText('ended', w - 6, h - 6)
