@@ -12,8 +12,11 @@ from mbnb.config import Config
 @click.option("--quick", is_flag=True, help="The smallest sizes only, to try the code.")
 @click.option("--latency", is_flag=True, help="How long one clip takes on one core, instead.")
 @click.option("--timeline", is_flag=True, help="How soon the page of an hour opens, instead.")
+@click.option("--detection", is_flag=True, help="How movements are found in interviews, instead.")
 @with_settings
-def main(quick: bool, latency: bool, timeline: bool, given: dict[str, Any]) -> None:
+def main(
+    quick: bool, latency: bool, timeline: bool, detection: bool, given: dict[str, Any]
+) -> None:
     """Measure speed and memory; a table and a picture in outputs/benchmark/."""
     from benchmarks.benchmark import benchmark
     from benchmarks.latency import measure_latency
@@ -25,6 +28,12 @@ def main(quick: bool, latency: bool, timeline: bool, given: dict[str, Any]) -> N
         return
     if timeline:
         click.echo(measure_timeline(config, quick).T.to_string(header=False, float_format="%.3g"))
+        return
+    if detection:
+        from benchmarks.detection import measure_detection
+
+        table = measure_detection(config, quick)
+        click.echo(table.to_string(index=False, float_format="%.3f"))
         return
     click.echo(benchmark(config, quick).to_string(index=False, float_format="%.3g", na_rep=""))
     click.echo(f"picture: {config.folder.path / 'benchmark.png'}")

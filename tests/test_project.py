@@ -49,6 +49,7 @@ FLOW = (
     "explain",
     "show",
     "wild",
+    "detect",
     "run",
     "__main__",
 )

@@ -1,7 +1,7 @@
 """A video with the lifted skeletons over its pictures."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,12 +24,17 @@ BLANK = (235, 235, 235)
 
 
 def write_overlay(
-    path: Path, source: Source, people: Mapping[str, Movement], faces: str = "keep"
+    path: Path,
+    source: Source,
+    people: Mapping[str, Movement],
+    faces: str = "keep",
+    besides: Callable[[Image.Image, int], None] | None = None,
 ) -> None:
     """Write an MP4 file of the source's video, or of blank pictures where `faces` are left out.
 
     It has the rate of the source and as many frames. Left limbs are blue, right ones orange, as in
-    the player; grey is what was not found in the picture. Pictures come one at a time.
+    the player; grey is what was not found in the picture. Pictures come one at a time; `besides`
+    may draw more on each of them, and is told its number.
     """
     av = import_extra("av")
     small = min(1.0, math.sqrt(MOST / math.prod(source.size)))
@@ -48,6 +53,8 @@ def write_overlay(
             image = Image.fromarray(picture)
             for poses, seen in drawn:
                 _draw(image, poses[t], seen[t])
+            if besides:
+                besides(image, t)
             container.mux(stream.encode(av.VideoFrame.from_image(image)))
         container.mux(stream.encode())
 
