@@ -22,6 +22,7 @@ import yaml
 from mbnb import settings
 from mbnb.classes import ClassTable, read_classes
 from mbnb.config import (
+    DETECTOR,
     LIFTER,
     OWN_WEIGHTS,
     SETTINGS,
@@ -513,6 +514,7 @@ def coding(
 @click.option("--padding", default=0.0, show_default=True, help="Seconds added at either end.")
 @click.option("--shortest", default=0.5, show_default=True, help="Seconds; shorter ones widen.")
 @click.option("--no-overlaps", is_flag=True, help="Leave out what overlaps another label.")
+@click.option("--nothing", default=0.0, help="Seconds of clips of a class that nothing happens.")
 @with_coding
 @with_settings
 def cut(
@@ -540,9 +542,8 @@ def cut(
         click.echo("".join(f"{one.name}: {remark}\n" for remark in one.remarks), nl=False, err=True)
     recordings = recordings_in(source, Config.of(given), out.with_name(f"{out.name}_landmarks"))
     table = read_classes(classes) if classes else None
-    rows = cutting.cut(
-        every, recordings, out, table, how["padding"], how["shortest"], not how["no_overlaps"]
-    )
+    how["overlaps"] = not how.pop("no_overlaps")
+    rows = cutting.cut(every, recordings, out, table, **how)
     click.echo(cutting.summary(rows))
     click.echo(f"{out}: now python -m mbnb verify {out}")
 
@@ -604,6 +605,84 @@ def timeline(
     table = read_classes(classes) if classes else None
     view = open_timeline(source, Config.of(given), classes=table, **how)
     click.echo(f"{write_timeline(view, out)}: {view.summary}")
+
+
+@main.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option(
+    "--model", default=DETECTOR, show_default=True, help="A file, a run, or a name of mbnb's own."
+)
+@click.option("--labels", help="A model of clips that says what the segments of --model are.")
+@click.option("--window", default=2.0, show_default=True, help="Seconds, of a model of clips.")
+@click.option("--stride", default=0.25, show_default=True, help="Seconds, of a model of clips.")
+@click.option("--film", is_flag=True, help="Also a video with what was found burnt in.")
+@click.option(
+    "--coding", "codings", multiple=True, type=click.Path(path_type=Path), help="For --stretches."
+)
+@click.option("--stretches", default="", help="A tier of --coding that divides the statistics.")
+@with_settings
+def detect(
+    sources: tuple[Path, ...],
+    out: Path,
+    model: str,
+    labels: str | None,
+    window: float,
+    stride: float,
+    codings: tuple[Path, ...],
+    given: dict[str, Any],
+    **how: Any,
+) -> None:
+    """Find what a person does when in SOURCES: long videos, folders of them, or files of poses.
+
+    Each recording gets a folder of its name in --out: poses, probabilities over time, segments,
+    files of ELAN and BORIS; all together tables for statistics with a codebook.
+    """
+    from mbnb.coding import choose, read_codings
+    from mbnb.detect.detector import load_detector
+    from mbnb.detect.tool import detect_into
+
+    others = [c for f in codings for c in choose(read_codings(f), f, always=how["stretches"])]
+    config = Config.of(given)
+    detector = load_detector(_checkpoint_file(Path(model), given), config, window, stride)
+    if labels:
+        other = load_detector(_checkpoint_file(Path(labels), given), config)
+        detector = detector.labelled_by(other)
+    if "class_table" in given:
+        detector.expect_classes(config.class_table)
+    for one in detect_into(sources, out, detector, config, codings=others, **how):
+        click.echo(
+            "".join(f"{one.coding.name}: {n}\n" for n in one.coding.notes), nl=False, err=True
+        )
+        click.echo(f"{one.folder.path}: {len(one.coding)} segments")
+    click.echo(f"statistics: {out}")
+
+
+@main.command()
+@click.argument("codings", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--source", type=click.Path(path_type=Path), help="Where the skeletons are.")
+@click.option("--classes", **CLASSES)
+@with_coding
+@with_settings
+def teach(
+    codings: tuple[Path, ...],
+    source: Path | None,
+    classes: str | None,
+    chosen: dict[str, Any],
+    given: dict[str, Any],
+) -> None:
+    """Train a detector for `detect --model RUN` on recordings that CODINGS say everything of.
+
+    What is not coded is nothing. SOURCE is as for `cut`. Some people are held out to choose
+    thresholds on, and scored. Without CODINGS and SOURCE, simulated people are learned from.
+    """
+    from mbnb.coding import choose, read_codings
+    from mbnb.detect import teach as teaching
+
+    every = [one for path in codings for one in choose(read_codings(path), path, **chosen)]
+    path, scores = teaching.teach(every, source, given, classes)
+    click.echo(scores.to_string(index=False, float_format="%.3f"))
+    click.echo(f"detector: {path}")
 
 
 @main.command()

@@ -31,7 +31,8 @@ from mbnb.runs import RunFolder
 from mbnb.settings import setting
 
 # Weights that come with mbnb, see mbnb/weights/README.md.
-OWN_WEIGHTS = ("encoder", "lifter", "simulated_ma52")
+OWN_WEIGHTS = ("encoder", "lifter", "simulated_ma52", "detector")
+DETECTOR = "detector"  # the one of them that detects
 LIFTER = "lifter"  # the one of them that lifts 2D joints
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 LARGE = dict(dropout_ratio=0.5, lr_backbone=1e-3, lr_head=1e-3, rate=30.0, clip_len=243, patch=1)
@@ -236,8 +237,8 @@ class DataSettings:
     )
     source: str = setting(
         "",
-        "Notebook 10: a video, or a file or folder of 2D joints of another tool, to be lifted to "
-        "3D; empty: simulated people.",
+        "Notebook 10: a video, or a file or folder of 2D joints of another tool, to be lifted; "
+        "12: a video, a folder of videos, or a file of poses. Empty: simulated people.",
         affects="nothing",
         path=True,
     )

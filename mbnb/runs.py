@@ -58,6 +58,8 @@ class RunFolder:
         self.mesh_clips = path / "mesh_clips.csv"  # a row a method and clip
         self.bodies = path / "bodies"  # of the same with a surface
         self.lifted = path / "lifted"  # people of the setting `source`
+        # Detection
+        self.detected = path / "detected"  # a folder a recording, see `DetectionFolder`
         # What people look at and write
         self.notebooks = path / "notebooks"
         self.figures = path / "figures"
@@ -103,6 +105,20 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 if is_new:
                     self.path.rmdir()  # where nothing came of it
+
+
+class DetectionFolder:
+    """What `detect` writes of one recording, or what is to be written; `about` comes last."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.poses = path / "poses.npz"  # frames, times, offsets, clip_names
+        self.predictions = path / "predictions.csv"  # a row a step: time, nothing, each class
+        self.segments = path / "segments.csv"
+        self.elan = path / "machine.eaf"
+        self.boris = path / "boris.tsv"
+        self.video = path / "machine.mp4"  # on request
+        self.about = path / "detection.json"
 
 
 def _acquire(lock: SoftFileLease, run: Path) -> None:

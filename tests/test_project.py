@@ -51,6 +51,7 @@ FLOW = (
     "explain",
     "show",
     "wild",
+    "detect",
     "run",
     "__main__",
 )

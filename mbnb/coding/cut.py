@@ -3,6 +3,7 @@
 Which frames belong to an interval is told by the recording's own time stamps.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from mbnb.text import clip_name, listed, whole_number
 from mbnb.video.frames import LONGEST_PAUSE
 
 TABLE = "intervals.csv"  # a row for each interval, cut or not
+NOTHING = "nothing"  # the region of the class that nothing happens
+APART = 0.2  # seconds that clips of nothing keep from intervals, whose borders are not exact
 
 
 @dataclass
@@ -56,19 +59,26 @@ def cut(
     padding: float = 0.0,
     shortest: float = 0.5,
     overlaps: bool = True,
+    nothing: float = 0.0,
 ) -> pd.DataFrame:
     """Write a clip for each interval to a data set at `out`; the table says what became of each.
 
     classes: what labels stand for by code, name, title or number; without it every label is a
     class, and its tier the region. padding: seconds that are added at either end. shortest: seconds
     to which shorter intervals, moments among them, are widened. Without `overlaps`, intervals that
-    share time with another label of the same person are left out. Nothing is lost: what is not cut
+    share time with another label of the same person are left out. nothing: seconds of the pieces
+    into which the time between intervals is cut as a class of its own, 0 for none; it goes to the
+    class of the region `NOTHING`, or to a new one. Nothing is lost: what is not cut
     stands in the table, `intervals.csv`, with the reason. Raises InputError where nothing is cut.
     """
     expect_free(out)
-    pairs, unmatched = _matched(codings, recordings)
+    pairs, unmatched = matched(codings, recordings)
     found = {one.label for coding, _ in pairs for one in coding}
-    table = classes or _classes_of([coding for coding, _ in pairs])
+    table = classes or classes_of([coding for coding, _ in pairs])
+    if nothing:
+        table = _with_nothing(table)
+        label = table.names[table.regions.index(NOTHING)]
+        pairs = [(_with_gaps(c, recording, label, nothing), recording) for c, recording in pairs]
     rows = [_row(c.name, i, one, why) for c, why in unmatched for i, one in enumerate(c)]
     for coding, recording in pairs:
         times = np.array([(one.start, one.end) for one in coding]).reshape(-1, 2)
@@ -85,12 +95,7 @@ def cut(
         taken[row.clip] += 1
         row.clip += f"_{taken[row.clip]}" if taken[row.clip] > 1 else ""
     if not clips:
-        reasons = "; ".join(dict.fromkeys(row.left_out for row in rows)) or "there are none"
-        raise InputError(
-            f"none of {len(rows)} intervals can be cut: {reasons}"
-            + (f"\nlabels: {listed(sorted(found), 12)}" if found else "")
-            + (f"\nclasses: {listed(table.titles, 12)}" if classes else "")
-        )
+        raise InputError(_none_cut(rows, sorted(found), table if classes else None))
     columns = (
         [row.pose for row in clips],
         [row.clip for row in clips],
@@ -126,7 +131,7 @@ def summary(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _classes_of(codings: Sequence[Coding]) -> ClassTable:
+def classes_of(codings: Sequence[Coding]) -> ClassTable:
     """A class for each label, the region its first tier, in the order of tiers and labels."""
     tier_of: dict[str, str] = {}
     for coding in codings:
@@ -139,6 +144,42 @@ def _classes_of(codings: Sequence[Coding]) -> ClassTable:
         names=tuple(labels),
         regions=tuple(tier_of[label] or "body" for label in labels),
     )
+
+
+def _none_cut(rows: Sequence[_Row], labels: Sequence[str], classes: ClassTable | None) -> str:
+    """What is said where no interval could be cut."""
+    reasons = "; ".join(dict.fromkeys(row.left_out for row in rows)) or "there are none"
+    lines = [f"none of {len(rows)} intervals can be cut: {reasons}"]
+    lines += [f"labels: {listed(labels, 12)}"] * bool(labels)
+    lines += [f"classes: {listed(classes.titles, 12)}"] if classes else []
+    return "\n".join(lines)
+
+
+def _with_nothing(table: ClassTable) -> ClassTable:
+    """The class table with a class that nothing happens, whose mirror image is itself."""
+    if NOTHING in table.regions:
+        return table
+    return ClassTable(
+        (*table.codes, f"N{len(table)}"),
+        (*table.names, "nothing happens"),
+        (*table.regions, NOTHING),
+        table.mirror and (*table.mirror, len(table)),
+    )
+
+
+def _with_gaps(coding: Coding, recording: Recording, label: str, seconds: float) -> Coding:
+    """The coding and pieces of `seconds` of the time in which nobody has coded anything."""
+    people = [one for one in coding.people if one]
+    person = recording.person or (people[0] if len(people) == 1 else "")
+    gaps, reached = [], float(recording.times[0])
+    busy = sorted((one.start, one.end) for one in coding if one.label)
+    for start, end in [*busy, (float(recording.times[-1]), math.inf)]:
+        first = reached + APART
+        while first + seconds <= start - APART:
+            gaps.append(Interval(first, first + seconds, label, NOTHING, person))
+            first += seconds
+        reached = max(reached, end)
+    return replace(coding, intervals=(*coding.intervals, *gaps))
 
 
 def of_no_class(codings: Sequence[Coding], classes: ClassTable) -> list[str]:
@@ -156,7 +197,7 @@ def class_of(label: str, classes: ClassTable) -> int | None:
     return ids[0] if len(ids) == 1 else None
 
 
-def _matched(
+def matched(
     codings: Sequence[Coding], recordings: Sequence[Recording]
 ) -> tuple[list[tuple[Coding, Recording]], list[tuple[Coding, str]]]:
     """Codings with their recordings, in the recording's own time; and the others, with a reason.

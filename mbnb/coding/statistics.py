@@ -5,7 +5,7 @@ are. Where nothing can be said, a cell is empty.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -69,16 +69,20 @@ class _Part:
 
 
 def measures(
-    codings: Sequence[Coding], classes: ClassTable | None = None, stretches: str = ""
+    codings: Sequence[Coding],
+    classes: ClassTable | None = None,
+    stretches: str = "",
+    seen: Mapping[str, Sequence[tuple[float, float]]] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """The tables by the names of their files: measures, transitions, codebook.
 
     classes: tells regions and which classes there are besides those that occur; what never occurs
     counts 0. stretches: the tier whose intervals divide recordings, such as one of questions and
     answers; it is not counted itself. A recording ends where the coding says so, else with its last
-    interval.
+    interval. seen: by recording the times (start, end) in which anything can be observed; without
+    it that is all of it.
     """
-    divided = [_divided(coding, stretches) for coding in codings]
+    divided = [_divided(coding, stretches, (seen or {}).get(coding.name)) for coding in codings]
     codings = [coding for coding, _ in divided]
     people = [(c, parts, p) for c, parts in divided for p in c.people or ("",)]
     labels = dict.fromkeys(classes.names) if classes else {}
@@ -145,17 +149,34 @@ def _regions(
     return {label: region_of(label, classes) or tiers.get(label) or "(none)" for label in labels}
 
 
-def _divided(coding: Coding, stretches: str) -> tuple[Coding, list[_Part]]:
-    """A coding without its tier of stretches, and the whole and the stretches by their names."""
+def _divided(
+    coding: Coding, stretches: str, seen: Sequence[tuple[float, float]] | None
+) -> tuple[Coding, list[_Part]]:
+    """A coding without its tier of stretches, and the whole and the stretches by their names.
+
+    Of both, only what lies in the times of `seen` counts, if they are given.
+    """
     spans: dict[str, list[tuple[float, float]]] = {}
     for one in coding.on(stretches) if stretches else ():
         if one.label and one.duration:
             spans.setdefault(one.label, []).append((one.start, one.end))
-    parts = [_Part(name, tuple(sorted(ones))) for name, ones in spans.items()]
     # What begins in the very last moment belongs to the recording, too.
-    whole = _Part(WHOLE, ((0.0, math.nextafter(coding.end, math.inf)),))
+    spans = {WHOLE: [(0.0, math.nextafter(coding.end, math.inf))]} | spans
+    seen = [(0.0, math.inf)] if seen is None else seen
+    parts = [
+        _Part(
+            name,
+            tuple(
+                (max(start, first), min(end, last))
+                for start, end in sorted(ones)
+                for first, last in seen
+                if min(end, last) > max(start, first)
+            ),
+        )
+        for name, ones in spans.items()
+    ]
     others = tuple(one for one in coding if not stretches or one.tier != stretches)
-    return replace(coding, intervals=others, length=coding.end), [whole, *parts]
+    return replace(coding, intervals=others, length=coding.end), parts
 
 
 def _measure(ones: list[Interval], part: _Part) -> tuple:

@@ -19,6 +19,8 @@ WEIGHTS = PACKAGE / "weights"
 TABLE = WEIGHTS / "weights.csv"
 # What a checkpoint holds that a model needs to answer, and that a reader wants to know of it.
 KEPT = ("config", "classes", "epoch", "temperature", "usual_length", "learned", "skeleton", "task")
+KEPT += ("decoding",)
+DETECT = "detect"  # the task of a detector
 
 
 def find_weights(name: str) -> Path:
@@ -63,10 +65,13 @@ def pack(checkpoint: Path, path: Path) -> str:
     history = content.get("history", [])
     kept["history"] = [row for row in history if row["epoch"] == kept["epoch"]]
     kept["config"] = without_paths(kept["config"])
+    # A detector's decisions are of moments that are smoothed, so half the digits do.
+    half = content.get("task") == DETECT
     weights = {
-        name: value.contiguous()
+        name: (value.half() if half else value).contiguous()
         for name, value in content["model"].items()
-        if not name.startswith("project.")  # which only a pretraining needs
+        # The first only a pretraining needs, the second only an encoder.
+        if not name.startswith(("project.", *(["backbone.head."] * half)))
     }
     # One text alone, since several would be written in another order each time.
     packed = save(weights, {OURS: json.dumps(kept)})

@@ -1,4 +1,4 @@
 """Notebooks executed headlessly, and grids of runs.
 
-Imports wild and what stands before it. It exports nothing here: papermill takes a second to import.
+Imports detect and what stands before it. It exports nothing: papermill takes a second to import.
 """

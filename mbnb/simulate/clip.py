@@ -170,14 +170,7 @@ class Performance:
 
     def _drive(self, part: Drive, courses: dict[str, np.ndarray], size: float) -> None:
         """Move a control along its course, on top of what it does already."""
-        if part.course in courses:
-            course = courses[part.course]
-        elif part.course == "wander":
-            sigma = FPS / (5 * self.timing.rate.mean())
-            course = courses["busy"] * smooth_noise(self.rng, self.timing.frames, sigma)
-        else:
-            angle = 2 * np.pi * (courses["cycles"] + part.phase)
-            course = courses["busy"] * REPEATS[part.course](angle)
+        course = course_of(part, courses, self.timing.rate, self.rng)
         controls = self.motion.controls
         controls[part.control] = (
             controls[part.control] + self.rng.uniform(*part.size) * size * course
@@ -205,3 +198,14 @@ class Performance:
         longest = (self.timing.frames / FPS, 0.6, 0.8, 0.6)
         lead, rise, hold, back = self.rng.uniform((0, 0.25, 0.1, 0.25), longest)
         return self.timing.courses(Span(lead, rise, hold, back if self.rng.random() < 0.5 else 0))
+
+
+def course_of(
+    part: Drive, courses: dict[str, np.ndarray], rate: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """(T,) how a control moves by `Timing.courses`; rate: (T,) Hz of what is repeated."""
+    if part.course in courses:
+        return courses[part.course]
+    if part.course == "wander":
+        return courses["busy"] * smooth_noise(rng, len(rate), FPS / (5 * rate.mean()))
+    return courses["busy"] * REPEATS[part.course](2 * np.pi * (courses["cycles"] + part.phase))

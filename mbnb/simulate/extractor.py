@@ -26,6 +26,7 @@ SHARE = {
 STEADY = 0.8  # the calmest recording's noise is that times the calmest measured level
 CORRELATION = 0.6  # of a frame's noise with that of the frame before
 HIDDEN_HAND = 0.17  # metres from the nose or inside the trunk, where a hand is hard to see
+STRETCH = 90  # frames of a recording in which what is rare happens as often as in a clip
 LONGEST_GAP = 10  # frames without a person that a conversion of videos fills in
 ARMS = ("L_Elbow", "L_Wrist", "R_Elbow", "R_Wrist")
 LEGS = ("R_Knee", "R_Ankle", "L_Knee", "L_Ankle")
@@ -62,6 +63,23 @@ def extract(pose: np.ndarray, rng: np.random.Generator, legs: bool, trunk: bool)
     _join(shown)
     shown -= shown[:, [skeleton.root]]
     return np.where(hidden[..., None], np.nan, shown)
+
+
+def extract_recording(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Minutes of somebody, (T, 17, 3) metres, as the extractor sees them; nothing is hidden.
+
+    What happens once in some clips happens once in as many stretches of three seconds.
+    """
+    root = load_skeleton().root
+    pose = pose - pose[:, [root]]
+    pose[..., 2] *= rng.uniform(0.75, 1.05)
+    _drag_arms(pose, rng)
+    shown = _with_noise(pose, rng)
+    for first in range(0, len(shown) - STRETCH + 1, STRETCH):
+        for fault in (_jump, _swap_sides, _lose_person):
+            fault(shown[first : first + STRETCH], rng)
+    _join(shown)
+    return shown - shown[:, [root]]
 
 
 def _with_noise(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:

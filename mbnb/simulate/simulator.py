@@ -50,9 +50,9 @@ def simulate(
         poses, names, labels, subjects = [], [], [], []
         plan = _class_plan(members, clips_per_person, seed, tail, len(table))
         for number, classes in zip(members, plan):
-            person = draw(_rng(seed, number))
+            person = draw(rng_of(seed, number))
             for i, class_id in enumerate(map(int, classes)):
-                rng = _rng(seed, number, i)
+                rng = rng_of(seed, number, i)
                 if official:
                     region = table.regions[class_id]
                     poses.append(seated_clip(class_id, region, person, rng, skeleton=joints))
@@ -65,7 +65,8 @@ def simulate(
     return splits
 
 
-def _rng(seed: int, *key: int) -> np.random.Generator:
+def rng_of(seed: int, *key: int) -> np.random.Generator:
+    """The random numbers of one thing among many, such as a person or a clip of a person."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
@@ -77,7 +78,7 @@ def _class_plan(
     if not tail:
         plan = np.resize(np.arange(count), size)  # everyone starts where the one before stopped
         return np.array(
-            [_rng(seed, number, 0, 0).permutation(row) for number, row in zip(members, plan)], int
+            [rng_of(seed, number, 0, 0).permutation(row) for number, row in zip(members, plan)], int
         ).reshape(size)
     total = len(members) * clips_per_person
     fewest = min(FEWEST, total // count)
@@ -86,4 +87,4 @@ def _class_plan(
     quantiles = (np.arange(free) + 0.5) / max(free, 1)
     drawn = np.searchsorted(np.cumsum(wanted) / wanted.sum(), quantiles)
     plan = np.concatenate([np.arange(count).repeat(fewest), drawn])  # (people * clips,)
-    return _rng(seed, members.start, 0, 0).permutation(plan).reshape(size)
+    return rng_of(seed, members.start, 0, 0).permutation(plan).reshape(size)

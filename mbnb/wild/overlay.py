@@ -24,18 +24,25 @@ BLANK = (235, 235, 235)
 
 
 def write_overlay(
-    path: Path, source: Source, people: Mapping[str, Movement], faces: str = "keep"
+    path: Path,
+    source: Source,
+    people: Mapping[str, Movement],
+    faces: str = "keep",
+    besides: Callable[[Image.Image, int], None] | None = None,
 ) -> None:
     """Write an MP4 file of the source's video with the skeletons of people on it.
 
     Left limbs are blue, right ones orange, as in the player; grey is what was not found in the
-    picture. The rest is as in `draw_over`.
+    picture. `besides` may draw more on each picture, and is told its number. The rest is as in
+    `draw_over`.
     """
     drawn = [(one.in_picture, one.joints[..., 2] > 0) for one in people.values()]
 
     def draw(image: Image.Image, t: int, small: float) -> None:
         for poses, seen in drawn:
             _draw(image, small * poses[t], seen[t])
+        if besides:
+            besides(image, t)
 
     draw_over(path, source, len(drawn[0][0]), draw, faces)
 

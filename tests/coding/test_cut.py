@@ -1,6 +1,7 @@
 """Intervals cut out of skeletons: by their own time stamps, with a row for every interval."""
 
 import json
+from dataclasses import replace
 
 import build
 import numpy as np
@@ -175,3 +176,21 @@ def test_the_clips_of_a_coding_are_the_same_in_whichever_format_it_came(film, tm
         counts.append(rows["frames"].tolist())
     assert counts == [counts[0]] * 4 and min(counts[0]) > 5
     assert json.loads((tmp_path / "film.boris").read_text())["project_format_version"] == "7.0"
+
+
+def test_the_time_between_intervals_becomes_clips_of_nothing(film, tmp_path):
+    ones = (Interval(1.0, 2.0, "nod"), Interval(1.5, 2.5, "shake"))
+    film = Recording("film", film.pose[:76], film.times[:76], "")  # 2.5 seconds and a frame
+    longer = np.concatenate([film.times, film.times[-1] + np.arange(1, 120) / 30])
+    film = Recording("film", build.person(0, len(longer)), longer, "")
+    coding = Coding("film", tuple(replace(one, person="anna") for one in ones))
+    rows = cut([coding], [film], tmp_path / "out", CLASSES, nothing=1.0)
+    nothing = rows[rows["label"] == "nothing happens"]
+    assert nothing["start"].tolist() == pytest.approx([2.7, 3.7, 4.7])  # 0.2 s from the intervals
+    assert set(nothing["person"]) == {"anna"} and set(nothing["class_id"]) == {2}
+    classes = dataset.load(Config.of({"data_root": str(tmp_path / "out")})).classes
+    assert classes.regions[2] == "nothing" and len(classes) == 3
+    # A table that has such a class keeps it.
+    own = ClassTable((*CLASSES.codes, "N9"), (*CLASSES.names, "rest"), ("head", "head", "nothing"))
+    rows = cut([coding], [film], tmp_path / "own", own, nothing=1.0)
+    assert (rows["label"] == "rest").sum() == 3
