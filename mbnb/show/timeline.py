@@ -27,6 +27,7 @@ from mbnb.coding.recordings import Recording, recordings_in
 from mbnb.config import Config
 from mbnb.files import InputError, write_text
 from mbnb.intervals import Coding, Medium, at
+from mbnb.runs import DetectionFolder
 from mbnb.settings import say_once
 from mbnb.show.fonts import Sheet
 from mbnb.show.lanes import (
@@ -42,9 +43,6 @@ from mbnb.show.player import scene_of
 from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.text import listed, safe_names
 
-# What a detection writes for each recording into a folder of its own.
-DETECTED = dict(coding="machine.eaf", poses="poses.npz", table="predictions.csv")
-ABOUT = "detection.json"
 NO_CLASS = ("time", "person", "nothing")  # columns of its table beside those of classes
 LONGEST = 200_000  # seconds, two days and more
 
@@ -202,12 +200,13 @@ def open_timeline(
 
     Raises InputError where something is not there, and where it is not clear what is meant.
     """
-    found: dict[str, Path] = {}
+    table = None
     if Path(source).is_dir():
         folder = _of_recording(Path(source), recording)
-        found = {key: folder / name for key, name in DETECTED.items() if (folder / name).is_file()}
-        path, video = found["coding"], video or _detected_video(folder)
-        coding = replace(read_coding(path), name=folder.resolve().name)
+        path, video = folder.elan, video or _detected_video(folder)
+        poses = poses or (folder.poses if folder.poses.is_file() else None)
+        table = folder.predictions if folder.predictions.is_file() else None
+        coding = replace(read_coding(path), name=folder.path.resolve().name)
     else:
         path = Path(source)
         coding = read_coding(path, recording)
@@ -219,12 +218,11 @@ def open_timeline(
     if linked and config.faces != "keep":
         say_once(f"{linked}: left out by the setting faces, {config.faces!r}")
         linked = None
-    poses = poses or found.get("poses")
     return timeline(
         coding,
         _people(poses, coding.name, config) if poses else (),
         against=read_coding(human, _same(human, coding.name)) if human else None,
-        table=read_probabilities(found["table"]) if "table" in found else None,
+        table=read_probabilities(table) if table else None,
         video=linked,
         offset=offset,
         classes=classes,
@@ -245,23 +243,24 @@ def _same(path: Path, name: str) -> str:
     return name if name in [one.name for one in read_codings(path)] else ""
 
 
-def _of_recording(folder: Path, recording: str) -> Path:
+def _of_recording(folder: Path, recording: str) -> DetectionFolder:
     """The folder of the recording that is meant, `folder` itself or one in it."""
-    if (folder / DETECTED["coding"]).is_file():
-        return folder
-    there = sorted(path.parent.name for path in folder.glob(f"*/{DETECTED['coding']}"))
+    here = DetectionFolder(folder)
+    if here.elan.is_file():
+        return here
+    there = sorted(path.parent.name for path in folder.glob(f"*/{here.elan.name}"))
     if recording in there or (len(there) == 1 and not recording):
-        return folder / (recording or there[0])
+        return DetectionFolder(folder / (recording or there[0]))
     if not there:
         raise InputError(f"{folder}: expected recordings of `mbnb detect`, found none")
     raise InputError(f"{folder}: choose a recording with --recording: {listed(there, 12)}")
 
 
-def _detected_video(folder: Path) -> Path | None:
+def _detected_video(folder: DetectionFolder) -> Path | None:
     """The video that a detection names, where it is still there."""
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        path = folder / str(about["video"])
+        about = json.loads(folder.about.read_text(encoding="utf-8"))
+        path = folder.path / str(about["video"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return path if path.is_file() else None
