@@ -501,9 +501,23 @@ class TrainingSettings:
     freeze: list[str] = setting(
         [], "Beginnings of the names of weights that stay as they are, such as backbone."
     )
+    lr_factor: float = setting(
+        1.0,
+        "What all learning rates are multiplied by; a training whose loss went wrong may go on "
+        "with less from its last point.",
+        least=0,
+        may_change=True,
+    )
     resume: bool = setting(
         True,
         "Go on with a training that was interrupted, instead of starting it again.",
+        affects="nothing",
+    )
+    save_minutes: float = setting(
+        10.0,
+        "Write where a training goes on every so many minutes, too, beside after every epoch; 0: "
+        "only then.",
+        least=0,
         affects="nothing",
     )
 
@@ -528,6 +542,13 @@ class MachineSettings:
         "auto",
         "How exactly numbers are kept; bf16 is less exact and faster on GPUs that compute in it.",
         choices=("auto", "float32", "bf16"),
+        may_change=True,
+    )
+    accumulate: int = setting(
+        1,
+        "Compute each batch in so many parts, one after the other, where the memory does not hold "
+        "it; the steps stay the same, and take longer.",
+        least=1,
         may_change=True,
     )
     compile: str = setting(

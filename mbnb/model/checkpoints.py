@@ -571,3 +571,5 @@ def save_checkpoint(
     }
     with replacing(path) as part:
         torch.save(content | state, part)
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())  # whole on the disk before it takes a place
