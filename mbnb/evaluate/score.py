@@ -36,6 +36,7 @@ from mbnb.settings import say_once
 from mbnb.skeleton import Skeleton
 from mbnb.text import listed, too_few
 from mbnb.train import train
+from mbnb.train.trouble import answers_alike
 
 CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path
 
