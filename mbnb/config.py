@@ -29,6 +29,7 @@ from mbnb.originals import (
 from mbnb.parameters import parameters_of
 from mbnb.runs import RunFolder
 from mbnb.settings import setting
+from mbnb.text import RESERVED
 
 # Weights that come with mbnb, see mbnb/weights/README.md.
 OWN_WEIGHTS = ("encoder", "lifter", "simulated_ma52")
@@ -700,7 +701,9 @@ class Config(  # the groups from the last to the first, since dataclasses join f
             wrong.append(("simulated_test_people", fewer))
         if len(self.scale_range_train) != 2 or not 0 < min(self.scale_range_train):
             wrong.append(("scale_range_train", "two numbers above 0"))
-        if not self.run or self.run == ".." or Path(self.run).name != self.run:
+        is_odd = not self.run.isprintable() or re.search(r"[<>\\]|[. ]$", self.run)
+        is_path = not self.run or self.run == ".." or Path(self.run).name != self.run
+        if is_path or is_odd or RESERVED.fullmatch(self.run):
             wrong.append(("run", "the plain name of a folder"))
         return [
             f"setting {name!r}: expected {expected}, found {getattr(self, name)!r}"

@@ -160,7 +160,12 @@ def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[s
         name
         for name, value in weights.items()
         if name not in counts
-        and not (value.is_floating_point() and value.layout == torch.strided and value.is_cpu)
+        and not (
+            value.is_floating_point()
+            and value.layout == torch.strided
+            and value.is_cpu
+            and value.nbytes <= value.untyped_storage().nbytes()  # repeated without end
+        )
     ]
     if odd:
         one = weights[odd[0]]
