@@ -12,7 +12,8 @@ from mbnb.files import InputError, read_text
 MERGE = "tag:yaml.org,2002:merge"
 # Blanks of web pages and word processors, where they are not part of a name.
 COPIED = re.compile(r"^[ \u00a0]+|(?<=[:-])[ \u00a0]+", re.MULTILINE)
-MOST, SAID = 100_000, 200  # values of a file, and letters of what is said of one
+MOST, DEEPEST = 100_000, 50  # values of a file, and how many may stand in each other
+SAID = 200  # letters of what is said of a fault
 # What YAML takes 007, 12:30, 1e3 and 2024-05-01 for.
 NUMBERS = [f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")]
 
@@ -80,6 +81,16 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe reader, which would take the last of several values without a word."""
 
     texts: Collection[str] = ()
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """What stands in what stands in … `parent`; raises ValueError for what is too deep."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise ValueError(f"brackets in each other, more than {DEEPEST} deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
         """A dictionary; raises _TwiceError for a key with two values."""

@@ -122,6 +122,7 @@ def trainings(
 ) -> Iterator[Outcome]:
     """Trainings of each of the `kinds`, killed until there were so many kills."""
     rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
     people = {
         "train": build.clips("abcdefgh", [0, 2] * 4, pose=build.moving, classes=build.CLASSES),
         "val": build.clips("ij", [0, 2] * 3, "val", pose=build.moving, classes=build.CLASSES),
@@ -178,7 +179,7 @@ def conversions(folder: Path, kills: int, seed: int) -> Outcome:
     """A conversion of files of skeletons, killed until there were so many kills."""
     rng, outcome, number = np.random.default_rng(seed), Outcome("conversion of skeletons"), 0
     source, classes = folder / "skeletons", build.DOCUMENT
-    source.mkdir()
+    source.mkdir(parents=True)
     for i in range(60):
         form = list(WRITERS)[i % len(WRITERS)]
         WRITERS[form](source / f"{i:02d}.{form}", build.moving(i % 4, i, 120), 30.0)
