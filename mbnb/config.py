@@ -701,7 +701,7 @@ class Config(  # the groups from the last to the first, since dataclasses join f
             wrong.append(("simulated_test_people", fewer))
         if len(self.scale_range_train) != 2 or not 0 < min(self.scale_range_train):
             wrong.append(("scale_range_train", "two numbers above 0"))
-        is_odd = not self.run.isprintable() or re.search(r"[<>\\]|[. ]$", self.run)
+        is_odd = re.search(r"[\x00-\x1f\x7f<>\\]|[. ]$", self.run)
         is_path = not self.run or self.run == ".." or Path(self.run).name != self.run
         if is_path or is_odd or RESERVED.fullmatch(self.run):
             wrong.append(("run", "the plain name of a folder"))

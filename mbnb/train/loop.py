@@ -368,19 +368,7 @@ def fit(
     """
     training = Training(task, config, data, fabric, checkpoint, wish)
     start, leads = len(training.history), fabric.is_global_zero
-    if start >= config.epochs and leads:
-        print(
-            f"{config.run} has its {config.epochs} epochs already, so nothing is trained: give "
-            f"more epochs, another run, or resume: false to start afresh"
-        )
-    if leads and start < config.epochs:
-        record_environment(config, data)
-        if not checkpoint:
-            forget_points(config.folder)
-    if leads and checkpoint and not training.within:
-        make_latest(config.folder, checkpoint["point"])
-    # A break may have come between a point, `latest.pt` and its row.
-    behind = leads and start and len(read_history(config.folder)[0]) != start
+    behind = leads and _begin(training, checkpoint)
     if start >= config.epochs and not behind:
         return pd.DataFrame(training.history)
     with (
@@ -415,6 +403,24 @@ def fit(
         for doubt in task.doubts():
             print(f"warning: {doubt}")
     return pd.DataFrame(training.history)
+
+
+def _begin(training: Training, checkpoint: dict[str, Any]) -> bool:
+    """Make the run's folder ready to go on; whether its history lacks epochs of the checkpoint."""
+    config, start = training.config, len(training.history)
+    if start >= config.epochs:
+        print(
+            f"{config.run} has its {config.epochs} epochs already, so nothing is trained: give "
+            f"more epochs, another run, or resume: false to start afresh"
+        )
+    else:
+        record_environment(config, training.data)
+    if not checkpoint:
+        forget_points(config.folder)
+    elif not training.within:
+        # A break may have come between a point, `latest.pt` and its row.
+        make_latest(config.folder, checkpoint["point"])
+    return bool(start) and len(read_history(config.folder)[0]) != start
 
 
 def board_of(config: Config, start: int, leads: bool) -> AbstractContextManager:

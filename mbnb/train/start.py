@@ -50,7 +50,10 @@ def start(
         except DiskError as error:
             if not (points := points_of(folder)):
                 raise
-            raise DiskError(f"{error}: the training goes on from {points[0]}") from error
+            where = f"from {points[0]}"
+            if folder.latest.exists() and points[0].samefile(folder.latest):
+                where = f"after the last epoch in {folder.latest}"
+            raise DiskError(f"{error}: the training goes on {where}") from error
         except Stopped as stopped:
             print(stopped, file=sys.stderr)
     signal.raise_signal(wish.signal or signal.SIGTERM)

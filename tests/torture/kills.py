@@ -196,11 +196,12 @@ def conversions(folder: Path, kills: int, seed: int) -> Outcome:
         while not ends(convert, rng.uniform(0, takes * PATIENCE**attempts)):
             attempts += 1
             outcome.tried += 1
-            if out.exists():  # it is there whole, or it is not there
-                outcome.lost += [] if digests(out) == digests(whole) else [f"{out.name} is half"]
-                break
             outcome.survived += 1
-        outcome.lost += [] if digests(out) == digests(whole) else [f"{out.name} differs"]
+            if out.exists():  # it is there whole, or it is not there
+                break
+        if digests(out) != digests(whole):
+            outcome.survived -= 1
+            outcome.lost.append(f"{out.name} differs")
     outcome.note = f"{number} ends compared byte by byte; it begins again and takes {takes:.1f} s"
     return outcome
 
