@@ -114,7 +114,7 @@ def rendered(template: str, script: str = "", **values: Any) -> str:
     return page.render(values, script=script, policy=policy)
 
 
-def pack_poses(clips: Sequence[np.ndarray]) -> tuple[dict[str, list], bytes]:
+def pack_poses(clips: Sequence[np.ndarray], step: float = STEP) -> tuple[dict[str, list], bytes]:
     """Clips (T, J, 3) in metres -> what each needs to be read again, and all of them as bytes.
 
     Each needs its length, centre and scale. Stored are counts of `scale` metres from `centre`, at
