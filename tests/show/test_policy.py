@@ -2,7 +2,7 @@
 
 import build
 import pytest
-from conftest import Page
+from conftest import Page, until
 
 from mbnb.show.page import page_script, rendered
 from mbnb.show.player import player
@@ -34,7 +34,7 @@ def test_what_is_injected_into_a_page_does_not_run(template, browser, tmp_path):
         browser.get_log("browser")
         browser.get(path.as_uri())
         if template != "report.html":  # which draws only where there is an evaluation
-            assert Page(browser).coloured(0) > 50
+            until(lambda: Page(browser).coloured(0) > 50)
         messages = [one["message"] for one in browser.get_log("browser")]
         assert browser.title != "injected"
         if is_silent:

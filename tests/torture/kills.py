@@ -32,7 +32,6 @@ from mbnb.train import loop, read_history, resume, train
 from mbnb.train.pretrain import pretrain
 
 INTERVAL = 0.25  # seconds between points, the interval that is promised
-SLACK = 0.5  # seconds that the writing of a point may take beside it
 SHARE = 0.25  # of the time that the whole takes, within which an attempt is killed
 PATIENCE = 1.1  # what that is multiplied by after each attempt: a busy machine must get somewhere
 STEPS = 1 << 16  # that there is room for
@@ -110,11 +109,19 @@ class Watched:
         else:
             train(self.config, load(self.config))
 
-    def cost(self) -> float:
-        """Seconds of work up to now that are in no point."""
+    def cost(self) -> tuple[float, float]:
+        """Seconds of work up to now that are in no point, and those that should have been.
+
+        The latter are the time between the first step that is in none and the last but one that
+        began: after that one somebody looked whether it was time to write a point.
+        """
         points = sorted(self.config.folder.points.glob("*.pt"))
-        unsaved = self.began[int(points[-1].stem) if points else 0]
-        return time.monotonic() - unsaved if unsaved else 0.0
+        unsaved = self.began[int(points[-1].stem) if points else 0 :]
+        unsaved = unsaved[unsaved > 0]
+        now, late = time.monotonic(), max(0.0, unsaved[-2] - unsaved[0]) if len(unsaved) > 1 else 0
+        cost = now - unsaved[0] if len(unsaved) else 0.0
+        self.began[:] = 0  # another attempt takes the same steps
+        return cost, late
 
 
 def trainings(
@@ -134,8 +141,6 @@ def trainings(
         whole, started = Watched(config, kind), time.monotonic()
         ends(whole.run)
         reach = SHARE * (time.monotonic() - started)
-        # Between two steps may lie an evaluation, and the machine may be busy with something else.
-        most = INTERVAL + SLACK + 2 * np.diff(whole.began[whole.began > 0]).max()
         outcome, costs, number = Outcome(kind), [], 0
         while outcome.tried < kills:
             number += 1
@@ -144,15 +149,16 @@ def trainings(
             while not ends(broken.run, rng.uniform(0, reach * PATIENCE**attempts)):
                 attempts += 1
                 outcome.tried += 1
-                costs.append(broken.cost())
-                if costs[-1] > most:
-                    outcome.lost.append(f"{costs[-1]:.1f} s of work")
+                cost, late = broken.cost()
+                costs.append(cost)
+                if late > INTERVAL:
+                    outcome.lost.append(f"{late:.2f} s of work that no point has")
                 else:
                     outcome.survived += 1
             outcome.lost += differences(config.folder, broken.config.folder)
         outcome.note = (
             f"{number} ends compared bit by bit; a point every {INTERVAL:g} s, a kill cost "
-            f"{np.median(costs):.2f} s in the median, {max(costs):.2f} s at most of {most:.2f}"
+            f"{np.median(costs):.2f} s in the median, {max(costs):.2f} s at most"
         )
         yield outcome
 
