@@ -56,7 +56,7 @@ def make_latest(folder: RunFolder, point: Path) -> None:
 
 
 def furthest(config: Config, data: DataSet | None) -> dict[str, Any]:
-    """The furthest point from which the training of `config` on `data` goes on; {}: there is none.
+    """The furthest point from which the training of `config` on `data` goes on; {} for none.
 
     Its file is in it as `point`. What is damaged is passed over and named. Raises InputError, with
     what differs, where a point belongs to another training, and where all are damaged.

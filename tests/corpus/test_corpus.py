@@ -10,13 +10,17 @@ import sys
 import time
 import tracemalloc
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from corpus import faults, samples
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mbnb import formats
+from mbnb.classes import read_classes
 from mbnb.coding import read_codings
 from mbnb.config import Config, read_yaml
 from mbnb.files import InputError
@@ -26,6 +30,11 @@ LONGEST = 2000  # letters of what is said
 SECONDS = 20  # on a busy machine
 OPENED: list[str] = []
 LISTENS = [False]
+
+
+def some(faults: Iterable[str]) -> list[str]:
+    """All of them in `make torture`; `make test` takes every fifth, since it must be quick."""
+    return list(faults)[:: 1 if os.environ.get("MBNB_EVERY_FAULT") else 5]
 
 
 def _heard(event: str, arguments: tuple) -> None:
@@ -78,7 +87,7 @@ def sound(tmp_path_factory):
     return folder, readers
 
 
-@pytest.mark.parametrize("damage", [*faults.DAMAGE, *faults.OF_TEXT])
+@pytest.mark.parametrize("damage", some([*faults.DAMAGE, *faults.OF_TEXT]))
 def test_damage_of_every_kind_is_refused_or_read(damage, sound, tmp_path, monkeypatch):
     folder, readers = sound
     monkeypatch.chdir(tmp_path)
@@ -97,7 +106,7 @@ def test_damage_of_every_kind_is_refused_or_read(damage, sound, tmp_path, monkey
     assert worse == {}
 
 
-@pytest.mark.parametrize("name", faults.PICKLES)
+@pytest.mark.parametrize("name", some(faults.PICKLES))
 def test_pickles_are_data_or_refused_wherever_they_stand(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     raw = faults.PICKLES[name]
@@ -120,7 +129,7 @@ def test_pickles_are_data_or_refused_wherever_they_stand(name, tmp_path, monkeyp
     assert refusal_of(formats.read_all, tmp_path / "joints.npz")
 
 
-@pytest.mark.parametrize("name", faults.YAML)
+@pytest.mark.parametrize("name", some(faults.YAML))
 def test_yaml_is_plain_values_or_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "settings.yaml"
@@ -135,7 +144,7 @@ def test_yaml_is_plain_values_or_refused(name, tmp_path, monkeypatch):
     assert said or name in ("two documents", "a percent sign", "a run that runs"), "it was read"
 
 
-@pytest.mark.parametrize("name", faults.poses(samples.POSE))
+@pytest.mark.parametrize("name", some(faults.poses(samples.POSE)))
 def test_poses_of_a_data_set_are_read_or_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     root = samples.write_folder(tmp_path / "data")
@@ -148,7 +157,7 @@ def test_poses_of_a_data_set_are_read_or_refused(name, tmp_path, monkeypatch):
         assert str(clip / "pose_3d.npy") in said and re.search(expected, said), said
 
 
-@pytest.mark.parametrize("name", faults.NAMES)
+@pytest.mark.parametrize("name", some(faults.NAMES))
 def test_names_of_clips_lead_nowhere(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret").mkdir()
@@ -169,3 +178,22 @@ def test_names_of_clips_lead_nowhere(name, tmp_path, monkeypatch):
 def leads_out(name: str) -> bool:
     """Whether a name is a path."""
     return "/" in name or name == ".."
+
+
+LINES = st.lists(
+    st.lists(st.text(max_size=8) | st.sampled_from(["nan", "-1", "1e999", "C1", '"']), max_size=5),
+    max_size=6,
+)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(lines=LINES, mark=st.sampled_from(",;\t:\n"), name=st.sampled_from(["a.csv", "a.yaml"]))
+def test_any_lines_are_read_or_refused(lines, mark, name, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes("\n".join(map(mark.join, lines)).encode("utf-8", "replace"))
+    readers = {"a.csv": (formats.read_all, read_codings, read_classes), "a.yaml": (read_yaml,)}
+    for reader in readers[name]:
+        try:
+            reader(path)
+        except InputError as error:
+            assert len(str(error)) < LONGEST
