@@ -45,10 +45,15 @@ def _heard(event: str, arguments: tuple) -> None:
 sys.addaudithook(_heard)
 
 
+def state_of(folder: Path) -> tuple[dict[Path, int], list[Path]]:
+    """When everything in a folder was written, and what lies beside it."""
+    return {p: p.stat().st_mtime_ns for p in folder.rglob("*")}, sorted(folder.parent.iterdir())
+
+
 @contextlib.contextmanager
 def nothing_worse(folder: Path):
     """What holds whatever is read in the block: see above. `folder` is where it may look."""
-    before, began = {p: p.stat().st_mtime_ns for p in folder.parent.rglob("*")}, time.monotonic()
+    before, began = state_of(folder), time.monotonic()
     OPENED.clear()
     tracemalloc.start()
     LISTENS[0] = True
@@ -60,7 +65,7 @@ def nothing_worse(folder: Path):
         tracemalloc.stop()
     assert time.monotonic() - began < SECONDS
     assert peak < MOST, f"{peak >> 20} MB"
-    assert {p: p.stat().st_mtime_ns for p in folder.parent.rglob("*")} == before
+    assert state_of(folder) == before
     secret = [one for one in OPENED if "secret" in one or not one.startswith("open")]
     assert not secret, secret
 
