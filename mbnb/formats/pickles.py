@@ -101,9 +101,7 @@ def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     return read[number](io.BytesIO(raw + file.read(length)))
 
 
-def _load(
-    file: IO[bytes] | mmap.mmap, others: Mapping[tuple[str, str], Any] | None = None
-) -> Any:
+def _load(file: IO[bytes] | mmap.mmap, others: Mapping[tuple[str, str], Any] | None = None) -> Any:
     """What a pickle holds that can be read again from its beginning.
 
     Python believes a pickle's numbers, and would make room for as many objects and bytes as it

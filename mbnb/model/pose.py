@@ -42,7 +42,10 @@ class PoseNet(nn.Module):
         if views is None:
             return pose
         said = torch.cat(
-            [statistics(self._seen(piece, return_rep=True)) for piece in pieces(views, self.accumulate)]
+            [
+                statistics(self._seen(piece, return_rep=True))
+                for piece in pieces(views, self.accumulate)
+            ]
         )
         said = self.gather(said) if self.gather else said
         return pose, F.normalize(self.project(said), dim=-1)

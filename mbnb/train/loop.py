@@ -217,9 +217,9 @@ class Training:
             with memory_is_full(self.config, self.fabric.device):
                 loss = task.loss(self.engine, batch)
                 collected["loss"].append(loss.detach()[None])
-                if step % CHECKED[self.fabric.device.type] == 0:
-                    self._check(epoch, step)
                 collected["norms"].append(self._step(loss)[None])
+            if step % CHECKED[self.fabric.device.type] == 0:
+                self._check(epoch, step)
             bar.update()
             if step < self.steps[epoch - 1]:
                 self._save_where_due(step)
@@ -237,7 +237,10 @@ class Training:
 
     def _check(self, epoch: int, step: int) -> None:
         """Raise InputError where the losses up to `step` of an epoch have gone wrong."""
-        losses = torch.cat(self.task.collected["loss"][-LOOKED_AT:])
+        losses, norms = (
+            torch.cat(self.task.collected[name][-LOOKED_AT:]) for name in ("loss", "norms")
+        )
+        losses = losses + 0 * norms.sum(1)  # gradients that are no numbers count as such a loss
         if math.isnan(self.first_loss):
             self.first_loss = losses[0].item()
         where = epoch, step - len(losses)
@@ -278,6 +281,7 @@ class Training:
         if not (due or asked):
             return
         collected = {name: torch.cat(values) for name, values in self.task.collected.items()}
+        self._check(len(self.history) + 1, step)  # nothing broken is ever written
         within = {
             "step": step,
             "steps": self.steps[len(self.history)],
