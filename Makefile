@@ -8,7 +8,7 @@ OLDEST := $(word 1,$(MINOR))
 TOO_NEW := $(word 2,$(MINOR))
 NEWEST := $(shell expr $(TOO_NEW) - 1)
 
-.PHONY: setup run all test lab bench lock
+.PHONY: setup run all test torture lab bench lock
 
 setup: $(VENV)/.installed
 
@@ -31,6 +31,10 @@ all: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# What must never lose work nor let anybody in: kills, full disks, bad data, fuzzers; half an hour.
+torture: setup
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m torture
 
 lab: setup
 	$(BIN)/python -m jupyterlab notebooks

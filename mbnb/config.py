@@ -29,6 +29,7 @@ from mbnb.originals import (
 from mbnb.parameters import parameters_of
 from mbnb.runs import RunFolder
 from mbnb.settings import setting
+from mbnb.text import RESERVED
 
 # Weights that come with mbnb, see mbnb/weights/README.md.
 OWN_WEIGHTS = ("encoder", "lifter", "simulated_ma52", "detector")
@@ -506,9 +507,23 @@ class TrainingSettings:
     freeze: list[str] = setting(
         [], "Beginnings of the names of weights that stay as they are, such as backbone."
     )
+    lr_factor: float = setting(
+        1.0,
+        "What all learning rates are multiplied by; a training whose loss went wrong may go on "
+        "with less from its last point.",
+        least=0,
+        may_change=True,
+    )
     resume: bool = setting(
         True,
         "Go on with a training that was interrupted, instead of starting it again.",
+        affects="nothing",
+    )
+    save_minutes: float = setting(
+        10.0,
+        "Write where a training goes on every so many minutes, too, beside after every epoch; 0: "
+        "only then.",
+        least=0,
         affects="nothing",
     )
 
@@ -533,6 +548,13 @@ class MachineSettings:
         "auto",
         "How exactly numbers are kept; bf16 is less exact and faster on GPUs that compute in it.",
         choices=("auto", "float32", "bf16"),
+        may_change=True,
+    )
+    accumulate: int = setting(
+        1,
+        "Compute each batch in so many parts, one after the other, where the memory does not hold "
+        "it; the steps stay the same, and take longer.",
+        least=1,
         may_change=True,
     )
     compile: str = setting(
@@ -684,7 +706,9 @@ class Config(  # the groups from the last to the first, since dataclasses join f
             wrong.append(("simulated_test_people", fewer))
         if len(self.scale_range_train) != 2 or not 0 < min(self.scale_range_train):
             wrong.append(("scale_range_train", "two numbers above 0"))
-        if not self.run or self.run == ".." or Path(self.run).name != self.run:
+        is_odd = re.search(r"[\x00-\x1f\x7f<>\\]|[. ]$", self.run)
+        is_path = not self.run or self.run == ".." or Path(self.run).name != self.run
+        if is_path or is_odd or RESERVED.fullmatch(self.run):
             wrong.append(("run", "the plain name of a folder"))
         return [
             f"setting {name!r}: expected {expected}, found {getattr(self, name)!r}"

@@ -30,7 +30,7 @@ LIFTING: dict[str, tuple[tuple, str]] = {
     "sample_stride": ((1,), "every frame is taken"),
     "no_conf": ((False,), "the network always sees a confidence"),
     "no_eval": ((False, True), "people held out are scored after every epoch"),
-    "checkpoint_frequency": ((), "latest.pt and best.pt are written after every epoch"),
+    "checkpoint_frequency": ((), "checkpoints are written after every epoch"),
     "noise_path": ((), "the detector's errors are a table of mbnb"),
     "d2c_params_path": ((), "the detector's errors are a table of mbnb"),
     "lambda_3d_velocity": ((20, 20.0), "losses have the original's weights"),

@@ -35,6 +35,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.latest = self.checkpoints / "latest.pt"
         self.best = self.checkpoints / "best.pt"
+        self.points = self.checkpoints / "points"  # where the training goes on, by steps
         self.history = path / "history.csv"  # a row an epoch
         self.region_confusion = path / "region_confusion.csv"  # a row an epoch and pair of regions
         self.tensorboard = path / "tensorboard"

@@ -10,6 +10,7 @@ import functools
 import html
 import inspect
 import math
+import reprlib
 import shutil
 import sys
 import textwrap
@@ -30,6 +31,11 @@ EXPECTED = {
     list[str]: "a list of words",
     list[float]: "a list of numbers",
 }
+# How values are shown in messages; a file may hold endless ones.
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 200
+SHORT.maxlong = 60
+SHORT.maxlist = SHORT.maxdict = 20
 YES, NO = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -94,7 +100,7 @@ class Setting:
 
     def fault(self, value: Any) -> str | None:
         """What is wrong with a value of the right type; None where nothing is."""
-        found = repr(value)
+        found = short(value)
         if isinstance(value, list):
             foreign = [item for item in value if self.choices and item not in self.choices]
             wrong, found = foreign or len(value) < (self.least or 0), shown(foreign)
@@ -166,7 +172,7 @@ def read(
             converted = one.convert(value)
         except (TypeError, ValueError, OverflowError):
             expected = one.allowed if one.choices else EXPECTED[one.kind]
-            faults.append(f"setting {name!r}: expected {expected}, found {value!r}")
+            faults.append(f"setting {name!r}: expected {expected}, found {short(value)}")
             continue
         if fault := one.fault(converted):
             faults.append(fault)
@@ -196,6 +202,14 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str | None:
 def say_once(line: str) -> None:
     """Tell the user something about the settings given, however often they are read."""
     print(line, file=sys.stderr)  # standard output may be a table of predictions
+
+
+def short(value: Any) -> str:
+    """A value as Python writes it, shortened where it is long."""
+    try:
+        return SHORT.repr(value)
+    except ValueError:  # Python does not write out very long numbers
+        return "a number of thousands of digits"
 
 
 def _as_kind(value: Any, kind: type) -> Any:

@@ -12,6 +12,8 @@ from mbnb.files import InputError, read_text
 MERGE = "tag:yaml.org,2002:merge"
 # Blanks of web pages and word processors, where they are not part of a name.
 COPIED = re.compile(r"^[ \u00a0]+|(?<=[:-])[ \u00a0]+", re.MULTILINE)
+MOST, DEEPEST = 100_000, 50  # values of a file, and how many may stand in each other
+SAID = 200  # letters of what is said of a fault
 # What YAML takes 007, 12:30, 1e3 and 2024-05-01 for.
 NUMBERS = [f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")]
 
@@ -26,7 +28,12 @@ def read_yaml(path: str | Path, texts: Collection[str] = ()) -> dict[str, Any]:
         text = read_text(Path(path), "settings")
         loader = _Loader(COPIED.sub(lambda found: " " * len(found[0]), text.expandtabs()))
         loader.texts = texts
-        values = loader.get_single_data()
+        node = loader.get_single_node()
+        values = node and loader.construct_document(node) if _weight(node) else None
+    except (RecursionError, ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not settings ({str(error)[:SAID]})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -40,6 +47,32 @@ def read_yaml(path: str | Path, texts: Collection[str] = ()) -> dict[str, Any]:
     return values or {}
 
 
+def _weight(node: yaml.Node | None) -> int:
+    """How many values a document holds when all its aliases are written out.
+
+    Raises ValueError for more than `MOST`, and for what holds itself.
+    """
+    weights: dict[int, int] = {}
+
+    def of(node: Any) -> int:
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if weights.setdefault(id(node), 0):
+            return weights[id(node)]
+        if id(node) in open_nodes:
+            raise ValueError("an alias stands for what it stands in")
+        open_nodes.add(id(node))
+        inner = node.value if isinstance(node, yaml.SequenceNode) else sum(node.value, ())
+        weights[id(node)] = 1 + sum(map(of, inner))
+        open_nodes.discard(id(node))
+        if weights[id(node)] > MOST:
+            raise ValueError(f"more than {MOST} values, with all aliases written out")
+        return weights[id(node)]
+
+    open_nodes: set[int] = set()
+    return of(node) if node is not None else 0
+
+
 class _TwiceError(yaml.MarkedYAMLError):
     """A key has two values."""
 
@@ -48,6 +81,16 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe reader, which would take the last of several values without a word."""
 
     texts: Collection[str] = ()
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """What stands in what stands in … `parent`; raises ValueError for what is too deep."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise ValueError(f"brackets in each other, more than {DEEPEST} deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
         """A dictionary; raises _TwiceError for a key with two values."""

@@ -37,6 +37,7 @@ READERS: dict[str, ModuleType] = {
     "ELAN's tab-delimited text": elan_tab,
 }
 
+SAID = 200  # letters of what a library says of damage
 NAMED = 12  # that many names of a long list are said
 DESCRIBED = 12  # that many recordings of a file are described
 
@@ -46,13 +47,19 @@ def read_codings(path: Path) -> tuple[Coding, ...]:
 
     Raises InputError for a file that is cut short, or that nobody here reads, and says which are.
     """
-    file = File(path)
-    for name, reader in READERS.items():
-        if reader.recognises(file):
-            codings = tuple(reader.read(file))
-            if not codings:
-                raise InputError(f"{path}: {name}, in which there is no recording")
-            return codings
+    file, name = File(path), "a coding"
+    try:
+        for name, reader in READERS.items():
+            if reader.recognises(file):
+                codings = tuple(reader.read(file))
+                if not codings:
+                    raise InputError(f"{path}: {name}, in which there is no recording")
+                return codings
+    except InputError:
+        raise
+    except Exception as error:  # every sort of damage raises a different kind
+        said = f"{type(error).__name__}: {str(error)[:SAID]}"
+        raise InputError(f"{path}: expected {name} ({said})") from None
     why = f" ({file.refusal})" if file.refusal else ""
     raise InputError(f"{path}: expected {', '.join(READERS)}; found none of them{why}")
 

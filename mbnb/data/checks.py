@@ -22,6 +22,7 @@ SESSION = re.compile(r"(.*[^\W_])[\W_]+(?:s|ses|session|sitzung|day|tag|visit|we
 NOBODY = {"", "na", "nan", "none", "null", "unknown", "unbekannt"}
 PICTURE = 10.0  # times as far as a confidence goes, from where on x and y are those of a picture
 BONE_SPREAD = 0.15  # a bone whose length varies by more of itself in a clip is oddly tracked
+FARTHEST = 1e7  # from the origin, in whichever unit, where nobody is who was recorded
 
 
 @dataclass
@@ -175,14 +176,14 @@ def check_pose(
                 "files pose_2d.npy, or give them depth with `python -m mbnb lift`",
             )
             return None
-        broken = np.isinf(pose)
+        broken = np.abs(pose) > FARTHEST
         if not broken.any():
             return pose
         frame, joint = np.argwhere(broken)[0, :2]
         findings.error(
             where,
-            f"infinite values, {broken.sum()} in all, "
-            f"first in frame {frame} at {skeleton.joints[joint]}",
+            f"{'infinite values' if np.isinf(pose).any() else f'values beyond {FARTHEST:g}'}, "
+            f"{broken.sum()} in all, first in frame {frame} at {skeleton.joints[joint]}",
         )
     return None
 

@@ -65,14 +65,28 @@ class DataSet:
     def fingerprint(self) -> str:
         """The same for the same clips, labels, people and classes, wherever they lie."""
         parts = [repr(self.classes).encode()]
-        for split, clips in self.splits.items():
-            parts += [
-                repr((split, clips.names, clips.subjects)).encode(),
-                clips.labels.tobytes(),
-                clips.lengths.tobytes(),
-                clips.digest,
-            ]
+        for split in self.splits:
+            parts += self._bytes_of(split)
         return fingerprint(*parts)
+
+    def parts(self) -> dict[str, list[str]]:
+        """Of the classes and of each split its size in words, and a fingerprint of it alone."""
+        return {"classes": [str(len(self.classes)), fingerprint(repr(self.classes).encode())]} | {
+            split: [
+                counted(len(clips), len(set(clips.subjects))),
+                fingerprint(*self._bytes_of(split)),
+            ]
+            for split, clips in self.splits.items()
+        }
+
+    def _bytes_of(self, split: str) -> list[bytes]:
+        clips = self.splits[split]
+        return [
+            repr((split, clips.names, clips.subjects)).encode(),
+            clips.labels.tobytes(),
+            clips.lengths.tobytes(),
+            clips.digest,
+        ]
 
     def describe(self) -> str:
         """What was loaded and what was decided, in a few lines."""

@@ -15,11 +15,16 @@ from mbnb.data.flat import flat_body
 from mbnb.data.labels import UNREADABLE, read_labels
 from mbnb.data.layout import DataFolder
 from mbnb.data.missing import Body, check_seen, complete
+from mbnb.formats import arrays
 from mbnb.skeleton import Skeleton
 from mbnb.text import clip_name, listed
 
 # What file managers leave behind; what begins with a dot is passed over, too.
 LEFT_BEHIND = set("thumbs.db desktop.ini icon\r __macosx @eadir $recycle.bin lost+found".split(" "))
+
+
+# Bytes that one of a packed file may hold; joints do not become nearly so small.
+DENSEST = 64
 
 
 @dataclass
@@ -203,8 +208,7 @@ def read_pose(root: Path, path: Path, findings: Findings) -> np.ndarray | None:
     if not has_file(root, path, findings):
         return None
     try:
-        with open(path, "rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
+        return arrays.load(path)
     except Exception as error:  # numpy raises a different kind for every sort of damage
         findings.error(path, f"not a numpy array ({error})")
         return None
@@ -213,8 +217,10 @@ def read_pose(root: Path, path: Path, findings: Findings) -> np.ndarray | None:
 def read_packed(path: Path, findings: Findings) -> dict[str, np.ndarray] | None:
     """Clip name -> (T, J, 3) of a `<split>.npz`; None after an error."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            frames, offsets, names = file["frames"], file["offsets"], file["clip_names"]
+        most = max(arrays.LARGEST, DENSEST * path.stat().st_size)
+        frames, offsets, names = (
+            arrays.load(path, name, most) for name in ("frames", "offsets", "clip_names")
+        )
     except Exception as error:  # numpy and zipfile raise a different kind for every sort of damage
         findings.error(path, f"expected an npz with frames, offsets and clip_names ({error})")
         return None

@@ -36,6 +36,7 @@ from mbnb.settings import say_once
 from mbnb.skeleton import Skeleton
 from mbnb.text import listed, too_few
 from mbnb.train import train
+from mbnb.train.trouble import answers_alike
 
 CHECKPOINTS = ("best", "latest")  # what the setting `checkpoint` takes besides a path
 
@@ -229,7 +230,10 @@ def write_evaluation(
     dataclasses.replace(saved, **_answering(config)).save(folder.config)
     if "too_few" in metrics:
         print(f"{metrics['too_few']}; which are right stands in {folder.predictions.name}")
-    elif evaluation.adapted is not None:
+        return
+    for doubt in answers_alike(evaluation.clips.labels, evaluation.predictions, data.classes):
+        print(f"warning: {doubt}")
+    if evaluation.adapted is not None:
         with_people = metrics["with_people"]["top1"]
         print(
             f"clip by clip: top-1 {metrics['top1']:.1%}; with each person's other clips "

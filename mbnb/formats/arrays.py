@@ -1,6 +1,5 @@
 """npy and npz files, opened without running anything and without believing their headers."""
 
-import io
 import zipfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from mbnb.files import InputError
 from mbnb.formats.pickles import header_of, read_objects
 
 LARGEST = 1 << 30  # bytes of one array
+AT_ONCE = 1 << 24  # bytes that are read at a time
 
 
 def members(path: Path) -> list[str]:
@@ -19,24 +19,25 @@ def members(path: Path) -> list[str]:
     return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
 
 
-def load(path: Path, name: str | None = None) -> np.ndarray:
+def load(path: Path, name: str | None = None, most: int | None = None) -> np.ndarray:
     """The array of an npy file, or the array `name` of an npz.
 
-    Raises InputError where the array is larger than `LARGEST`, than its header says, or holds
-    objects, which numpy keeps as a pickle.
+    Raises InputError where the array is larger than `most` bytes, by default `LARGEST`, than its
+    header says, or holds objects, which numpy keeps as a pickle.
     """
+    most = LARGEST if most is None else most
     if name is None:
         with open(path, "rb") as file:
-            return _array(file, path.stat().st_size, path.name)
+            return _array(file, path.stat().st_size, path.name, most)
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{name}.npy")
         with archive.open(info) as file:
-            return _array(file, info.file_size, name)
+            return _array(file, info.file_size, name, most)
 
 
-def _array(file, size: int, name: str) -> np.ndarray:
-    if size > LARGEST:
-        raise InputError(f"{name} holds {size >> 20} MB, more than {LARGEST >> 20} at once")
+def _array(file, size: int, name: str, most: int) -> np.ndarray:
+    if size > most:
+        raise InputError(f"{name} holds {size >> 20} MB, more than {most >> 20} at once")
     shape, by_columns, kind = header_of(file)
     count = 1
     for length in shape:  # Python's numbers have no end, numpy's have one
@@ -47,12 +48,13 @@ def _array(file, size: int, name: str) -> np.ndarray:
         raise InputError(
             f"the header of {name} says {shape} of {kind}, which does not fit into its {size} bytes"
         )
-    raw = file.read(count * kind.itemsize)
-    if len(raw) < count * kind.itemsize:
-        raise InputError(f"{name} is cut off")
-    return np.frombuffer(io.BytesIO(raw).getbuffer(), kind).reshape(
-        shape, order="F" if by_columns else "C"
-    )
+    raw = np.empty(count * kind.itemsize, np.uint8)
+    for first in range(0, len(raw), AT_ONCE):
+        part = file.read(min(AT_ONCE, len(raw) - first))
+        raw[first : first + len(part)] = np.frombuffer(part, np.uint8)
+        if len(part) < min(AT_ONCE, len(raw) - first):
+            raise InputError(f"{name} is cut off")
+    return raw.view(kind).reshape(shape, order="F" if by_columns else "C")
 
 
 def value(path: Path, name: str):

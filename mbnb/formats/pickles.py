@@ -1,6 +1,9 @@
 """Pickles of other people, read as data: arrays and plain values, nothing that runs code."""
 
+import io
+import mmap
 import pickle
+import pickletools
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from mbnb.files import InputError
+
+LARGEST = 1 << 30  # bytes of objects in an npz
+LONGEST_HEADER = 1 << 16  # bytes, of an npy
 
 
 def _empty(*_: Any) -> np.ndarray:
@@ -51,8 +57,11 @@ def read_pickle(
     others: by module and name what harmless thing is made in place of another package's object.
     """
     try:
-        with open(path, "rb") as file:
-            return _Plain(file, others).load()
+        with (
+            open(path, "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            return _load(content, others)
     except Exception as error:  # every sort of damage raises a different kind
         raise refusal(path, expected, error) from None
 
@@ -65,7 +74,7 @@ def read_objects(path: Path, name: str, expected: str) -> Any:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
             shape, _, kind = header_of(file)
-            content = _Plain(file).load() if kind.hasobject else None
+            content = _load(io.BytesIO(file.read(LARGEST))) if kind.hasobject else None
             if shape != () or content is None:
                 raise InputError(f"{name} is an array of the shape {shape}, of {kind}")
             return content.item()
@@ -82,9 +91,28 @@ def refusal(path: Path, expected: str, error: Exception) -> InputError:
 
 def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, order and kind of the array that a npy file holds."""
-    version = np.lib.format.read_magic(file)
+    number = np.lib.format.read_magic(file)[0]
+    raw = file.read(2 if number == 1 else 4)
+    length = int.from_bytes(raw, "little")
+    if length > LONGEST_HEADER:
+        raise InputError(f"a header of {length} bytes")
     read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-    return read[version[0]](file)
+    read[3] = read[2]
+    return read[number](io.BytesIO(raw + file.read(length)))
+
+
+def _load(file: IO[bytes] | mmap.mmap, others: Mapping[tuple[str, str], Any] | None = None) -> Any:
+    """What a pickle holds that can be read again from its beginning.
+
+    Python believes a pickle's numbers, and would make room for as many objects and bytes as it
+    names. So all of it is looked through first, which stops where bytes are missing.
+    """
+    start = file.tell()
+    for count, (operation, argument, _) in enumerate(pickletools.genops(file), 1):
+        if operation.name.endswith("PUT") and argument > count:
+            raise InputError(f"it counts object {argument} after {count} steps")
+    file.seek(start)
+    return _Plain(file, others).load()
 
 
 class _Plain(pickle.Unpickler):

@@ -22,10 +22,11 @@ class ActionNet(nn.Module):
 
     The backbone takes a batch piece by piece, since a processor's caches and its allocator like
     small buffers; a GPU takes it whole if it can. In training, pieces beyond `keep_tokens` (clips
-    · persons · frames · joints) are computed again for the gradient instead of kept. `gather`
-    sees the pooled clips before they meet in the head, for trainings whose batches are spread
-    over processes. `masks` tells that joints may be NaN, which were not seen; then the head has to
-    know what is `usual`.
+    · persons · frames · joints) are computed again for the gradient instead of kept; with
+    `accumulate` all are, in so many pieces or more, and their gradients add up. `gather` sees the
+    pooled clips before they meet in the head, for trainings whose batches are spread over
+    processes. `masks` tells that joints may be NaN, which were not seen; then the head has to know
+    what is `usual`.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class ActionNet(nn.Module):
             )
         self.keep_tokens = math.inf
         self.masks = False
+        self.accumulate = 1
         self.gather: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor | list[Tensor], embed: bool = False) -> Tensor:
@@ -76,12 +78,15 @@ class ActionNet(nn.Module):
         """
         pooled, kept = [], 0
         parts = [x] if isinstance(x, Tensor) else x
-        most = self._most_tokens(parts)
+        most, keep = self._most_tokens(parts), self.keep_tokens
+        if self.training and self.accumulate > 1:
+            whole = sum(part[..., 0].numel() for part in parts)
+            most, keep = min(most, -(-whole // self.accumulate)), 0
         for part in parts:
             tokens = part[0, ..., 0].numel()
             for piece in part.split(max(1, most // tokens)):
                 kept += len(piece) * tokens
-                if self.training and kept > self.keep_tokens:
+                if self.training and kept > keep:
                     pooled.append(checkpoint(self.pooled, piece, use_reentrant=False))
                 else:
                     pooled.append(self.pooled(piece))

@@ -157,12 +157,7 @@ def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[s
         if name.startswith(place) and not HEAD.match(name)
     } | of_head
     counts = [name for name in weights if name.endswith("num_batches_tracked")]
-    odd = [
-        name
-        for name, value in weights.items()
-        if name not in counts
-        and not (value.is_floating_point() and value.layout == torch.strided and value.is_cpu)
-    ]
+    odd = [name for name in weights if name not in counts and not _is_plain(weights[name])]
     if odd:
         one = weights[odd[0]]
         raise InputError(
@@ -176,6 +171,12 @@ def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[s
             f"first: the training that wrote it failed; take an earlier file of it"
         )
     return weights
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether a tensor has a place for each of its numbers, which another program can read."""
+    is_dense = value.is_floating_point() and value.layout == torch.strided and value.is_cpu
+    return is_dense and value.nbytes <= value.untyped_storage().nbytes()
 
 
 def kind_of(content: dict[str, Any], source: object = "checkpoint") -> str:
@@ -586,3 +587,5 @@ def save_checkpoint(
     }
     with replacing(path) as part:
         torch.save(content | state, part)
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())  # whole on the disk before it takes a place

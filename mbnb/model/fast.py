@@ -17,5 +17,6 @@ def make_fast(model: ActionNet, config: Config, device: torch.device) -> None:
         # One graph for all layers and lengths: it is ready in the time of one layer, and what lies
         # around the layers is little work.
         model.backbone.layer = torch.compile(model.backbone.layer, mode=mode, dynamic=True)
+    model.accumulate = config.accumulate
     memory = free_memory(device) * KEEP_SHARE[device.type]
     model.keep_tokens = memory / model.backbone.bytes_per_token

@@ -167,6 +167,7 @@ def _check_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            packed = [one for one in archive.infolist() if one.compress_type != zipfile.ZIP_STORED]
     except zipfile.BadZipFile:
         what = f"a cut-off file: its end is missing after {path.stat().st_size:,} bytes"
         raise _refusal(path, what, AGAIN) from None
@@ -176,6 +177,8 @@ def _check_zip(path: Path) -> None:
         raise _refusal(path, "a TorchScript program", advice)
     if "model.weights.h5" in last:
         raise _refusal(path, "a Keras model", SAVE)
+    if "data.pkl" in last and packed:
+        raise _refusal(path, "a checkpoint that was packed once more, which torch never does", SAVE)
     if "data.pkl" in last:
         return
     some = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

@@ -180,13 +180,10 @@ def _weights(config: Config) -> None:
 
 def _same_training(config: Config) -> None:
     """A training that goes on has the settings that it had; its data are compared later."""
-    latest = config.folder.latest
-    if config.resume and latest.exists():
-        from mbnb.model.checkpoints import read_checkpoint
-        from mbnb.train.loop import check_same_training
+    if config.resume:
+        from mbnb.train.resume import furthest
 
-        content = read_checkpoint(latest)
-        check_same_training(latest, content, config, content.get("fingerprint"))
+        furthest(config, data=None)
 
 
 def _checkpoint(config: Config) -> None:

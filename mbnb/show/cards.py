@@ -6,7 +6,6 @@ The explorer shows them, and `write_class_pages` gives each class a page of its 
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from mbnb.classes import ClassTable
@@ -17,7 +16,7 @@ from mbnb.explain.attribution import Importance
 from mbnb.files import replacing
 from mbnb.prepare.geometry import speeds
 from mbnb.scores import f1_intervals
-from mbnb.show.page import fragment, page_script, script
+from mbnb.show.page import fragment, page_script, rendered
 from mbnb.show.player import as_bytes
 from mbnb.show.store import clip_store, importance_colours, run_facts
 
@@ -96,7 +95,6 @@ def write_class_pages(
     A page holds the class' card and its clips moving. The run's folder `classes` is replaced whole.
     """
     cards = class_cards(evaluation, config)
-    template = jinja2.Environment(autoescape=True).from_string(script("page.html"))
     facts = run_facts(config, data, evaluation)
     rows = []
     with replacing(config.folder.class_pages) as part:
@@ -104,8 +102,9 @@ def write_class_pages(
         for i in data.classes.by_region:
             if not cards[i]["support"]:
                 continue
-            page = template.render(
-                facts,
+            page = rendered(
+                "page.html",
+                **facts,
                 title=data.classes.titles[i],
                 view=_card_view(config, data, evaluation, importance, i, cards[i]),
                 script=page_script(SCRIPTS, "mountCard"),
@@ -113,7 +112,7 @@ def write_class_pages(
             name = f"{_file_name(data.classes, i)}.html"
             (part / name).write_text(page, encoding="utf-8")
             rows.append((name, data.classes.titles[i], data.classes.regions[i], cards[i]))
-        index = template.render(facts, title="Classes", rows=rows)
+        index = rendered("page.html", **facts, title="Classes", rows=rows)
         (part / "index.html").write_text(index, encoding="utf-8")
     return config.folder.class_pages
 

@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import traitlets
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -27,7 +26,7 @@ from mbnb.files import ROOT, InputError, write_text
 from mbnb.model.checkpoints import load_trained
 from mbnb.show.cards import SCRIPTS, class_cards, example_clips
 from mbnb.show.figures import confusion_matrix
-from mbnb.show.page import Widget, fragment, page_script, png, script
+from mbnb.show.page import Widget, fragment, page_script, png, rendered
 from mbnb.show.review import Notes, read_review, write_relabelled, write_review
 from mbnb.show.store import clip_store, importance_colours, run_facts
 from mbnb.video.convert import landmark_file
@@ -160,9 +159,9 @@ def write_explorer(config: Config, explorer: Explorer) -> Path:
 
     The page needs neither Python nor a network.
     """
-    template = jinja2.Environment(autoescape=True).from_string(script("page.html"))
-    page = template.render(
-        run_facts(config, explorer.data_set, explorer.evaluation),
+    page = rendered(
+        "page.html",
+        **run_facts(config, explorer.data_set, explorer.evaluation),
         title="Errors",
         wide=True,
         view=explorer.fragment(),

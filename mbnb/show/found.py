@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import jinja2
-
 from mbnb.explain.find import Found
 from mbnb.files import write_text
-from mbnb.show.page import page_script, script
+from mbnb.show.page import page_script, rendered
 from mbnb.show.player import player
 
 SHOWN = 11  # clips at most beside the one that was asked, three rows with it
@@ -19,8 +17,8 @@ def write_found(found: Found, fps: float, path: Path) -> None:
     titles += [f"{row['rank']}: {row['class'] or row['clip']}" for row in rows]
     clips = [found.asked.drawn(0), *(found.clips.drawn(i) for i in range(len(rows)))]
     view = player(clips, titles, found.data.skeleton, fps, height=240, autoplay=True)
-    template = jinja2.Environment(autoescape=True).from_string(script("found.html"))
-    page = template.render(
+    page = rendered(
+        "found.html",
         asked=found.asked.names[0],
         collection="simulated people" if found.data.simulated else found.data.root.name,
         rows=rows,

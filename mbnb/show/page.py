@@ -8,20 +8,28 @@ Poses travel as 16-bit integers, as differences from frame to frame, deflated.
 """
 
 import base64
+import hashlib
 import html
 import io
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import anywidget
+import jinja2
 import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
 from mbnb.files import PACKAGE
 
+WEB = PACKAGE / "show" / "web"
+POLICY = (
+    "default-src 'none'; script-src 'sha256-{}'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; img-src data: blob: 'self' file:; media-src data: blob: 'self' file:"
+)
 STEP = 1e-4  # metres that a count stands for; more only where a clip is wider than six metres
 UNSEEN = -32768
 UNTRUSTED = (
@@ -32,8 +40,7 @@ UNTRUSTED = (
 
 def script(*names: str) -> str:
     """The source of some files of `mbnb/show/web`, one after the other."""
-    folder = PACKAGE / "show" / "web"
-    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+    return "\n".join((WEB / name).read_text(encoding="utf-8") for name in names)
 
 
 class Widget(anywidget.AnyWidget):
@@ -89,6 +96,22 @@ def page_script(names: Sequence[str], *mounts: str) -> str:
     """
     call = f"mountPage({{ {', '.join(mounts)} }})"
     return f"<script>(() => {{\n{script(*names)}\n{call}\n}})()</script>"
+
+
+def rendered(template: str, script: str = "", **values: Any) -> str:
+    """A page of a template of `mbnb/show/web`, everything in `values` escaped.
+
+    script: the page's own `page_script`. The page forbids a browser whatever else it might find in
+    it: other scripts, and anything from elsewhere but pictures and films beside it.
+    """
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    found = re.fullmatch(r"<script>(.*)</script>", script, re.DOTALL)
+    digest = hashlib.sha256((found[1] if found else "").encode()).digest()
+    policy = POLICY.format(base64.b64encode(digest).decode())
+    page = environment.from_string((WEB / template).read_text(encoding="utf-8"))
+    return page.render(values, script=script, policy=policy)
 
 
 def pack_poses(clips: Sequence[np.ndarray], step: float = STEP) -> tuple[dict[str, list], bytes]:

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from PIL import Image
 
@@ -16,7 +15,7 @@ from mbnb.files import write_text
 from mbnb.show.explorer import Explorer, explore
 from mbnb.show.figures import CAPTIONS, SAVED_DPI
 from mbnb.show.figures.captions import OTHER_TRAININGS
-from mbnb.show.page import page_script, script
+from mbnb.show.page import page_script, rendered
 from mbnb.text import counted, too_few
 
 ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
@@ -43,11 +42,7 @@ def write_report(config: Config) -> Path:
         page["settings"] = read_yaml(folder.config)
     if folder.history.exists():
         page["epochs"] = len(pd.read_csv(folder.history))
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(script("report.html"))
-    write_text(folder.report, template.render(page))
+    write_text(folder.report, rendered("report.html", **page))
     return folder.report
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
 import numpy as np
 import pandas as pd
 import traitlets
@@ -38,7 +37,7 @@ from mbnb.show.lanes import (
     pack_tracks,
     playlist,
 )
-from mbnb.show.page import Widget, fragment, page_script, png, script
+from mbnb.show.page import Widget, fragment, page_script, png, rendered
 from mbnb.show.player import scene_of
 from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.text import listed, safe_names
@@ -160,8 +159,8 @@ def write_timeline(view: Timeline, path: Path) -> Path:
     """
     path = Path(path)
     data = view.data | {"video": _address(view.video, path.absolute().parent)}
-    template = jinja2.Environment(autoescape=True).from_string(script("timeline.html"))
-    page = template.render(
+    page = rendered(
+        "timeline.html",
         name=view.data["name"],
         note=f"{at(data['length'])}; {view.summary}",
         view=fragment(view.mount, data=data, poses=view.poses, edits=view.edits),

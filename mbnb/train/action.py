@@ -3,6 +3,7 @@
 Shapes: B clips of a batch, C classes, R regions of the body.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from mbnb.model.checkpoints import build_model
 from mbnb.model.fast import make_fast
 from mbnb.model.predict import answer_views, embed_views
 from mbnb.model.shipped import starting_weights
-from mbnb.prepare import make_recipe, views_of
+from mbnb.prepare import ParityRecipe, make_recipe, views_of
 from mbnb.scores.calibration import fit_temperature, log_loss
 from mbnb.scores.metrics import confusion, score
 from mbnb.train.closed_form import in_closed_form, train_in_closed_form
@@ -29,6 +30,7 @@ from mbnb.train.contrast import BASE_TEMPERATURE, balanced, contrast_loss
 from mbnb.train.history import region_table, write_history
 from mbnb.train.loop import Watcher
 from mbnb.train.start import start
+from mbnb.train.trouble import answers_alike
 
 if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
     from lightning_fabric import Fabric
@@ -92,8 +94,9 @@ class ActionTask:
         self.size, self.start = len(self.recipe), starting_weights(config)
         self.region_ids = torch.tensor(self.classes.region_ids, device=device)  # (C,)
         self.regions: dict[int, list[list[int]]] = {}  # (R, R) confusion counts by epoch
-        self.labels: list[Tensor] = []
-        self.logits: list[Tensor] = []
+        self.order: list[Tensor] = []  # places of the clips of each batch
+        self.collected: defaultdict[str, list[Tensor]] = defaultdict(list)
+        self.piles_up = type(self.recipe) is ParityRecipe and config.random_move
         self.last: tuple[np.ndarray, np.ndarray] | None = None  # classes, predictions of an epoch
 
     def parts(self, epoch: int) -> list[tuple[range, int]]:
@@ -114,8 +117,13 @@ class ActionTask:
 
     def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Any]:
         """Parts of clips, and the labels (B,) of the whole batch."""
-        self.labels, self.logits = [], []
+        self.order = order
         return self.recipe.training_batches(order, rank, world)
+
+    def clips_in(self, step: int) -> list[str]:
+        """Names of the clips in a batch of this epoch."""
+        names = self.data.splits["train"].names
+        return [names[place] for place in self.order[step].tolist()]
 
     def loss(self, engine: nn.Module, batch: tuple[list[Tensor], Tensor]) -> Tensor:
         """Cross-entropy of the classes, and of the regions with its weight."""
@@ -128,14 +136,14 @@ class ActionTask:
         if self.config.region_weight:
             regional = F.cross_entropy(regions, self.region_ids[labels], label_smoothing=smoothing)
             loss = loss + self.config.region_weight * regional
-        self.labels.append(labels)
-        self.logits.append(logits.detach())
+        self.collected["labels"].append(labels)
+        self.collected["logits"].append(logits.detach())
         return loss
 
     def train_scores(self) -> dict[str, float]:
         """Of the clips as the model saw them while it learned."""
-        labels = torch.cat(self.labels).cpu().numpy()
-        logits = torch.cat(self.logits).float().cpu().numpy()
+        labels = torch.cat(self.collected["labels"]).cpu().numpy()
+        logits = torch.cat(self.collected["logits"]).float().cpu().numpy()
         self.last = labels, logits.argmax(1)
         return {f"train_{key}": v for key, v in score(labels, logits, self.classes).items()}
 
@@ -157,16 +165,20 @@ class ActionTask:
         if (usual := checkpoint.get("usual")) is not None:
             self.model.head.usual.copy_(usual)
 
+    def told(self) -> dict[str, Any]:
+        """Confusions by region, how long clips usually are, and what the head takes for usual."""
+        usual = self.data.splits["train"].usual_length / self.config.fps
+        told = {"regions": self.regions, "usual_length": usual}
+        mean = self.model.head.usual
+        return told if mean is None else told | {"usual": mean.cpu()}
+
     def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
-        """Confusions by region, and of an epoch that is used the temperature, in all views."""
+        """What `told` gives, and of an epoch that is used the temperature, in all views."""
         labels, predictions = self.last
         ids = np.array(self.classes.region_ids)
         counts = confusion(ids[labels], ids[predictions], len(self.classes.region_names))
         self.regions[epoch] = counts.tolist()
-        usual = self.data.splits["train"].usual_length / self.config.fps
-        state: dict[str, Any] = {"regions": self.regions, "usual_length": usual}
-        if (mean := self.model.head.usual) is not None:
-            state["usual"] = mean.cpu()
+        state = self.told()
         if used and self.val_recipe is not None:
             probabilities = self._held_out(fabric, self.config.views)
             state["temperature"] = fit_temperature(labels, probabilities)
@@ -185,6 +197,10 @@ class ActionTask:
             names = ", ".join(self.classes.region_names)
             text = f"true regions from above, predicted ones from the left: {names}"
             board.add_text("region_confusion", text, epoch)
+
+    def doubts(self) -> list[str]:
+        """Answers that are nearly all alike, and classes that are never answered."""
+        return answers_alike(*self.last, self.classes) if self.last else []
 
     def _held_out(self, fabric: "Fabric", views: int) -> np.ndarray:
         """Probabilities (N, C) of the held-out clips."""
@@ -235,9 +251,13 @@ class EmbedTask(ActionTask):
     def resume(self, checkpoint: dict[str, Any]) -> None:
         """Nothing is kept but the weights."""
 
-    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """How long clips usually are."""
         return {"usual_length": self.data.splits["train"].usual_length / self.config.fps}
+
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+        """What `told` gives."""
+        return self.told()
 
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""

@@ -21,13 +21,13 @@ from mbnb.config import SETTINGS, Config
 from mbnb.data.dataset import DataSet
 from mbnb.devices import connect
 from mbnb.files import on_disk
-from mbnb.model.checkpoints import read_checkpoint
 from mbnb.model.heads import DiscriminantHead
 from mbnb.model.shipped import starting_weights
 from mbnb.scores.calibration import log_loss
 from mbnb.settings import say_once
 from mbnb.train.history import record_environment
-from mbnb.train.loop import Training, Watcher, board_of, check_same_training
+from mbnb.train.loop import Training, Watcher, board_of
+from mbnb.train.resume import forget_points, furthest
 
 if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
     from lightning_fabric import Fabric
@@ -66,9 +66,8 @@ def train_in_closed_form(
         fabric = connect(alone)
         torch.manual_seed(config.seed)
         task = make_task(alone, data, fabric, 1)
-        if config.resume and folder.latest.exists():
-            checkpoint = read_checkpoint(folder.latest)
-            check_same_training(folder.latest, checkpoint, config, data.fingerprint())
+        if config.resume:
+            furthest(config, data)
         if config.head == "auto":
             say_once(
                 f"{len(task.recipe)} clips are few for their classes, so the encoder stays as it "
@@ -82,11 +81,12 @@ def train_in_closed_form(
         with torch.no_grad():
             logits = task.model.head.classify(features)
         task.model.to(fabric.device)
-        task.labels, task.logits = [labels], [logits]
+        task.collected |= {"labels": [labels], "logits": [logits]}
         row = {"epoch": 1, "train_loss": log_loss(labels.numpy(), logits.softmax(-1).numpy())}
         row |= task.train_scores() | task.held_out_scores(fabric)
         training.history = [row | {"seconds": time.perf_counter() - began}]
         history = pd.DataFrame(training.history)
+        forget_points(folder)
         training.save(best=1, state=task.state(fabric, 1, used=True))
         with board_of(config, 0, leads=True) as board:
             task.write(1, history, board)

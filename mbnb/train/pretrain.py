@@ -7,6 +7,7 @@ the recipe parity it is its training of lifting. Shapes: B windows, F frames, J 
 import dataclasses
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from mbnb.train.contrast import contrast_loss
 from mbnb.train.history import write_history
 from mbnb.train.loop import Watcher
 from mbnb.train.pose_losses import WEIGHTS, position_loss, total_loss, weighted_2d_loss
+from mbnb.train.resume import points_of
 from mbnb.train.start import start
 
 if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
@@ -60,7 +62,7 @@ def pretrain(
     windows = len(recipe_of(config, data, "train", torch.device("cpu")))
     task = partial(PretrainTask, network=network)
     if seconds:
-        begun = config.resume and config.folder.latest.exists()
+        begun = config.resume and bool(points_of(config.folder))
         epochs = 0 if begun else _epochs_in(seconds, task, config, data, windows)
         config = dataclasses.replace(config, epochs=epochs)
     return start(task, config, data, windows, on_epoch, command="pretrain")
@@ -124,6 +126,7 @@ class PretrainTask:
         self.contrast = bool(config.contrast) and not network and not config.parity
         model = network(joints) if network else build_pose_net(config, joints, self.contrast)
         self.model = model.to(device)
+        self.model.accumulate = config.accumulate  # networks to compare with take a batch whole
         keep_freed_memory()
         mode = compile_mode(config, device)
         if mode and not network:
@@ -151,7 +154,9 @@ class PretrainTask:
                 self.tracks.append(recipe)
             else:
                 say_once(f"{tracks.name}: nobody is seen long and well enough to learn from")
-        self.errors: list[Tensor] = []
+        self.order: list[Tensor] = []  # places of the windows of each batch
+        self.collected: defaultdict[str, list[Tensor]] = defaultdict(list)
+        self.piles_up = False
 
     def parts(self, epoch: int) -> list[tuple[range, int]]:
         """People with depth alone at first; later all people without depth come before them."""
@@ -172,7 +177,8 @@ class PretrainTask:
 
     def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Windows]:
         """Corrupted windows beside their true poses."""
-        self.errors = []
+        of_tracks = [index for index in order if index[0] >= self.size]
+        self.order = [*of_tracks, *(index for index in order if index[0] < self.size)]
         first = self.size
         for recipe in self.tracks:
             last = first + len(recipe)
@@ -181,6 +187,12 @@ class PretrainTask:
             first = last
         chosen = [index for index in order if index[0] < self.size]
         yield from self.recipe.training_batches(chosen, rank, world)
+
+    def clips_in(self, step: int) -> list[str]:
+        """Names of the clips that the windows of a batch are of; people without depth have none."""
+        names, clip_of = self.data.splits["train"].names, self.recipe.clip_of.tolist()
+        places = self.order[step].tolist()
+        return [names[clip_of[i]] if i < self.size else f"track window {i}" for i in places]
 
     def loss(self, engine: nn.Module, batch: Windows) -> Tensor:
         """Of positions, scale and velocities; where no depth is known, of weighted places alone.
@@ -192,21 +204,22 @@ class PretrainTask:
             self.model.gather = partial(whole_batch, self.fabric, clips=len(batch.twins.same))
             predicted, vectors = engine(batch.x, batch.twins.x)
             predicted = predicted.float()
-            self.errors.append(position_loss(predicted, batch.true).detach())
+            error = position_loss(predicted, batch.true)
+            self.collected["errors"].append(error.detach()[None])
             contrast = contrast_loss(vectors.float(), batch.twins.same)
             return total_loss(predicted, batch.true, CALMER) + self.config.contrast * contrast
         predicted = engine(batch.x).float()
         if batch.weight is not None:
             return weighted_2d_loss(predicted, batch.true, batch.weight)
         error = position_loss(predicted, batch.true)
-        self.errors.append(error.detach())
+        self.collected["errors"].append(error.detach()[None])
         if self.of_other:
             return error
         return total_loss(predicted, batch.true, WEIGHTS if self.config.parity else CALMER)
 
     def train_scores(self) -> dict[str, float]:
         """The mean distance of joints, in the unit of the recipe: lengths of a trunk by default."""
-        return {"train_error": torch.stack(self.errors).mean().item()}
+        return {"train_error": torch.cat(self.collected["errors"]).mean().item()}
 
     @torch.no_grad()
     def held_out_scores(self, fabric: "Fabric") -> dict[str, float]:
@@ -228,9 +241,13 @@ class PretrainTask:
             name: values.mean().item() for name, values in scores.items() if len(values)
         }
 
-    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """Nothing but what the loop keeps."""
         return {"task": "pretraining"}
+
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+        """What `told` gives."""
+        return self.told()
 
     def resume(self, checkpoint: dict[str, Any]) -> None:
         """Nothing to take up."""
@@ -238,3 +255,7 @@ class PretrainTask:
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""
         write_history(self.config.folder, history)
+
+    def doubts(self) -> list[str]:
+        """None."""
+        return []

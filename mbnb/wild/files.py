@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
 from mbnb.files import InputError, replacing, write_text
 from mbnb.formats.bvh import write_bvh
-from mbnb.show.page import page_script, script
+from mbnb.show.page import page_script, rendered
 from mbnb.show.player import player
 from mbnb.skeleton import load_skeleton
 from mbnb.video.folder import safe_names
@@ -94,8 +93,8 @@ def _page(source: Source, people: Mapping[str, Movement], facts: Mapping[str, An
     every = max(1, -(-sum(len(one.pose) for one in people.values()) // SHOWN))
     clips = [(one.pose + one.way[:, None])[::every] for one in people.values()]
     shown = player(clips, list(people), fps=source.rate / every)
-    template = jinja2.Environment(autoescape=True).from_string(script("lifted.html"))
-    return template.render(
+    return rendered(
+        "lifted.html",
         facts=facts,
         every=every,
         video=OVERLAY if source.video else "",
