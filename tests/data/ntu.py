@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+from data.originals import FULL_SIZE
 
 PEOPLE, SETUPS = (1, 2, 8), {True: 1, False: 18}
 NTU60 = dict(
@@ -19,14 +20,7 @@ NTU60 = dict(
     weight_decay=0.01,
     lr_decay=0.99,
     model_version="class",
-    maxlen=243,
-    dim_feat=512,
-    mlp_ratio=2,
-    depth=5,
-    dim_rep=512,
-    num_heads=8,
-    att_fuse=True,
-    num_joints=17,
+    **FULL_SIZE,
     hidden_dim=2048,
     dropout_ratio=0.5,
     dataset="ntu60_hrnet",

@@ -13,6 +13,17 @@ from build import person
 
 METRES = 0.298
 SMALL = dict(dim_feat=8, dim_rep=8, depth=1, num_heads=2, clip_len=12, epochs=2, batch_size=4)
+# What stands in all of the original's files of networks of full size.
+FULL_SIZE = dict(
+    maxlen=243,
+    dim_feat=512,
+    mlp_ratio=2,
+    depth=5,
+    dim_rep=512,
+    num_heads=8,
+    att_fuse=True,
+    num_joints=17,
+)
 # What stands in the original's files for pretraining and lifting; those of lifting differ below.
 PRETRAIN = dict(
     finetune=False,
@@ -24,14 +35,7 @@ PRETRAIN = dict(
     learning_rate=5e-4,
     weight_decay=0.01,
     lr_decay=0.99,
-    maxlen=243,
-    dim_feat=512,
-    mlp_ratio=2,
-    depth=5,
-    dim_rep=512,
-    num_heads=8,
-    att_fuse=True,
-    num_joints=17,
+    **FULL_SIZE,
     data_root="data/motion3d/MB3D_f243s81/",
     subset_list=["AMASS", "H36M-SH"],
     dt_file="h36m_sh_conf_cam_source_final.pkl",

@@ -9,6 +9,7 @@ import torch
 import yaml
 from bodies.bodies import write_smpl
 from build import TINY, config
+from data.originals import FULL_SIZE
 from run.headless import command_line
 
 from mbnb.bodies import load_body, recordings
@@ -39,14 +40,7 @@ MESH = dict(
     lr_head=5e-4,
     weight_decay=0.01,
     lr_decay=0.98,
-    maxlen=243,
-    dim_feat=512,
-    mlp_ratio=2,
-    depth=5,
-    dim_rep=512,
-    num_heads=8,
-    att_fuse=True,
-    num_joints=17,
+    **FULL_SIZE,
     hidden_dim=1024,
     data_root="data/mesh",
     dt_file_h36m="mesh_det_h36m.pkl",

@@ -10,6 +10,20 @@ from mbnb.formats.mediapipe33 import LEFT_EAR, RIGHT_EAR
 
 av = pytest.importorskip("av", reason="videos need the extra: pip install -e .[video]")
 
+# Files that are no whole videos, see the fixture `faulty`, and what their owner is told.
+DAMAGED = {
+    "cut.mp4": "decoding stopped after",
+    "cut.mkv": r"cut short: the stream says that it ends at 1\.33 s, its frames end at 0\.\d+ s",
+    "no_index.mp4": "index is missing",
+    "text.mp4": "cannot be read as a video",
+    "empty.mp4": "cannot be read as a video",
+    "frameless.avi": "holds no frames",
+    "frameless.mkv": "holds no frames",
+    "sound.mp4": "no video stream, found audio",
+    "cover.mp4": "no video stream, found a still picture",
+    "nowhere.mp4": "no such file",
+}
+
 
 def write(
     path: Path,

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from build import DOCUMENT, H36M
 from PIL import Image
-from video.films import grain, stamped, tilt, write
+from video.films import DAMAGED, grain, stamped, tilt, write
 
 from mbnb.classes import read_classes
 from mbnb.coding.recordings import recordings_in
@@ -25,20 +25,6 @@ from mbnb.files import InputError
 from mbnb.video.convert import find_videos, landmark_file
 from mbnb.video.folder import videos_in
 from mbnb.video.landmarks import load_landmarks
-
-# Files that are no whole videos, and what their owner is told.
-DAMAGED = {
-    "cut.mp4": "cut short or damaged: decoding stopped after",
-    "cut.mkv": "cut short",
-    "no_index.mp4": "begins as MP4, but its index is missing",
-    "text.mp4": "cannot be read as a video",
-    "empty.mp4": "cannot be read as a video",
-    "frameless.avi": "holds no frames",
-    "frameless.mkv": "holds no frames",
-    "sound.mp4": "no video stream, found audio",
-    "cover.mp4": "no video stream, found a still picture",
-    "nowhere.mp4": "no such file",
-}
 
 
 def source(path, name, label=0, split="train", person=""):
@@ -95,7 +81,7 @@ def test_the_table_says_how_good_a_clip_is_and_why_one_was_refused(converted):
     reasons = table["reason"]
     assert reasons["B4_portrait"] == reasons["blinking"] == ""
     for name, said in DAMAGED.items():
-        assert said in reasons[name.replace(".", "_")], name
+        assert re.search(said, reasons[name.replace(".", "_")]), name
     assert "no person in" in reasons["absent"] and "at most 10" in reasons["absent"]
     assert reasons["nobody"] == "no person found"
     measured = table.loc["B4_portrait", ["decoded", "frames", "detected"]]
