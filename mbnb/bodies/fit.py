@@ -1,12 +1,13 @@
 """A body fitted to recordings of 17 joints: one shape for a person, a pose for each frame.
 
 Adam moves shape and poses together from where `pose_by_joints` puts them: joints shall lie where
-they were recorded, no joint bends as nobody's does (`tables/joint_limits.csv`), nothing trembles,
+they were recorded, no joint bends as nobody's does (`joint_limits.csv`), nothing trembles,
 and what 17 joints do not tell stays at rest. Shapes: T frames, K joints of the body.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from mbnb.bodies.body import Body
 from mbnb.bodies.kinematics import pose_by_joints
 from mbnb.bodies.rotations import matrix_to_axis_angle, matrix_to_six, six_to_matrix
-from mbnb.files import TABLES, read_table
+from mbnb.files import read_table
 
 STEPS, RATE = 100, 0.02
 SIZES = 10  # numbers of a shape
@@ -45,7 +46,7 @@ class Limits:
 
     def __init__(self, body: Body):
         columns = [f"{way}_{end}" for way in WAYS for end in ("low", "high")]
-        rows = read_table(TABLES / "joint_limits.csv", ("joint", *columns))
+        rows = read_table(Path(__file__).with_name("joint_limits.csv"), ("joint", *columns))
         table = {row["joint"]: [float(row[name]) for name in columns] for _, row in rows}
         stems = [name.removesuffix(".L").removesuffix(".R") for name in body.names]
         known = torch.tensor([table.get(stem, [-1e3, 1e3] * 3) for stem in stems])

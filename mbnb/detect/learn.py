@@ -6,6 +6,7 @@ learned from where its intervals begin and end.
 Shapes: B windows, F moments, J joints, C classes.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
@@ -119,11 +120,15 @@ class SpotTask:
         self.config, self.data, self.fabric, self.steps = config, data, fabric, steps
         self.model = network_of(config, data).to(fabric.device)
         # (sum S, W), (sum S, C + 1), and (pieces, 2): first moment and length of its recording
+        self.whose: dict[str, list[str]] = {}  # by split the recording of each piece
         self.parts_of = {split: self._parts(split) for split in data.splits}
-        self.losses: list[Tensor] = []
+        self.collected: defaultdict[str, list[Tensor]] = defaultdict(list)
+        self.piles_up = False
+        self.order: list[Tensor] = []  # places of the pieces of each batch
 
     def _parts(self, split: str) -> tuple[Tensor, Tensor, Tensor]:
         said, happens, rows, first = [], [], [], 0
+        whose = self.whose[split] = []
         ways = variants(self.data, self.config) if split == "train" else 1
         names = self.data.splits[split].names
         recordings = [
@@ -137,7 +142,9 @@ class SpotTask:
             for ones, (_, happen) in zip(as_differences([ones for ones, _ in pairs]), pairs):
                 said.append(ones.half().cpu())
                 happens.append(happen)
-                rows += [(first, len(ones))] * max(1, round(len(ones) / PIECE))
+                pieces = max(1, round(len(ones) / PIECE))
+                rows += [(first, len(ones))] * pieces
+                whose += [_recording(names[stretches[0]])] * pieces
                 first += len(ones)
         return torch.cat(said), torch.cat(happens), torch.tensor(rows)
 
@@ -191,7 +198,7 @@ class SpotTask:
 
     def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Any]:
         """What is said of moments (B, PIECE, W), and what happens in them (B, PIECE, C + 1)."""
-        self.losses = []
+        self.order = order
         said, happens, rows = self.parts_of["train"]
         for index in order:
             first, length = rows[index].unbind(1)
@@ -201,6 +208,10 @@ class SpotTask:
             moments = (first[:, None] + torch.arange(PIECE)).clamp_max(len(said) - 1)
             device = self.fabric.device
             yield said[moments].to(device).float(), happens[moments].to(device).float()
+
+    def clips_in(self, step: int) -> list[str]:
+        """Names of the recordings that the pieces of a batch are of."""
+        return [self.whose["train"][place] for place in self.order[step].tolist()]
 
     def loss(self, engine: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Cross-entropy of every class' yes or no, summed over classes."""
@@ -224,9 +235,17 @@ class SpotTask:
     def resume(self, checkpoint: dict[str, Any]) -> None:
         """Nothing is kept but the weights."""
 
-    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """What the network is for."""
         return {"task": DETECT}
+
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+        """What `told` gives."""
+        return self.told()
+
+    def doubts(self) -> list[str]:
+        """None."""
+        return []
 
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""

@@ -72,6 +72,7 @@ SAME_NETWORK += ("patch", "streams", "skeleton")
 OF_NETWORK = (*SAME_NETWORK, "rate", "clip_len")
 # With another one of these it is another network; other ends may be learned anew.
 DECISIVE = {"dim_feat", "depth", "mlp_ratio", "num_heads"}
+REPEATED = 2**28  # bytes that a tensor of a few repeated numbers may come to
 SHARE = 0.5  # of the backbone's weights that must fit, so that a training starts from a file
 
 
@@ -174,9 +175,9 @@ def weights_of(content: dict[str, Any], source: object = "checkpoint") -> dict[s
 
 
 def _is_plain(value: Tensor) -> bool:
-    """Whether a tensor has a place for each of its numbers, which another program can read."""
+    """Whether another program can read a tensor; a few numbers repeated may not fill the memory."""
     is_dense = value.is_floating_point() and value.layout == torch.strided and value.is_cpu
-    return is_dense and value.nbytes <= value.untyped_storage().nbytes()
+    return is_dense and value.nbytes <= max(value.untyped_storage().nbytes(), REPEATED)
 
 
 def kind_of(content: dict[str, Any], source: object = "checkpoint") -> str:

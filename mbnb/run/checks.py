@@ -180,7 +180,7 @@ def _weights(config: Config) -> None:
 
 def _same_training(config: Config) -> None:
     """A training that goes on has the settings that it had; its data are compared later."""
-    if config.resume:
+    if config.resume and config.folder.checkpoints.is_dir():
         from mbnb.train.resume import furthest
 
         furthest(config, data=None)

@@ -4,13 +4,13 @@ Default: recordings of movement with bodies fitted in them, seen by cameras and 
 MotionBERT's (Zhu et al., ICCV 2023) on files of SMPL's poses, its losses and their weights.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from mbnb.bodies import load_body
@@ -34,6 +34,7 @@ from mbnb.train.mesh_start import solve_heads
 from mbnb.train.start import start
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
     from torch.utils.tensorboard import SummaryWriter
 
 FEW = 10  # vertices of which one is compared in training
@@ -91,7 +92,7 @@ class MeshTask:
         self,
         config: Config,
         data: Motion,
-        fabric: Fabric,
+        fabric: "Fabric",
         steps: int,
         make: Callable[..., list[MeshRecipe] | list[ParityMeshes]],
         body: Body,
@@ -105,7 +106,9 @@ class MeshTask:
         self.body = (body if config.parity else body.on_vertices(every)).to(device)
         self.recipes = {split: make(split=split, device=device) for split in ("train", "val")}
         self.start = "" if config.init_from == "auto" or network else config.init_from
-        self.errors: list[Tensor] = []
+        self.collected: defaultdict[str, list[Tensor]] = defaultdict(list)
+        self.piles_up = False
+        self.order: list[Tensor] = []  # places of the windows of each batch
         # Batches are of few windows, whose frames are alike: what is solved has its own statistics.
         self.keeps_statistics = bool(self.start) and not config.parity
         self.solved = not self.keeps_statistics or tells_meshes(find_weights(self.start))
@@ -133,12 +136,17 @@ class MeshTask:
             (recipe,), self.solved = self.recipes["train"], True
             drawn = torch.randint(len(recipe), (SOLVED,)).split(self.config.batch_size)
             solve_heads(self.model, recipe.training_batches(drawn))
-        self.errors, first = [], 0
+        self.order, first = order, 0
         for recipe in self.recipes["train"]:
             last = first + len(recipe)
             chosen = [index - first for index in order if first <= index[0] < last]
             yield from recipe.training_batches(chosen, rank, world)
             first = last
+
+    def clips_in(self, step: int) -> list[str]:
+        """Names of the clips that the windows of a batch are of."""
+        names = [name for recipe in self.recipes["train"] for name in recipe.names]
+        return [names[place] for place in self.order[step].tolist()]
 
     def loss(self, engine: nn.Module, batch: MeshWindows) -> Tensor:
         """`body_loss`, in parity the original's."""
@@ -150,7 +158,8 @@ class MeshTask:
             found = meshes_of(self.body, rotations.float(), shape.float())
             with torch.no_grad():
                 true = meshes_of(self.body, batch.rotations, batch.shape)
-            self.errors.append((found.landmarks - true.landmarks).norm(dim=-1).mean().detach())
+            error = (found.landmarks - true.landmarks).norm(dim=-1).mean().detach()
+            self.collected["errors"].append(error[None])
             return parity_loss(found.theta, found.landmarks, true.theta, true.landmarks)
         loss, error = body_loss(
             rotations.float()[:, ::APART],
@@ -159,15 +168,15 @@ class MeshTask:
             batch.shape,
             self.body,
         )
-        self.errors.append(error)
+        self.collected["errors"].append(error[None])
         return loss
 
     def train_scores(self) -> dict[str, float]:
         """The mean distance of joints, in lengths of a trunk, in parity in mm."""
-        return {"train_error": torch.stack(self.errors).mean().item()}
+        return {"train_error": torch.cat(self.collected["errors"]).mean().item()}
 
     @torch.no_grad()
-    def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
+    def held_out_scores(self, fabric: "Fabric") -> dict[str, float]:
         """The loss of people held out, seen in the same way in every epoch."""
         if not self.recipes["val"]:
             return {}
@@ -181,13 +190,21 @@ class MeshTask:
                 losses.append(self.loss(self.model, batch) * len(batch.x))
         return {"val_error": torch.stack(losses).sum().item() / len(recipe)}
 
-    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """Nothing but what the loop keeps."""
         return {"task": "meshes"}
+
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+        """What `told` gives."""
+        return self.told()
 
     def resume(self, checkpoint: dict[str, Any]) -> None:
         """The head was solved before."""
         self.solved = True
+
+    def doubts(self) -> list[str]:
+        """None."""
+        return []
 
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""
