@@ -230,7 +230,8 @@ class _Sitter:
             self._act(motion, action)
         if piece.rests:
             self._change_rests(motion, piece, side_of)
-        pose = Body(self.person, motion).pose()
+        joints = Body(self.person, motion).joints()
+        pose = np.stack([joints[name] for name in load_skeleton().joints], 1)
         return pose if piece.left else pose[:, load_skeleton().mirror] * (-1, 1, 1)
 
     def _act(self, motion: Motion, action: _Action) -> None:
