@@ -6,6 +6,7 @@ learned from where its intervals begin and end.
 Shapes: B windows, F moments, J joints, C classes.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
@@ -118,9 +119,11 @@ class SpotTask:
     def __init__(self, config: Config, data: Coded, fabric: "Fabric", steps: int):
         self.config, self.data, self.fabric, self.steps = config, data, fabric, steps
         self.model = network_of(config, data).to(fabric.device)
-        # (sum S, W), (sum S, C + 1), and (pieces, 2): first moment and length of its recording
+        # (sum S, W), (sum S, C + 1), and (pieces, 3): first moment, length and place of its clip
         self.parts_of = {split: self._parts(split) for split in data.splits}
-        self.losses: list[Tensor] = []
+        self.order: list[Tensor] = []  # places of the pieces of each batch
+        self.collected: defaultdict[str, list[Tensor]] = defaultdict(list)
+        self.piles_up = False
 
     def _parts(self, split: str) -> tuple[Tensor, Tensor, Tensor]:
         said, happens, rows, first = [], [], [], 0
@@ -134,10 +137,11 @@ class SpotTask:
         ):
             change, mirrored = self._change(way, stretches[0])
             pairs = [self._seen(split, i, change, mirrored) for i in stretches]
-            for ones, (_, happen) in zip(as_differences([ones for ones, _ in pairs]), pairs):
+            seen = as_differences([ones for ones, _ in pairs])
+            for i, ones, (_, happen) in zip(stretches, seen, pairs):
                 said.append(ones.half().cpu())
                 happens.append(happen)
-                rows += [(first, len(ones))] * max(1, round(len(ones) / PIECE))
+                rows += [(first, len(ones), i)] * max(1, round(len(ones) / PIECE))
                 first += len(ones)
         return torch.cat(said), torch.cat(happens), torch.tensor(rows)
 
@@ -191,16 +195,21 @@ class SpotTask:
 
     def batches(self, order: list[Tensor], rank: int, world: int) -> Iterator[Any]:
         """What is said of moments (B, PIECE, W), and what happens in them (B, PIECE, C + 1)."""
-        self.losses = []
+        self.order = order
         said, happens, rows = self.parts_of["train"]
         for index in order:
-            first, length = rows[index].unbind(1)
+            first, length, _ = rows[index].unbind(1)
             room = (length - PIECE).clamp_min(0)
             first = first + (torch.rand(len(index)) * (room + 1)).long()
             # A piece of a short recording reaches into the next one; nothing is lost by that.
             moments = (first[:, None] + torch.arange(PIECE)).clamp_max(len(said) - 1)
             device = self.fabric.device
             yield said[moments].to(device).float(), happens[moments].to(device).float()
+
+    def clips_in(self, step: int) -> list[str]:
+        """Names of the clips that the pieces of a batch are of."""
+        names, rows = self.data.splits["train"].names, self.parts_of["train"][2]
+        return [names[i] for i in rows[self.order[step], 2].tolist()]
 
     def loss(self, engine: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Cross-entropy of every class' yes or no, summed over classes."""
@@ -224,13 +233,21 @@ class SpotTask:
     def resume(self, checkpoint: dict[str, Any]) -> None:
         """Nothing is kept but the weights."""
 
-    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """What the network is for."""
         return {"task": DETECT}
+
+    def state(self, fabric: "Fabric", epoch: int, used: bool) -> dict[str, Any]:
+        """What `told` gives."""
+        return self.told()
 
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""
         write_history(self.config.folder, history)
+
+    def doubts(self) -> list[str]:
+        """None."""
+        return []
 
 
 def network_of(config: Config, data: Coded) -> SpotNet | LinearNet:
