@@ -4,6 +4,7 @@ Default: recordings of movement with bodies fitted in them, seen by cameras and 
 MotionBERT's (Zhu et al., ICCV 2023) on files of SMPL's poses, its losses and their weights.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,7 @@ class MeshTask:
         body: Body,
         network: Network | None = None,
     ):
-        self.config, self.steps = config, steps
+        self.config, self.data, self.steps = config, data, steps
         device = fabric.device
         self.model = (network or build_mesh_net)(config, len(body)).to(device)
         keep_freed_memory()
@@ -105,7 +106,9 @@ class MeshTask:
         self.body = (body if config.parity else body.on_vertices(every)).to(device)
         self.recipes = {split: make(split=split, device=device) for split in ("train", "val")}
         self.start = "" if config.init_from == "auto" or network else config.init_from
-        self.errors: list[Tensor] = []
+        self.order: list[Tensor] = []  # places of the windows of each batch
+        self.collected: defaultdict[str, list[Tensor]] = defaultdict(list)
+        self.piles_up = False
         # Batches are of few windows, whose frames are alike: what is solved has its own statistics.
         self.keeps_statistics = bool(self.start) and not config.parity
         self.solved = not self.keeps_statistics or tells_meshes(find_weights(self.start))
@@ -131,14 +134,24 @@ class MeshTask:
         """Windows beside their bodies; before the first, the head is solved if there is a start."""
         if not self.solved:
             (recipe,), self.solved = self.recipes["train"], True
-            drawn = torch.randint(len(recipe), (SOLVED,)).split(self.config.batch_size)
-            solve_heads(self.model, recipe.training_batches(drawn))
-        self.errors, first = [], 0
+            with torch.random.fork_rng(devices=[]):  # a training that goes on draws the same
+                drawn = torch.randint(len(recipe), (SOLVED,)).split(self.config.batch_size)
+                solve_heads(self.model, recipe.training_batches(drawn))
+        self.order, first = [], 0
         for recipe in self.recipes["train"]:
             last = first + len(recipe)
-            chosen = [index - first for index in order if first <= index[0] < last]
-            yield from recipe.training_batches(chosen, rank, world)
+            own = [index for index in order if first <= index[0] < last]
+            self.order += own
+            yield from recipe.training_batches([index - first for index in own], rank, world)
             first = last
+
+    def clips_in(self, step: int) -> list[str]:
+        """Names of the clips that the windows of a batch are of."""
+        names, clip_of, first = self.data.splits["train"].names, [], 0
+        for recipe in self.recipes["train"]:
+            clip_of.append(first + recipe.clip_of.cpu())
+            first += len(recipe.lengths)
+        return [names[i] for i in torch.cat(clip_of)[self.order[step]].tolist()]
 
     def loss(self, engine: nn.Module, batch: MeshWindows) -> Tensor:
         """`body_loss`, in parity the original's."""
@@ -150,7 +163,8 @@ class MeshTask:
             found = meshes_of(self.body, rotations.float(), shape.float())
             with torch.no_grad():
                 true = meshes_of(self.body, batch.rotations, batch.shape)
-            self.errors.append((found.landmarks - true.landmarks).norm(dim=-1).mean().detach())
+            error = (found.landmarks - true.landmarks).norm(dim=-1).mean().detach()
+            self.collected["errors"].append(error[None])
             return parity_loss(found.theta, found.landmarks, true.theta, true.landmarks)
         loss, error = body_loss(
             rotations.float()[:, ::APART],
@@ -159,12 +173,12 @@ class MeshTask:
             batch.shape,
             self.body,
         )
-        self.errors.append(error)
+        self.collected["errors"].append(error[None])
         return loss
 
     def train_scores(self) -> dict[str, float]:
         """The mean distance of joints, in lengths of a trunk, in parity in mm."""
-        return {"train_error": torch.stack(self.errors).mean().item()}
+        return {"train_error": torch.cat(self.collected["errors"]).mean().item()}
 
     @torch.no_grad()
     def held_out_scores(self, fabric: Fabric) -> dict[str, float]:
@@ -181,9 +195,13 @@ class MeshTask:
                 losses.append(self.loss(self.model, batch) * len(batch.x))
         return {"val_error": torch.stack(losses).sum().item() / len(recipe)}
 
-    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """Nothing but what the loop keeps."""
         return {"task": "meshes"}
+
+    def state(self, fabric: Fabric, epoch: int, used: bool) -> dict[str, Any]:
+        """What `told` gives."""
+        return self.told()
 
     def resume(self, checkpoint: dict[str, Any]) -> None:
         """The head was solved before."""
@@ -192,3 +210,7 @@ class MeshTask:
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""
         write_history(self.config.folder, history)
+
+    def doubts(self) -> list[str]:
+        """None."""
+        return []
