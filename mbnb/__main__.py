@@ -642,6 +642,8 @@ def detect(
     from mbnb.detect.detector import load_detector
     from mbnb.detect.tool import detect_into
 
+    if how["stretches"] and not codings:
+        raise InputError("--stretches: expected --coding FILE, which has that tier")
     others = [c for f in codings for c in choose(read_codings(f), f, always=how["stretches"])]
     config = Config.of(given)
     detector = load_detector(_checkpoint_file(Path(model), given), config, window, stride)
