@@ -366,8 +366,10 @@ def convert(
     not be used and why; that stops nothing.
     """
     from mbnb import convert as conversion
+    from mbnb.skeleton import load_skeleton
 
     config = Config.of(given)
+    load_skeleton(config.skeleton)  # an unknown one is refused once, not for each file
     classes = read_classes(config.class_table)
     labels = ROOT / config.video_labels if config.video_labels else None
     sources = conversion.find_sources(source, classes, labels, config.video_person)
