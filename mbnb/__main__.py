@@ -366,8 +366,10 @@ def convert(
     not be used and why; that stops nothing.
     """
     from mbnb import convert as conversion
+    from mbnb.skeleton import load_skeleton
 
     config = Config.of(given)
+    load_skeleton(config.skeleton)  # an unknown one is refused once, not for each file
     classes = read_classes(config.class_table)
     labels = ROOT / config.video_labels if config.video_labels else None
     sources = conversion.find_sources(source, classes, labels, config.video_person)
@@ -642,6 +644,8 @@ def detect(
     from mbnb.detect.detector import load_detector
     from mbnb.detect.tool import detect_into
 
+    if how["stretches"] and not codings:
+        raise InputError("--stretches: expected --coding FILE, which has that tier")
     others = [c for f in codings for c in choose(read_codings(f), f, always=how["stretches"])]
     config = Config.of(given)
     detector = load_detector(_checkpoint_file(Path(model), given), config, window, stride)

@@ -65,7 +65,6 @@ class MeshRecipe:
         self.longest = config.clip_len - config.clip_len % config.patch
         counts = (self.lengths * config.rate / self.fps / self.longest).ceil().long()
         self.clip_of = torch.arange(len(bodies), device=device).repeat_interleave(counts)
-        self.names = [bodies.names[i] for i in self.clip_of.tolist()]  # a window's clip
 
     def _each_shape(self, bodies: Bodies) -> Tensor:
         return bodies.shape.repeat_interleave(bodies.lengths, dim=0).to(self.device)

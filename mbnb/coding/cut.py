@@ -25,6 +25,10 @@ from mbnb.video.frames import LONGEST_PAUSE
 
 TABLE = "intervals.csv"  # a row for each interval, cut or not
 NOTHING = "nothing"  # the region of the class that nothing happens
+NO_NOTHING = (
+    "--nothing: no clip of it, since something is coded all the time; a tier that divides the "
+    "recording counts, too: name the others with --tier"
+)
 APART = 0.2  # seconds that clips of nothing keep from intervals, whose borders are not exact
 
 
@@ -79,6 +83,8 @@ def cut(
         table = _with_nothing(table)
         label = table.names[table.regions.index(NOTHING)]
         pairs = [(_with_gaps(c, recording, label, nothing), recording) for c, recording in pairs]
+        if not any(one.label == label for coding, _ in pairs for one in coding):
+            say_once(NO_NOTHING)
     rows = [_row(c.name, i, one, why) for c, why in unmatched for i, one in enumerate(c)]
     for coding, recording in pairs:
         times = np.array([(one.start, one.end) for one in coding]).reshape(-1, 2)
@@ -232,6 +238,7 @@ def matched(
             why = "in the time of none of the videos that have skeletons"
         else:
             why = f"no skeletons of {' or '.join([coding.name, *media])}"
+            why += f", there are those of {listed(list(by_name))}" * bool(by_name)
         unmatched.append((replace(coding, intervals=rest), why))
     if faults:
         raise InputError("\n".join(faults))

@@ -55,7 +55,10 @@ def compare(
         name = path.stem if names.count(path.stem) == 1 else str(path)
         if name in codings:
             raise InputError(f"{path}: given twice")
-        codings[name] = choose(read_codings(path), path, **chosen)
+        found = read_codings(path)
+        # A file of one recording may call it as it likes.
+        meant = chosen | {"recording": ""} if len(found) == 1 < len(files) else chosen
+        codings[name] = choose(found, path, **meant)
         notes += [f"{name}: {remark}" for one in codings[name] for remark in one.remarks]
     if len(codings) == 1:
         codings = _by_origin(*codings.items())

@@ -113,8 +113,8 @@ def summary(table: pd.DataFrame, out: Path, key: Path | None = None) -> list[str
         lines = [*lines[:MANY], f"and {len(lines) - MANY} more, see {out / QUALITY}"]
     clips = int((table["clip"] != "").sum())
     lines.append(
-        f"{out}: {clips} of {len(table)} became clips; {QUALITY} says what to know of them, "
-        f"{FAILURES} why the others did not"
+        f"{out}: {clips} of {len(table)} became clips; {QUALITY} says what to know of them"
+        + f", {FAILURES} why the others did not" * (clips < len(table))
     )
     kept = [f"places of joints in {out}"]
     landmarks = landmark_file(out, "x").parent

@@ -13,7 +13,7 @@ import pandas as pd
 from mbnb.classes import ClassTable
 from mbnb.clips import UNLABELLED, Clips
 from mbnb.files import LEGACY, encoding_of, fault_line
-from mbnb.skeleton import Skeleton
+from mbnb.skeleton import Skeleton, known_skeletons, load_skeleton
 from mbnb.text import is_mangled, likeness, listed, pair_up, plain
 
 FEW = 4  # more rows of one kind become one row
@@ -160,7 +160,10 @@ def check_pose(
     """
     joints = len(skeleton)
     if pose.ndim != 3 or pose.shape[1:] not in ((joints, 3), (joints, 3 - bool(flat))):
-        findings.error(where, f"expected the shape (T, {joints}, 3), found {pose.shape}")
+        known = {len(load_skeleton(name)): name for name in known_skeletons()}
+        other = known.get(pose.shape[1]) if pose.ndim == 3 and pose.shape[1] != joints else None
+        hint = f": give -p skeleton {other}" if other else ""
+        findings.error(where, f"expected the shape (T, {joints}, 3), found {pose.shape}{hint}")
     elif pose.dtype.kind not in "fiu":
         findings.error(where, f"expected numbers, found {pose.dtype}")
     elif len(pose) < 2:

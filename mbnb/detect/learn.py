@@ -119,16 +119,14 @@ class SpotTask:
     def __init__(self, config: Config, data: Coded, fabric: "Fabric", steps: int):
         self.config, self.data, self.fabric, self.steps = config, data, fabric, steps
         self.model = network_of(config, data).to(fabric.device)
-        # (sum S, W), (sum S, C + 1), and (pieces, 2): first moment and length of its recording
-        self.whose: dict[str, list[str]] = {}  # by split the recording of each piece
+        # (sum S, W), (sum S, C + 1), and (pieces, 3): first moment, length and place of its clip
         self.parts_of = {split: self._parts(split) for split in data.splits}
+        self.order: list[Tensor] = []  # places of the pieces of each batch
         self.collected: defaultdict[str, list[Tensor]] = defaultdict(list)
         self.piles_up = False
-        self.order: list[Tensor] = []  # places of the pieces of each batch
 
     def _parts(self, split: str) -> tuple[Tensor, Tensor, Tensor]:
         said, happens, rows, first = [], [], [], 0
-        whose = self.whose[split] = []
         ways = variants(self.data, self.config) if split == "train" else 1
         names = self.data.splits[split].names
         recordings = [
@@ -139,12 +137,11 @@ class SpotTask:
         ):
             change, mirrored = self._change(way, stretches[0])
             pairs = [self._seen(split, i, change, mirrored) for i in stretches]
-            for ones, (_, happen) in zip(as_differences([ones for ones, _ in pairs]), pairs):
+            seen = as_differences([ones for ones, _ in pairs])
+            for i, ones, (_, happen) in zip(stretches, seen, pairs):
                 said.append(ones.half().cpu())
                 happens.append(happen)
-                pieces = max(1, round(len(ones) / PIECE))
-                rows += [(first, len(ones))] * pieces
-                whose += [_recording(names[stretches[0]])] * pieces
+                rows += [(first, len(ones), i)] * max(1, round(len(ones) / PIECE))
                 first += len(ones)
         return torch.cat(said), torch.cat(happens), torch.tensor(rows)
 
@@ -201,7 +198,7 @@ class SpotTask:
         self.order = order
         said, happens, rows = self.parts_of["train"]
         for index in order:
-            first, length = rows[index].unbind(1)
+            first, length, _ = rows[index].unbind(1)
             room = (length - PIECE).clamp_min(0)
             first = first + (torch.rand(len(index)) * (room + 1)).long()
             # A piece of a short recording reaches into the next one; nothing is lost by that.
@@ -210,8 +207,9 @@ class SpotTask:
             yield said[moments].to(device).float(), happens[moments].to(device).float()
 
     def clips_in(self, step: int) -> list[str]:
-        """Names of the recordings that the pieces of a batch are of."""
-        return [self.whose["train"][place] for place in self.order[step].tolist()]
+        """Names of the clips that the pieces of a batch are of."""
+        names, rows = self.data.splits["train"].names, self.parts_of["train"][2]
+        return [names[i] for i in rows[self.order[step], 2].tolist()]
 
     def loss(self, engine: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Cross-entropy of every class' yes or no, summed over classes."""
@@ -243,13 +241,13 @@ class SpotTask:
         """What `told` gives."""
         return self.told()
 
-    def doubts(self) -> list[str]:
-        """None."""
-        return []
-
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""
         write_history(self.config.folder, history)
+
+    def doubts(self) -> list[str]:
+        """None."""
+        return []
 
 
 def network_of(config: Config, data: Coded) -> SpotNet | LinearNet:

@@ -138,5 +138,5 @@ def scores(
         "f1_0.5_high": high,
         "segments": sum(len(ones) for _, ones in compared),
         "true": sum(len(truth) for truth, _ in compared),
-        "false_alarms_per_min_of_rest": count / minutes if minutes else np.nan,
+        "false_alarms_per_min_of_rest": max(0.0, count / minutes) if minutes else np.nan,
     }

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from mbnb.classes import ClassTable, read_classes
 from mbnb.clips import pack
-from mbnb.coding.cut import class_of, classes_of, matched
+from mbnb.coding.cut import class_of, classes_of, matched, of_no_class
 from mbnb.coding.recordings import Recording, recordings_in
 from mbnb.config import Config
 from mbnb.data.held_out import hold_people_out
@@ -31,8 +31,10 @@ from mbnb.intervals import Coding
 from mbnb.model.checkpoints import save_checkpoint
 from mbnb.model.weight_files import read_checkpoint
 from mbnb.runs import RunFolder
+from mbnb.settings import say_once
 from mbnb.simulate.interview import simulate_interview
 from mbnb.skeleton import load_skeleton
+from mbnb.text import listed
 
 Pairs = Sequence[tuple[Recording, Coding]]
 # Numbers of simulated people from whom those held out, and those to be scored on, are counted;
@@ -72,6 +74,9 @@ def teach(
         if not pairs:
             raise InputError("\n".join(f"{coding.name}: {why}" for coding, why in unmatched))
         classes = read_classes(table) if table else classes_of([coding for _, coding in pairs])
+        if strange := of_no_class([coding for _, coding in pairs], classes):
+            say_once(f"of no class, and so nothing: {listed(strange, 12)}")
+        say_once(f"classes: {listed(classes.names, 12)}")
         split = _held_out(pairs, config)
     elif codings or source:
         raise InputError("expected codings and --source, where the skeletons are, or neither")

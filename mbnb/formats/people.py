@@ -188,7 +188,9 @@ def chosen(file: PoseFile, rule: str) -> tuple[list[str], list[str]]:
     if rule == "all" or rule in names:
         return (names if rule == "all" else [rule]), []
     if not box and rule not in RULES:
-        raise InputError(f"no person {rule!r} is in it; there is {listed(names)}")
+        raise InputError(
+            f"no person {rule!r} is in it; there is {listed(names)}; or: {', '.join(RULES)}"
+        )
     spreads, middles = zip(*(_spread_and_middle(points) for points in file.people.values()))
     if box:
         low, high = np.reshape(box, (2, 2))

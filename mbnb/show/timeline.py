@@ -66,7 +66,8 @@ class Timeline(Widget):
     def summary(self) -> str:
         """What is in it, in a line."""
         data, tracks = self.data, self.data["tracks"]
-        parts = [f"{len(data['segments']['name'])} segments on {len(data['lanes'])} lanes"]
+        lanes = len(data["lanes"])
+        parts = [f"{len(data['segments']['name'])} segments on {lanes} lane{'s' * (lanes != 1)}"]
         parts += [f"{len(data['playlist'])} differences"] if data["playlist"] else []
         parts += [f"{len(self.edits['edits'])} edits"] if self.edits else []
         if tracks:
@@ -252,6 +253,10 @@ def _of_recording(folder: Path, recording: str) -> DetectionFolder:
         return DetectionFolder(folder / (recording or there[0]))
     if not there:
         raise InputError(f"{folder}: expected recordings of `mbnb detect`, found none")
+    if recording:
+        raise InputError(
+            f"{folder}: --recording {recording}: not there; there is {listed(there, 12)}"
+        )
     raise InputError(f"{folder}: choose a recording with --recording: {listed(there, 12)}")
 
 

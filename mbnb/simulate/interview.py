@@ -231,7 +231,7 @@ class _Sitter:
         if piece.rests:
             self._change_rests(motion, piece, side_of)
         joints = Body(self.person, motion).joints()
-        pose = np.stack([joints[name] for name in load_skeleton().joints], 1)  # (T, 17, 3)
+        pose = np.stack([joints[name] for name in load_skeleton().joints], 1)
         return pose if piece.left else pose[:, load_skeleton().mirror] * (-1, 1, 1)
 
     def _act(self, motion: Motion, action: _Action) -> None:

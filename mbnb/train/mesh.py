@@ -98,7 +98,7 @@ class MeshTask:
         body: Body,
         network: Network | None = None,
     ):
-        self.config, self.steps = config, steps
+        self.config, self.data, self.steps = config, data, steps
         device = fabric.device
         self.model = (network or build_mesh_net)(config, len(body)).to(device)
         keep_freed_memory()
@@ -106,9 +106,9 @@ class MeshTask:
         self.body = (body if config.parity else body.on_vertices(every)).to(device)
         self.recipes = {split: make(split=split, device=device) for split in ("train", "val")}
         self.start = "" if config.init_from == "auto" or network else config.init_from
+        self.order: list[Tensor] = []  # places of the windows of each batch
         self.collected: defaultdict[str, list[Tensor]] = defaultdict(list)
         self.piles_up = False
-        self.order: list[Tensor] = []  # places of the windows of each batch
         # Batches are of few windows, whose frames are alike: what is solved has its own statistics.
         self.keeps_statistics = bool(self.start) and not config.parity
         self.solved = not self.keeps_statistics or tells_meshes(find_weights(self.start))
@@ -134,19 +134,24 @@ class MeshTask:
         """Windows beside their bodies; before the first, the head is solved if there is a start."""
         if not self.solved:
             (recipe,), self.solved = self.recipes["train"], True
-            drawn = torch.randint(len(recipe), (SOLVED,)).split(self.config.batch_size)
-            solve_heads(self.model, recipe.training_batches(drawn))
-        self.order, first = order, 0
+            with torch.random.fork_rng(devices=[]):  # a training that goes on draws the same
+                drawn = torch.randint(len(recipe), (SOLVED,)).split(self.config.batch_size)
+                solve_heads(self.model, recipe.training_batches(drawn))
+        self.order, first = [], 0
         for recipe in self.recipes["train"]:
             last = first + len(recipe)
-            chosen = [index - first for index in order if first <= index[0] < last]
-            yield from recipe.training_batches(chosen, rank, world)
+            own = [index for index in order if first <= index[0] < last]
+            self.order += own
+            yield from recipe.training_batches([index - first for index in own], rank, world)
             first = last
 
     def clips_in(self, step: int) -> list[str]:
         """Names of the clips that the windows of a batch are of."""
-        names = [name for recipe in self.recipes["train"] for name in recipe.names]
-        return [names[place] for place in self.order[step].tolist()]
+        names, clip_of, first = self.data.splits["train"].names, [], 0
+        for recipe in self.recipes["train"]:
+            clip_of.append(first + recipe.clip_of.cpu())
+            first += len(recipe.lengths)
+        return [names[i] for i in torch.cat(clip_of)[self.order[step]].tolist()]
 
     def loss(self, engine: nn.Module, batch: MeshWindows) -> Tensor:
         """`body_loss`, in parity the original's."""
@@ -202,10 +207,10 @@ class MeshTask:
         """The head was solved before."""
         self.solved = True
 
-    def doubts(self) -> list[str]:
-        """None."""
-        return []
-
     def write(self, epoch: int, history: pd.DataFrame, board: "SummaryWriter") -> None:
         """`history.csv`."""
         write_history(self.config.folder, history)
+
+    def doubts(self) -> list[str]:
+        """None."""
+        return []

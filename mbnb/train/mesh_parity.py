@@ -33,7 +33,10 @@ class ParityMeshes:
         generator = torch.Generator().manual_seed(0)
         coins = torch.randint(2, (len(part.clips), length), generator=generator)
         self.rows = parity_windows(names, length, stride, coins).to(device)
-        self.names = [names[i] for i in self.rows[:, 0].tolist()]  # a window's clip
+        self.lengths = torch.as_tensor(part.clips.lengths, device=device)
+        self.clip_of = torch.searchsorted(
+            self.lengths.cumsum(0), self.rows[:, 0].contiguous(), right=True
+        )
         self.batch_size = SINGLE_BATCH if part.single else config.batch_size
         self.seen = torch.as_tensor(part.clips.gather(), device=device)
         self.theta = torch.as_tensor(part.theta, device=device)

@@ -65,6 +65,17 @@ def test_clips_are_cut_and_verify(folder):
     assert over.exit_code == 2 and "holds something else" in over.output
 
 
+def test_a_phase_that_fills_a_recording_leaves_no_time_of_nothing_which_is_said(folder):
+    (folder / "talk.csv").write_text(
+        "recording,start,end,label,tier\nanna,0,10,answer,phase\nanna,1,2,nodding,head\n"
+    )
+    asked = "cut", "talk.csv", "films.npz"
+    whole = command_line(*asked, "whole", "--classes", "ma52", "--nothing", "2")
+    assert whole.exit_code == 0 and "--nothing: no clip of it" in whole.output
+    tier = command_line(*asked, "tier", "--classes", "ma52", "--nothing", "2", "--tier", "head")
+    assert tier.exit_code == 0 and "no clip of it" not in tier.output
+
+
 def test_coders_and_a_machine_are_compared(folder):
     two = command_line("agree", "anna.csv", "bert.csv", "--classes", "ma52", "--out", "tables")
     assert two.exit_code == 0, two.output
@@ -78,6 +89,12 @@ def test_coders_and_a_machine_are_compared(folder):
     assert "found, found: 1 intervals are of no class and left out: 'sneezing'" in machine.output
     three = command_line("agree", "anna.csv", "bert.csv", "found.csv")
     assert "Krippendorff's alpha of 3 coders" in three.output
+    # A file of several recordings beside one that calls its only one as it likes.
+    (folder / "both.csv").write_text(
+        "recording,start,end,label\nanna,0.5,1.5,nodding\ncarl,2,3,nodding\n"
+    )
+    one = command_line("agree", "both.csv", "found.csv", "--recording", "anna")
+    assert one.exit_code == 0 and "both and found" in one.output
 
 
 def test_what_cannot_be_compared_is_said_in_a_line(folder):

@@ -117,7 +117,7 @@ def test_what_was_kept_is_said_and_no_picture_is(killed):
 
 def test_ctrl_c_leaves_what_is_done_with_its_tables(tmp_path, capfd):
     sources = find_sources(skeletons(tmp_path / "files", FEW + 4), DOCUMENT)
-    out = tmp_path / "out"
+    out, before = tmp_path / "out", psutil.Process().children()
 
     def interrupt():
         wait_for(lambda: records(out))
@@ -128,7 +128,7 @@ def test_ctrl_c_leaves_what_is_done_with_its_tables(tmp_path, capfd):
         convert(sources, out, DOCUMENT, workers=1)
     written = records(out)
     assert "the same command goes on" in capfd.readouterr().err and len(written) < len(sources)
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(before)  # a browser of another test's
     made = {path.parent.name for path in out.glob("test/*/pose_3d.npy")}
     assert made == written.keys() == set(pd.read_csv(out / "quality.csv")["clip"])
 

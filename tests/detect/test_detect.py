@@ -156,6 +156,8 @@ def test_what_cannot_be_detected_in_is_refused_in_a_line(taught, tmp_path, monke
     for name, said in (("talk.wav", "video"), (str(taught / "films.csv"), "expected joints")):
         done = command_line("detect", name, *model)
         assert done.exit_code == 2 and said in done.output, done.output
+    phase = command_line("detect", str(taught / "new.npz"), *model, "--stretches", "phase")
+    assert phase.exit_code == 2 and "expected --coding FILE" in phase.output
     encoder = command_line("detect", str(taught / "new.npz"), "--out", "out", "--model", "encoder")
     assert "has no action head" in encoder.output
     classes = command_line("detect", str(taught / "new.npz"), *model, "-p", "class_table", "ma52")

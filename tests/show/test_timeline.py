@@ -333,7 +333,7 @@ def test_the_playlist_is_what_agree_writes():
         (("{0}", "--tier", "foot"), "--tier foot: not there; there is head, hand"),
         (("{0}", "--human", "none.eaf"), "none.eaf: no such file"),
         (("{0}", "--poses", "{0}/machine.eaf"), "machine.eaf: cannot be read as a video"),
-        (("{0}/..", "--recording", "other"), "choose a recording with --recording: film"),
+        (("{0}/..", "--recording", "other"), "--recording other: not there; there is film"),
         (("{0}/none",), "none: no such file"),
     ],
 )

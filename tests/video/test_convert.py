@@ -209,14 +209,12 @@ def test_without_the_extra_one_line_says_so_before_any_video(monkeypatch, tmp_pa
 def test_a_process_that_dies_costs_its_own_video_until_the_next_time(extractor, tmp_path, pictures):
     videos = [source(write(tmp_path / f"{i}.mp4", pictures[:5]), f"clip{i}") for i in range(2)]
 
-    before = set(psutil.Process().children())
+    before = set(psutil.Process().children())  # helpers that other libraries have left
 
     def kill_the_first():
-        while not (
-            mine := [c for c in psutil.Process().children() if "serve()" in c.cmdline()[-1:]]
-        ):
+        while not (children := set(psutil.Process().children()) - before):
             time.sleep(0.01)
-        mine[0].kill()
+        children.pop().kill()
 
     killer = threading.Thread(target=kill_the_first)
     killer.start()
