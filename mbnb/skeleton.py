@@ -99,14 +99,19 @@ class Skeleton:
         return {"L_": "left", "R_": "right"}.get(self.joints[joint][:2], "middle")
 
 
-@lru_cache
-def load_skeleton(name: str = "h36m17") -> Skeleton:
-    """The skeleton table of that name. Raises InputError with every fault of the table."""
-    known = sorted(
+def known_skeletons() -> list[str]:
+    """Names of the skeletons that have a table."""
+    return sorted(
         path.stem
         for path in TABLES.glob("*.csv")
         if path.read_text(encoding="utf-8").startswith("joint,")
     )
+
+
+@lru_cache
+def load_skeleton(name: str = "h36m17") -> Skeleton:
+    """The skeleton table of that name. Raises InputError with every fault of the table."""
+    known = known_skeletons()
     if name not in known:
         raise InputError(f"unknown skeleton {name!r}; known: {', '.join(known)}")
     path = TABLES / f"{name}.csv"
