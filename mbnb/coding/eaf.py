@@ -26,6 +26,8 @@ from mbnb.intervals import HUMAN, MACHINE, Coding, Interval, Medium, Tier
 
 MACHINE_TYPE, HUMAN_TYPE = "mbnb machine", "mbnb human"
 CONFIDENCE_TYPE, MODIFIER_TYPE = "mbnb confidence", "mbnb modifiers"
+# Properties of a document, of which ELAN keeps all: what else would be lost of a recording.
+NAME_PROPERTY, LENGTH_PROPERTY = "mbnb recording", "mbnb length in seconds"
 VOCABULARY = b"<CV_RESOURCE"
 MOMENT = 0.001  # seconds; ELAN knows no annotation without a duration
 # Seconds of a unit of time.
@@ -120,11 +122,13 @@ class _Document:
             for line in self.lines
             if line.kind not in (CONFIDENCE_TYPE, MODIFIER_TYPE)
         }
+        properties = {one.get("NAME"): one.text for one in self.root.iterfind("HEADER/PROPERTY")}
         return Coding(
-            self.path.stem,
+            properties.get(NAME_PROPERTY) or self.path.stem,
             tuple(intervals),
             tuple(tiers.values()),
             self._media(),
+            length=_number(properties.get(LENGTH_PROPERTY), 1.0),
             notes=tuple(self.remarks),
             document=raw,
         )

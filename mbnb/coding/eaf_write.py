@@ -16,9 +16,11 @@ from pathlib import Path
 from mbnb.coding.eaf import (
     CONFIDENCE_TYPE,
     HUMAN_TYPE,
+    LENGTH_PROPERTY,
     MACHINE_TYPE,
     MODIFIER_TYPE,
     MOMENT,
+    NAME_PROPERTY,
     parse,
     read_document,
 )
@@ -61,7 +63,7 @@ def write(codings: Sequence[Coding], path: Path) -> None:
 def document_of(coding: Coding, path: Path) -> ET.Element:
     """The whole document of a coding, to lie at `path`."""
     if coding.document is None:
-        root, before = _empty(coding.media, path), {}
+        root, before = _empty(coding, path), {}
     else:
         root = parse(coding.document, path)
         # What the document says by itself, since intervals may have been changed meanwhile.
@@ -81,15 +83,15 @@ def document_of(coding: Coding, path: Path) -> ET.Element:
     return root
 
 
-def _empty(media: Iterable[Medium], path: Path) -> ET.Element:
-    """A document without annotations, linked to its videos."""
+def _empty(coding: Coding, path: Path) -> ET.Element:
+    """A document without annotations, linked to the videos of a coding."""
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     root = ET.Element(
         "ANNOTATION_DOCUMENT", {"AUTHOR": "mbnb", "DATE": date, "FORMAT": "3.0", "VERSION": "3.0"}
     )
     root.set(f"{{{INSTANCE}}}noNamespaceSchemaLocation", SCHEMA)
     header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
-    for medium in media:
+    for medium in coding.media:
         ending = Path(medium.name).suffix.lower()
         kind = MIME.get(ending, f"{medium.kind or 'video'}/{ending[1:] or 'mp4'}")
         address, beside = _addresses(medium, path)
@@ -97,6 +99,10 @@ def _empty(media: Iterable[Medium], path: Path) -> ET.Element:
         if medium.offset:
             about["TIME_ORIGIN"] = str(round(1000 * medium.offset))
         ET.SubElement(header, "MEDIA_DESCRIPTOR", about)
+    if coding.name != path.stem:
+        ET.SubElement(header, "PROPERTY", NAME=NAME_PROPERTY).text = coding.name
+    if coding.length is not None:
+        ET.SubElement(header, "PROPERTY", NAME=LENGTH_PROPERTY).text = f"{coding.length:.6f}"
     ET.SubElement(root, "TIME_ORDER")
     for name, about in CONSTRAINTS.items():
         ET.SubElement(root, "CONSTRAINT", DESCRIPTION=about, STEREOTYPE=name)

@@ -252,3 +252,13 @@ def test_a_new_document_is_as_the_schema_has_it(tmp_path):
     assert (there.get("MEDIA_URL"), there.get("MIME_TYPE")) == ("file:///C:/v/b.mpg", "video/mpeg")
     with pytest.raises(InputError, match="of one recording, found 2"):
         write_coding([back, back], tmp_path / "g.eaf")
+
+
+def test_a_recordings_name_and_length_outlast_a_file_of_another_name(tmp_path):
+    coding = Coding("anna 1", (Interval(0.25, 1.0, "nod"),), length=61.5)
+    write_coding([coding], tmp_path / "machine.eaf")
+    check_structure(tmp_path / "machine.eaf")
+    for _ in range(2):  # and a correction of it keeps them
+        back = read_coding(tmp_path / "machine.eaf")
+        assert (back.name, back.length) == ("anna 1", 61.5)
+        write_coding([back], tmp_path / "machine.eaf")
