@@ -1,6 +1,7 @@
 """`report.html`: one page about one run that opens anywhere, without a network."""
 
 import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mbnb.show.figures.captions import OTHER_TRAININGS
 from mbnb.show.page import page_script, rendered
 from mbnb.text import counted, too_few
 
+LARGE = 10**6  # bytes of a figure that only photographs in it take
 ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
 
 
@@ -58,14 +60,22 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             paths[path.stem] = path
     per_pixel = 96 / SAVED_DPI * ENLARGED  # a browser has 96 pixels an inch
     return {
-        "figures": {
-            name: base64.b64encode(path.read_bytes()).decode() for name, path in paths.items()
-        },
+        "figures": {name: _embedded(path) for name, path in paths.items()},
         "widths": {name: round(Image.open(path).width * per_pixel) for name, path in paths.items()},
         "captions": {
             name: _saved_caption(path) or CAPTIONS.get(name, name) for name, path in paths.items()
         },
     }
+
+
+def _embedded(path: Path) -> str:
+    """A figure as the address of a picture in the page, as JPEG where PNG would be large."""
+    kind, content = "png", path.read_bytes()
+    if len(content) > LARGE:
+        kind, file = "jpeg", io.BytesIO()
+        Image.open(path).convert("RGB").save(file, "JPEG", quality=85)
+        content = file.getvalue()
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _saved_caption(path: Path) -> str:

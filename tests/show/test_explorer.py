@@ -214,8 +214,10 @@ def test_a_page_says_that_it_keeps_no_note_and_offers_it(guessed, opened):
     review = page.all(".tabs button")[-1]
     assert review.text == "Review (1)"
     review.click()
-    assert evaluation.clips.names[clips[0]] in page.one("table.notes").text
-    assert "mislabelled?" in page.one("table.notes").text
+    # Read at once, since the table is drawn anew while notes are kept.
+    text = "return root.querySelector('table.notes')?.textContent ?? ''"
+    until(lambda: evaluation.clips.names[clips[0]] in page.run(text))
+    assert "mislabelled?" in page.run(text)
 
 
 def test_what_the_people_stage_makes_of_a_clip_stands_below_it(guessed, opened):
