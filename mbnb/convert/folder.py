@@ -182,7 +182,9 @@ class Folder:
                     folder.rmdir()
         columns = dict.fromkeys(itertools.chain(*(one.row for one in self.clips(sources))))
         ordered = [key for key in FIRST if key in columns]
-        ordered += [key for key in columns if key not in (*FIRST, "reason")] + ["reason"]
+        rest = [key for key in columns if key not in (*FIRST, "reason")]
+        # A column a joint hides what else there is, remarks above all.
+        ordered += [*sorted(rest, key=lambda key: key.startswith("visibility_")), "reason"]
         rows = (one.row for one in self.clips(sources))
         _write_table(self.out / QUALITY, ordered, rows)
         self.failures(sources)

@@ -3,6 +3,7 @@
 Imports clips and what stands before it.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,7 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
 }
 
 # How files of other kinds begin, and what to do with them.
+SOUND = "it is sound, in which nobody is seen"
 OTHERS = {
     b"Kaydara FBX Binary": "it is FBX: export it as BVH",
     b"; FBX": "it is FBX: export it as BVH",
@@ -55,6 +57,8 @@ OTHERS = {
     b"#!OML:ASF": "it is ASF or AMC: convert both to BVH",
     b"#!OML:AMC": "it is ASF or AMC: convert both to BVH",
     b":FULLY-SPECIFIED": "it is ASF or AMC: convert both to BVH",
+    b"ID3": SOUND,
+    b"fLaC": SOUND,
     b"version https://git-lfs": "it is a pointer of Git LFS: `git lfs pull` fetches the file",
 }
 
@@ -122,6 +126,12 @@ def _unknown(content: Content) -> str:
     for mark, said in OTHERS.items():
         if content.head.lstrip()[: len(mark)] == mark:
             return said
+    if content.head[:4] == b"RIFF" and content.head[8:12] == b"WAVE":
+        return SOUND
+    if content.path.is_dir() and not any(content.path.iterdir()):
+        return "it is an empty folder"
+    if {b"start", b"end", b"label"} <= set(re.split(rb"\W+", content.head.lower().split(b"\n")[0])):
+        return "it holds coded intervals, which `mbnb coding` reads"
     known = ", ".join(reader.__name__.rpartition(".")[2] for reader in READERS)
     return f"none of the formats that mbnb reads ({known})"
 

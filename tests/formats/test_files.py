@@ -173,6 +173,19 @@ REFUSED = {
 }
 
 
+def test_what_holds_no_joints_is_called_what_it_is(tmp_path):
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "talk.wav").write_bytes(b"RIFF\x24\0\0\0WAVEfmt ")
+    (tmp_path / "coded.csv").write_text("start,end,label\n0,1,nod\n")
+    for name, said in {
+        "nothing": "an empty folder",
+        "talk.wav": "it is sound, in which nobody is seen",
+        "coded.csv": "coded intervals, which `mbnb coding` reads",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            formats.read(tmp_path / name)
+
+
 def found_in(track):
     """Frames of a track in which any point was found."""
     return int(np.isfinite(track).all(-1).any(-1).sum())
