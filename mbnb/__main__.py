@@ -12,6 +12,7 @@ import shlex
 import sys
 import time
 import unicodedata
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -775,11 +776,7 @@ def lift(source: Path, out: Path, encoder: str, given: dict[str, Any], **how: An
         click.echo(lift_as_original(source, out, path, config, **how))
         return
     lifted, people = lift_into(source, out, path, config, **how)
-    click.echo("".join(f"note: {note}\n" for note in lifted.notes), nl=False, err=True)
-    for name, one in people.items():
-        click.echo(f"{name}: in {one.found.sum()} of {len(one.found)} frames")
-    for path in sorted(out.iterdir()):
-        click.echo(path)
+    _tell_people(lifted.notes, people, out)
 
 
 @main.command()
@@ -803,11 +800,7 @@ def mesh(source: Path, out: Path, network: str, given: dict[str, Any], **how: An
 
     weights = _checkpoint_file(Path(network), given)
     found, people = mesh_into(source, out, weights, Config.of(given), **how)
-    click.echo("".join(f"note: {note}\n" for note in found.notes), nl=False, err=True)
-    for name, one in people.items():
-        click.echo(f"{name}: in {one.found.sum()} of {len(one.found)} frames")
-    for path in sorted(out.iterdir()):
-        click.echo(path)
+    _tell_people(found.notes, people, out)
 
 
 @main.command()
@@ -1227,6 +1220,15 @@ def _classes(given: dict[str, Any]) -> ClassTable:
 
     config = Config.of({"class_table": "ma52"}, given)
     return dataset.load(config).classes if config.data_root else read_classes(config.class_table)
+
+
+def _tell_people(notes: Iterable[str], people: Mapping[str, Any], out: Path) -> None:
+    """Print what is to be known of people in a video, in how many frames each is, and the files."""
+    click.echo("".join(f"note: {note}\n" for note in notes), nl=False, err=True)
+    for name, one in people.items():
+        click.echo(f"{name}: in {one.found.sum()} of {len(one.found)} frames")
+    for path in sorted(out.iterdir()):
+        click.echo(path)
 
 
 def _checkpoint_file(named: Path, given: dict[str, Any]) -> Path:

@@ -105,13 +105,16 @@ def rendered(template: str, script: str = "", **values: Any) -> str:
     it: other scripts, and anything from elsewhere but pictures and films beside it.
     """
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(WEB),
+        autoescape=True,
+        undefined=jinja2.ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     found = re.fullmatch(r"<script>(.*)</script>", script, re.DOTALL)
     digest = hashlib.sha256((found[1] if found else "").encode()).digest()
     policy = POLICY.format(base64.b64encode(digest).decode())
-    page = environment.from_string((WEB / template).read_text(encoding="utf-8"))
-    return page.render(values, script=script, policy=policy)
+    return environment.get_template(template).render(values, script=script, policy=policy)
 
 
 def pack_poses(clips: Sequence[np.ndarray], step: float = STEP) -> tuple[dict[str, list], bytes]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from PIL import Image
 
@@ -18,7 +17,7 @@ from mbnb.model.checkpoints import tells_poses
 from mbnb.model.mesh_files import load_mesh_net
 from mbnb.model.weight_files import read_checkpoint
 from mbnb.show.meshes import COLOURS, MeshWidget, Moving, mesh_player
-from mbnb.show.page import page_script, script
+from mbnb.show.page import page_script, rendered
 from mbnb.video.folder import safe_names
 from mbnb.wild.example import simulated_source
 from mbnb.wild.files import ABOUT, OVERLAY, fresh_folder
@@ -104,8 +103,8 @@ def _write(
     write_text(out / ABOUT, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     every = max(1, -(-sum(len(one.found) for one in people.values()) // SHOWN))
     shown = player_of(people, source, every)
-    template = jinja2.Environment(autoescape=True).from_string(script("lifted.html"))
-    page = template.render(
+    page = rendered(
+        "lifted.html",
         facts=facts,
         every=every,
         video=OVERLAY if source.video else "",

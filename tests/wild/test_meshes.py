@@ -148,6 +148,7 @@ def test_simulated_people_get_bodies_pages_and_files(tmp_path):
     posed = one.body.pose(joints, torch.as_tensor(one.shape)[None]).landmarks[0] * one.size
     assert (posed[8] - posed[0]).norm() == pytest.approx(0.5, abs=0.05)
     page = (tmp_path / "out" / "meshes.html").read_text("utf-8")
+    assert "sha256-" in page.partition("<title>")[0]  # nothing runs but its own script
     assert "mountMesh" in page and "person 2" in page
     with pytest.raises(InputError, match="no person 'person 3'"):
         mesh_into(None, tmp_path / "out", tmp_path / "best.pt", chosen, person="person 3")
