@@ -96,22 +96,29 @@ class ActionNet(nn.Module):
             return self.head.embed(pooled) if embed else self.head.classify(pooled)
 
     def pooled(self, x: Tensor) -> Tensor:
-        """(B, M, F, J, C) -> (B, S·J·R). Empty persons, all zero, share one run of the backbone.
+        """(B, M, F, J, C) -> (B, S·J·R), behind it what kernels find where the head has some.
 
         Of a joint that is NaN all that is pooled is NaN, too, and nothing else depends on it.
         """
+        pooled = self.head.pool(self._represent(x))
+        if getattr(self.head, "kernels", None) is None:
+            return pooled
+        return torch.cat([pooled, self.head.find(x)], dim=-1)
+
+    def _represent(self, x: Tensor) -> Tensor:
+        """(B, M, F, J, C) -> (B, M, F, J, R). Empty persons, all zero, share a run."""
         people = x.flatten(0, 1)  # (B, M, F, J, C) -> (B·M, F, J, C)
         if self.masks and (gone := people[:, 0, :, 0].isnan()).any():  # (B·M, J)
             feat = self.backbone(people.nan_to_num(), return_rep=True, there=~gone)
             feat = feat.masked_fill(gone[:, None, :, None], torch.nan)
-            return self.head.pool(feat.unflatten(0, x.shape[:2]))
+            return feat.unflatten(0, x.shape[:2])  # (B·M, F, J, R) -> (B, M, F, J, R)
         there = people.flatten(1).any(1) if x.shape[1] > 1 else None  # (B·M,)
         if there is None or there.sum() >= len(people) - 1:
             feat = self.backbone(people, return_rep=True)
         else:
             feat = self.backbone(torch.cat([people[there], people[~there][:1]]), return_rep=True)
             feat = feat[torch.where(there, there.cumsum(0) - 1, len(feat) - 1)]
-        return self.head.pool(feat.unflatten(0, x.shape[:2]))  # (B·M, F, J, R) -> (B, M, F, J, R)
+        return feat.unflatten(0, x.shape[:2])  # (B·M, F, J, R) -> (B, M, F, J, R)
 
     def _most_tokens(self, parts: list[Tensor]) -> int:
         """How many tokens the backbone takes at a time."""

@@ -23,6 +23,7 @@ from mbnb.config import PRESETS, STREAMS, Config
 from mbnb.files import InputError, replacing
 from mbnb.model.action import ActionNet
 from mbnb.model.dstformer import DSTformer
+from mbnb.model.kernels import Kernels
 from mbnb.model.pose import PoseNet
 from mbnb.model.weight_files import read_checkpoint
 from mbnb.skeleton import load_skeleton
@@ -43,7 +44,7 @@ BACKBONE = re.compile(
     r"(\.|$)"
 )
 HEAD = re.compile(
-    r"(^|.*?\.)head\.(fc1|bn|fc2|regions|mirrored|bn1|bn2|(head|init)_(pose|shape))(\.|$)"
+    r"(^|.*?\.)head\.(fc1|bn|fc2|regions|mirrored|kernels|bn1|bn2|(head|init)_(pose|shape))(\.|$)"
 )
 # What files of weights are for, by what is in them.
 KINDS = {
@@ -430,6 +431,9 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     ends = {"head.fc2.weight": "embed", "head.bn.weight": "discriminant"}
     version = next((end for name, end in ends.items() if name not in weights), "class")
     model = build_model(config, classes, joints, regions, segments, version)
+    if "head.kernels.values" in weights:
+        names = "mean", "values", "dilations"
+        model.head.use(Kernels(*(len(weights[f"head.kernels.{name}"]) for name in names)))
     report = load_weights(model, weights)
     # A backbone's own head gives poses, so an action model may have been saved without it; how
     # many batches there were matters to nobody.

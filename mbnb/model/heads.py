@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mbnb.model.kernels import FOUND, Kernels, stretched
+
 STATISTICS = 4  # numbers of each of a joint's that `statistics` gives
 MOMENTUM = 0.1  # of the mean that `Head` keeps
 
@@ -103,7 +105,8 @@ class DiscriminantHead(Head):
     """(B, M, F, J, R) -> logits (B, num_classes), by directions that are found in closed form.
 
     `fc1` takes the `statistics` of a clip's moments, and of the steps between them, to directions
-    in which the classes differ, and only the angle in their space matters to `fc2`.
+    in which the classes differ, and only the angle in their space matters to `fc2`. Where there are
+    `kernels`, K of them, what these find in what the backbone sees stands behind the statistics.
     """
 
     def __init__(
@@ -111,8 +114,19 @@ class DiscriminantHead(Head):
     ):
         super().__init__()
         self.sizes = (num_classes, 0)
+        self.kernels: Kernels | None = None
         self.fc1 = nn.Linear(2 * STATISTICS * num_joints * dim_rep, hidden_dim)
         self.fc2 = nn.Linear(hidden_dim, num_classes)
+
+    def use(self, kernels: Kernels) -> None:
+        """Have kernels, with room for what they find; `fc1` begins anew."""
+        width = self.fc1.in_features + kernels.thresholds.numel() * FOUND
+        self.kernels, self.fc1 = kernels, nn.Linear(width, self.fc1.out_features)
+
+    def find(self, x: Tensor) -> Tensor:
+        """(B, M, F, J, C), what the backbone sees, -> (B, 4·K); mean over persons."""
+        found = self.kernels(stretched(x.flatten(0, 1), len(self.kernels.mean)))
+        return found.unflatten(0, x.shape[:2]).mean(1)  # (B·M, 4·K) -> (B, M, 4·K) -> (B, 4·K)
 
     def pool(self, representation: Tensor) -> Tensor:
         """(B, M, F, J, R) -> (B, 8·J·R), of moments and of the steps between; mean over persons."""
@@ -122,7 +136,7 @@ class DiscriminantHead(Head):
         return values.mean(1)  # (B, M, 8·J·R) -> (B, 8·J·R)
 
     def embed(self, pooled: Tensor) -> Tensor:
-        """(B, 8·J·R) -> (B, hidden_dim), what the logits are made of."""
+        """(B, 8·J·R + 4·K) -> (B, hidden_dim), what the logits are made of."""
         return self.fc1(self.completed(pooled))
 
     def unit(self, embedded: Tensor) -> Tensor:
@@ -134,7 +148,7 @@ class DiscriminantHead(Head):
         return self.fc2(self.unit(embedded))
 
     def classify(self, pooled: Tensor) -> Tensor:
-        """(B, 8·J·R) -> logits (B, num_classes)."""
+        """(B, 8·J·R + 4·K) -> logits (B, num_classes)."""
         return self.answer(self.embed(pooled))
 
     def forward(self, representation: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from mbnb.data.dataset import DataSet
 from mbnb.devices import connect
 from mbnb.files import on_disk
 from mbnb.model.heads import DiscriminantHead
+from mbnb.model.kernels import SAMPLE, Kernels, stretched
 from mbnb.model.shipped import starting_weights
 from mbnb.scores.calibration import log_loss
 from mbnb.settings import say_once
@@ -33,8 +34,7 @@ if TYPE_CHECKING:  # it takes two seconds to import, which only training needs
     from lightning_fabric import Fabric
 
 COPIES = 8  # augmented copies of each clip, beside the clip as it is
-MOST = 20_000  # clips and copies; more cost much time and bring little
-PARTS = 16  # of the features, whose weights are found one after the other to save memory
+MOST = 8_000  # clips and copies; more cost much time and bring little
 FEW = 12  # clips of a class in the mean, up to which this is done unasked
 UNKNOWN = -30.0  # logit of a class of which there is no clip
 
@@ -76,6 +76,7 @@ def train_in_closed_form(
         training = Training(task, alone, data, fabric, checkpoint={})
         record_environment(config, data)
         began = time.perf_counter()
+        task.model.head.use(draw_kernels(task, config.seed))
         features, labels = encoded(task, config)
         fit_head(task.model.head, features.numpy(), labels.numpy())
         with torch.no_grad():
@@ -93,6 +94,17 @@ def train_in_closed_form(
         if on_epoch:
             on_epoch(history)
         return history
+
+
+@torch.no_grad()
+def draw_kernels(task: Any, seed: int) -> Kernels:
+    """Random kernels for a task's training clips, as they are."""
+    rng, size = np.random.default_rng(seed), len(task.recipe)
+    sample = torch.as_tensor(rng.choice(size, min(SAMPLE, size), replace=False))
+    parts = next(task.recipe.test_batches([sample[task.recipe.frames_of[sample].argsort()]]))
+    channels = parts[0].shape[3] * task.config.dim_in // task.config.patch
+    seen = [stretched(part.flatten(0, 1).cpu(), channels) for part in parts]
+    return Kernels.draw(torch.cat(seen).nan_to_num(), rng).to(parts[0].device)
 
 
 @torch.no_grad()
@@ -143,10 +155,13 @@ def fit_head(head: DiscriminantHead, features: np.ndarray, labels: np.ndarray) -
     weight, bias = np.zeros((1, size)), np.zeros(1)
     logit_weight, logit_bias = np.zeros((len(present), 1)), np.zeros(len(present))
     if len(present) > 1:
-        linear, regression = fitted[1:4], fitted[-1]
-        bias = linear.transform(np.zeros((1, size)))[0]
-        units = (np.eye(len(part), size, part[0]) for part in np.array_split(range(size), PARTS))
-        weight = (np.concatenate([linear.transform(some) for some in units]) - bias).T
+        _, scaler, components, analysis, _, regression = (step for _, step in fitted.steps)
+        # Of scaled clips, which have no mean, the components are sums.
+        weight = components.X_fit_.T @ (components.eigenvectors_ / components.eigenvalues_**0.5)
+        if analysis != "passthrough":
+            weight = weight @ analysis.scalings_[:, : len(present) - 1]
+        weight = (weight / scaler.scale_[:, None]).T
+        bias = -weight @ scaler.mean_
         logit_weight, logit_bias = regression.coef_, regression.intercept_
         if len(present) == 2:  # of which the regression tells one number
             logit_weight = np.concatenate([-logit_weight, logit_weight]) / 2

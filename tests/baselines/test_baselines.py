@@ -23,7 +23,7 @@ def test_the_setting_offers_every_method():
 @pytest.fixture(scope="module", autouse=True)
 def few_kernels():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mbnb.baselines.rocket.KERNELS", 256)
+        patch.setattr("mbnb.model.kernels.KERNELS", 256)
         yield
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from mbnb.baselines import rocket
 from mbnb.baselines.rocket import Rocket, channels, draw_convolutions
+from mbnb.model.kernels import MOMENTS, MOST_CHANNELS, TOGETHER, WIDTH
 from mbnb.scores.calibration import calibration_error, fit_temperature
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_kernels():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rocket, "KERNELS", 512)
+        patch.setattr("mbnb.model.kernels.KERNELS", 512)
         yield
 
 
@@ -27,7 +27,7 @@ def test_channels_are_streams_and_distances_that_a_turn_of_the_body_does_not_cha
     clips = people("a", 0).take(np.arange(5))
     x = channels(clips, build.H36M, 30.0)
     pairs = 11 * 10 // 2  # of the root, four limbs' last two joints and the head's
-    assert x.shape == (5, 17 * 12 + pairs, rocket.MOMENTS)
+    assert x.shape == (5, 17 * 12 + pairs, MOMENTS)
     twice_as_fast = channels(clips, build.H36M, 60.0)
     streams = slice(0, 17 * 12)
     ratio = (twice_as_fast / x)[:, streams]
@@ -40,9 +40,9 @@ def test_channels_are_streams_and_distances_that_a_turn_of_the_body_does_not_cha
 def test_pooled_numbers_are_share_most_least_and_deviation():
     clips = people("ab", 0)
     convolutions = draw_convolutions(clips, build.H36M, 0, 30.0)
-    features = convolutions.features(clips).reshape(len(clips), -1, 4, rocket.TOGETHER)
+    features = convolutions.features(clips).reshape(len(clips), -1, 4, TOGETHER)
     above, most, least, deviation = features.transpose(2, 0, 1, 3)
-    assert features.shape[1] == 512 // rocket.TOGETHER
+    assert features.shape[1] == 512 // TOGETHER
     assert ((above >= 0) & (above <= 1)).all() and (most >= least).all()
     assert (deviation <= (most - least)).all()
     # A threshold lies between the first and the last tenth of what its kernel finds, unless that is
@@ -54,10 +54,10 @@ def test_pooled_numbers_are_share_most_least_and_deviation():
 
 def test_each_kernel_sees_few_channels_and_no_constant():
     convolutions = draw_convolutions(people("ab", 0), build.H36M, 0, 30.0)
-    for weights, dilation, _ in convolutions.kernels:
+    for weights, dilation in zip(convolutions.kernels.filters, convolutions.kernels.dilations):
         channels_used = (weights != 0).any(-1).sum(1)
-        assert channels_used.min() >= 1 and channels_used.max() <= rocket.MOST_CHANNELS
-        assert dilation * (rocket.WIDTH - 1) < rocket.MOMENTS
+        assert channels_used.min() >= 1 and channels_used.max() <= MOST_CHANNELS
+        assert dilation * (WIDTH - 1) < MOMENTS
         assert weights.sum(-1).abs().max() <= 1e-5
 
 
