@@ -432,7 +432,7 @@ def load_trained(path: str | Path, config: Config) -> Trained:
     version = next((end for name, end in ends.items() if name not in weights), "class")
     model = build_model(config, classes, joints, regions, segments, version)
     if "head.kernels.values" in weights:
-        names = "mean", "values", "dilations"
+        names = "mean", "values", "dilations", "pairs"
         model.head.use(Kernels(*(len(weights[f"head.kernels.{name}"]) for name in names)))
     report = load_weights(model, weights)
     # A backbone's own head gives poses, so an action model may have been saved without it; how

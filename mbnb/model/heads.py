@@ -125,7 +125,9 @@ class DiscriminantHead(Head):
 
     def find(self, x: Tensor) -> Tensor:
         """(B, M, F, J, C), what the backbone sees, -> (B, 4·K); mean over persons."""
-        found = self.kernels(stretched(x.flatten(0, 1), len(self.kernels.mean)))
+        pairs = self.kernels.pairs
+        numbers = (len(self.kernels.mean) - len(pairs)) // x.shape[3]
+        found = self.kernels(stretched(x.flatten(0, 1), numbers, pairs))
         return found.unflatten(0, x.shape[:2]).mean(1)  # (B·M, 4·K) -> (B, M, 4·K) -> (B, 4·K)
 
     def pool(self, representation: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ KERNELS, TOGETHER, WIDTH = 4096, 64, 9  # 64 of them share a dilation; their len
 MOST_CHANNELS = 30  # that a kernel sees
 SAMPLE = 100  # clips from which scales of channels and thresholds of kernels are taken
 FOUND = 4  # numbers that are told of a kernel
+NO_PAIRS = torch.zeros(0, 2)
 
 
 class Kernels(nn.Module):
@@ -28,13 +29,15 @@ class Kernels(nn.Module):
     that it finds, and the deviation. What is NaN is not there: a kernel finds nothing in it.
 
     Kernels see few of the channels, so `values` (S, WIDTH) are kept of those alone, and `places`
-    (S, 2) tell of which kernel and channel they are.
+    (S, 2) tell of which kernel and channel they are. `pairs` (P, 2) are joints whose distances are
+    channels, too, where a clip is what a backbone sees.
     """
 
-    def __init__(self, channels: int, values: int, groups: int):
+    def __init__(self, channels: int, values: int, groups: int, pairs: int = 0):
         super().__init__()
         shapes = dict(mean=(channels, 1), deviation=(channels, 1), values=(values, WIDTH))
         shapes |= dict(places=(values, 2), dilations=(groups,), thresholds=(groups, TOGETHER))
+        shapes |= dict(pairs=(pairs, 2))
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape))
         filters = torch.zeros(groups, TOGETHER, channels, WIDTH)
@@ -42,7 +45,7 @@ class Kernels(nn.Module):
         self.register_load_state_dict_post_hook(lambda module, _: module._fill())
 
     @classmethod
-    def draw(cls, x: Tensor, rng: np.random.Generator) -> Self:
+    def draw(cls, x: Tensor, rng: np.random.Generator, pairs: Tensor = NO_PAIRS) -> Self:
         """For clips like x (N, C, MOMENTS), of which scales and thresholds are taken.
 
         Each kernel sees some channels, few more often than many. Its threshold is a random quantile
@@ -67,11 +70,12 @@ class Kernels(nn.Module):
             found = found.transpose(0, 1).flatten(1).sort(dim=1).values  # (TOGETHER, N·MOMENTS)
             rank = torch.as_tensor(rng.uniform(0.1, 0.9, TOGETHER) * found.shape[1]).long()
             thresholds.append(found[torch.arange(TOGETHER), rank])
-        kernels = cls(channels, len(places), groups)
+        kernels = cls(channels, len(places), groups, len(pairs))
         buffers = dict(mean=mean, deviation=deviation, values=torch.cat(values))
-        # Numbers of kernels and channels are kept as weights are, which are all floating point.
+        # Numbers of joints and channels are kept as weights are, which are all floating point.
         buffers |= dict(places=torch.tensor(places).float(), thresholds=torch.stack(thresholds))
-        kernels.load_state_dict(buffers | dict(dilations=torch.tensor(dilations).float()))
+        buffers |= dict(dilations=torch.tensor(dilations).float(), pairs=pairs.float())
+        kernels.load_state_dict(buffers)
         return kernels
 
     def _fill(self) -> None:
@@ -89,14 +93,18 @@ class Kernels(nn.Module):
         return torch.cat(pooled, dim=1)
 
 
-def stretched(x: Tensor, channels: int) -> Tensor:
+def stretched(x: Tensor, numbers: int, pairs: Tensor) -> Tensor:
     """What a backbone sees (B, F, J, P·c), P frames of a patch together, -> (B, C, MOMENTS).
 
-    Of so many `channels`, c of each joint.
+    Channels are the c `numbers` of every joint, and the distances between `pairs` of joints. The
+    first three numbers are a joint's place from the root, which among the pairs has the number J.
     """
-    frames = x.unflatten(-1, (-1, channels // x.shape[2]))  # (B, F, J, P·c) -> (B, F, J, P, c)
-    frames = frames.transpose(2, 3).flatten(1, 2).flatten(2)  # -> (B, F·P, J, c) -> (B, F·P, C)
-    return F.interpolate(frames.transpose(1, 2), MOMENTS, mode="linear", align_corners=True)
+    frames = x.unflatten(-1, (-1, numbers)).transpose(2, 3).flatten(1, 2)  # -> (B, F·P, J, c)
+    places = F.pad(frames[..., :3], (0, 0, 0, 1))  # (B, F·P, J + 1, 3)
+    one, other = pairs.long().T
+    distances = (places[:, :, one] - places[:, :, other]).norm(dim=-1)  # (B, F·P, pairs)
+    channels = torch.cat([frames.flatten(2), distances], dim=-1).transpose(1, 2)
+    return F.interpolate(channels, MOMENTS, mode="linear", align_corners=True)
 
 
 def _slide(x: Tensor, filters: Tensor, dilation: int) -> Tensor:

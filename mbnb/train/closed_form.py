@@ -4,6 +4,7 @@ Shapes: N clips as often as they were looked at, D what the encoder says of each
 """
 
 import dataclasses
+import itertools
 import time
 import warnings
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from mbnb.data.dataset import DataSet
 from mbnb.devices import connect
 from mbnb.files import on_disk
 from mbnb.model.heads import DiscriminantHead
-from mbnb.model.kernels import SAMPLE, Kernels, stretched
+from mbnb.model.kernels import NO_PAIRS, SAMPLE, Kernels, stretched
 from mbnb.model.shipped import starting_weights
 from mbnb.scores.calibration import log_loss
 from mbnb.settings import say_once
@@ -98,13 +99,19 @@ def train_in_closed_form(
 
 @torch.no_grad()
 def draw_kernels(task: Any, seed: int) -> Kernels:
-    """Random kernels for a task's training clips, as they are."""
+    """Random kernels for a task's training clips as they are, and for distances in their bodies.
+
+    Those are between outer joints and the root, where places are among what the network sees first.
+    """
+    skeleton, config = task.data.skeleton, task.config
+    apart = itertools.combinations((*skeleton.outer, len(skeleton)), 2)
+    pairs = torch.tensor(list(apart)) if config.streams[0] == "joint" else NO_PAIRS
     rng, size = np.random.default_rng(seed), len(task.recipe)
     sample = torch.as_tensor(rng.choice(size, min(SAMPLE, size), replace=False))
     parts = next(task.recipe.test_batches([sample[task.recipe.frames_of[sample].argsort()]]))
-    channels = parts[0].shape[3] * task.config.dim_in // task.config.patch
-    seen = [stretched(part.flatten(0, 1).cpu(), channels) for part in parts]
-    return Kernels.draw(torch.cat(seen).nan_to_num(), rng).to(parts[0].device)
+    numbers = config.dim_in // config.patch
+    seen = [stretched(part.flatten(0, 1).cpu(), numbers, pairs) for part in parts]
+    return Kernels.draw(torch.cat(seen).nan_to_num(), rng, pairs).to(parts[0].device)
 
 
 @torch.no_grad()
