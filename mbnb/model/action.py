@@ -96,14 +96,11 @@ class ActionNet(nn.Module):
             return self.head.embed(pooled) if embed else self.head.classify(pooled)
 
     def pooled(self, x: Tensor) -> Tensor:
-        """(B, M, F, J, C) -> (B, S·J·R), behind it what kernels find where the head has some.
+        """(B, M, F, J, C) -> (B, S·J·R), behind it what a head's kernels find.
 
         Of a joint that is NaN all that is pooled is NaN, too, and nothing else depends on it.
         """
-        pooled = self.head.pool(self._represent(x))
-        if getattr(self.head, "kernels", None) is None:
-            return pooled
-        return torch.cat([pooled, self.head.find(x)], dim=-1)
+        return self.head.pool(self._represent(x), x)
 
     def _represent(self, x: Tensor) -> Tensor:
         """(B, M, F, J, C) -> (B, M, F, J, R). Empty persons, all zero, share a run."""

@@ -70,7 +70,7 @@ class ActionHeadClassification(Head):
         if num_regions:
             self.regions = nn.Linear(hidden_dim, num_regions)
 
-    def pool(self, representation: Tensor) -> Tensor:
+    def pool(self, representation: Tensor, seen: Tensor | None = None) -> Tensor:
         """(B, M, F, J, R) -> (B, S·J·R), each clip by itself."""
         if not self.drop_pooled:
             representation = self.dropout(representation)
@@ -123,19 +123,20 @@ class DiscriminantHead(Head):
         width = self.fc1.in_features + kernels.thresholds.numel() * FOUND
         self.kernels, self.fc1 = kernels, nn.Linear(width, self.fc1.out_features)
 
-    def find(self, x: Tensor) -> Tensor:
-        """(B, M, F, J, C), what the backbone sees, -> (B, 4·K); mean over persons."""
-        pairs = self.kernels.pairs
-        numbers = (len(self.kernels.mean) - len(pairs)) // x.shape[3]
-        found = self.kernels(stretched(x.flatten(0, 1), numbers, pairs))
-        return found.unflatten(0, x.shape[:2]).mean(1)  # (B·M, 4·K) -> (B, M, 4·K) -> (B, 4·K)
+    def pool(self, representation: Tensor, seen: Tensor | None = None) -> Tensor:
+        """(B, M, F, J, R) -> (B, 8·J·R + 4·K), of moments and of the steps between.
 
-    def pool(self, representation: Tensor) -> Tensor:
-        """(B, M, F, J, R) -> (B, 8·J·R), of moments and of the steps between; mean over persons."""
+        `seen` (B, M, F, J, C), what the backbone sees, is for the kernels. Mean over persons.
+        """
         steps = representation.diff(dim=2)
         steps = steps if steps.shape[2] else torch.zeros_like(representation)
-        values = torch.cat([statistics(representation), statistics(steps)], dim=-1)
-        return values.mean(1)  # (B, M, 8·J·R) -> (B, 8·J·R)
+        values = [statistics(representation), statistics(steps)]  # (B, M, 4·J·R) each
+        if self.kernels is not None:
+            pairs = self.kernels.pairs
+            numbers = (len(self.kernels.mean) - len(pairs)) // seen.shape[3]
+            found = self.kernels(stretched(seen.flatten(0, 1), numbers, pairs))
+            values.append(found.unflatten(0, seen.shape[:2]))  # (B·M, 4·K) -> (B, M, 4·K)
+        return torch.cat(values, dim=-1).mean(1)
 
     def embed(self, pooled: Tensor) -> Tensor:
         """(B, 8·J·R + 4·K) -> (B, hidden_dim), what the logits are made of."""
@@ -177,7 +178,7 @@ class ActionHeadEmbed(Head):
         self.drop_pooled, self.peaks = drop_pooled, peaks
         self.fc1 = nn.Linear((1 + peaks) * num_joints * dim_rep, hidden_dim)
 
-    def pool(self, representation: Tensor) -> Tensor:
+    def pool(self, representation: Tensor, seen: Tensor | None = None) -> Tensor:
         """(B, M, F, J, R) -> (B, S·J·R)."""
         if not self.drop_pooled:
             representation = self.dropout(representation)

@@ -42,6 +42,7 @@ class Kernels(nn.Module):
             self.register_buffer(name, torch.zeros(shape))
         filters = torch.zeros(groups, TOGETHER, channels, WIDTH)
         self.register_buffer("filters", filters, persistent=False)
+        self.steps = [1] * groups
         self.register_load_state_dict_post_hook(lambda module, _: module._fill())
 
     @classmethod
@@ -79,15 +80,16 @@ class Kernels(nn.Module):
         return kernels
 
     def _fill(self) -> None:
-        """Make the filters of what is kept of them."""
+        """Make the filters, and the steps that they take, of what is kept of them."""
+        self.steps = self.dilations.int().tolist()
         kernel, channel = self.places.long().T
         self.filters.zero_().flatten(0, 1)[kernel, channel] = self.values
 
     def forward(self, x: Tensor) -> Tensor:
         x = ((x - self.mean) / self.deviation).nan_to_num()
         pooled = []
-        for filters, dilation, thresholds in zip(self.filters, self.dilations, self.thresholds):
-            found = _slide(x, filters, int(dilation))  # (B, TOGETHER, MOMENTS)
+        for filters, dilation, thresholds in zip(self.filters, self.steps, self.thresholds):
+            found = _slide(x, filters, dilation)  # (B, TOGETHER, MOMENTS)
             above = (found > thresholds[:, None]).float().mean(-1)
             pooled += [above, found.amax(-1), found.amin(-1), found.std(-1)]
         return torch.cat(pooled, dim=1)

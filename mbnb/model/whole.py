@@ -50,7 +50,8 @@ class WholeAction(nn.Module):
             embedded = self.model(x, embed=tells)
         else:  # all at once, since how a batch is cut into pieces cannot be exported
             rep = self.model.backbone(x.flatten(0, 1), return_rep=True)
-            pooled = head.pool(rep.unflatten(0, x.shape[:2]))  # (V·B·M, F, J, R) -> (V·B, S·J·R)
+            # (V·B·M, F, J, R) -> (V·B, S·J·R)
+            pooled = head.pool(rep.unflatten(0, x.shape[:2]), x)
             embedded = head.embed(pooled) if tells else head.classify(pooled)
         if not tells:
             return (embedded,)

@@ -54,7 +54,7 @@ def test_pooled_numbers_are_share_most_least_and_deviation():
 
 def test_each_kernel_sees_few_channels_and_no_constant():
     convolutions = draw_convolutions(people("ab", 0), build.H36M, 0, 30.0)
-    for weights, dilation in zip(convolutions.kernels.filters, convolutions.kernels.dilations):
+    for weights, dilation in zip(convolutions.kernels.filters, convolutions.kernels.steps):
         channels_used = (weights != 0).any(-1).sum(1)
         assert channels_used.min() >= 1 and channels_used.max() <= MOST_CHANNELS
         assert dilation * (WIDTH - 1) < MOMENTS

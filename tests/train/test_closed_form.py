@@ -17,6 +17,13 @@ from mbnb.train import train
 from mbnb.train.closed_form import fit_head
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_kernels():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mbnb.model.kernels.KERNELS", 256)
+        yield
+
+
 def closed(tmp_path, **settings):
     return config(tmp_path, head="discriminant", **settings)
 
