@@ -31,6 +31,15 @@ def test_a_channel_that_is_not_there_counts_as_one_that_is_as_usual():
     assert not torch.equal(found, before)
 
 
+def test_a_count_has_a_slope_for_explanations():
+    x = torch.randn(4, 5, MOMENTS, generator=torch.Generator().manual_seed(0))
+    kernels, seen = Kernels.draw(x, np.random.default_rng(0)), x.clone().requires_grad_()
+    found = kernels(seen)
+    torch.testing.assert_close(found, kernels(x))
+    (slope,) = torch.autograd.grad(found[:, :64].sum(), seen)  # of the first group's shares
+    assert slope.abs().sum() > 0
+
+
 def test_channels_are_what_joints_show_and_how_far_they_are_apart():
     x = torch.randn(2, MOMENTS, 3, 6, generator=torch.Generator().manual_seed(0))
     pairs = torch.tensor([[0, 2], [1, 3]])  # 3 is the root, from which places are seen
