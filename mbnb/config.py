@@ -308,8 +308,8 @@ class ModelSettings:
     head: str = setting(
         "auto",
         "How classes are learned: learned, with the network; discriminant, in closed form on the "
-        "encoder as it is; auto: the latter where clips of a class are few; embed: only which "
-        "clips are alike.",
+        "encoder and on random kernels; auto: that where clips of a class are few; embed: only "
+        "which clips are alike.",
         choices=("auto", "learned", "discriminant", "embed"),
     )
     peaks: bool = setting(

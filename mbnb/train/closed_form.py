@@ -1,5 +1,7 @@
 """A head in closed form on an encoder as it is: what few labelled clips allow, in seconds.
 
+Random kernels look at a clip beside the encoder, which tells more where few people were seen.
+
 Shapes: N clips as often as they were looked at, D what the encoder says of each, C classes.
 """
 
