@@ -329,6 +329,13 @@ def points(videos: Path, out: Path, model: Path, detector: Path, given: dict[str
     help="npy and npz: mbnb's layout; pkl: pyskl's; else a file a clip.",
 )
 @click.option("--rate", type=float, help="Frames a second of files that do not tell.")
+@click.option(
+    "--size",
+    nargs=2,
+    type=click.FloatRange(1),
+    metavar="WIDTH HEIGHT",
+    help="Of the picture in pixels, where files give places as shares of it.",
+)
 @click.option("--swap-sides", is_flag=True, help="Exchange left and right, which files name wrong.")
 @click.option(
     "--person",

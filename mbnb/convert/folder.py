@@ -18,7 +18,7 @@ import numpy as np
 
 from mbnb.classes import ClassTable, write_classes
 from mbnb.clips import SPLITS, UNLABELLED
-from mbnb.data.convert import Found, Source
+from mbnb.data.convert import FLAT, LIFT, Found, Source
 from mbnb.data.layout import DataFolder
 from mbnb.data.missing import complete
 from mbnb.data.write import write_frames
@@ -30,6 +30,7 @@ from mbnb.text import safe_names
 
 QUALITY, FAILURES = "quality.csv", "failures.csv"
 FORMS = ("npy", "npz", "pkl", *WRITERS)
+BESIDE = f"{FLAT}, beside clips with depth: convert them into a folder of their own, or {LIFT}"
 FIRST = ("clip", "file", "split", "recording", "person")  # columns
 
 
@@ -84,10 +85,10 @@ class Folder:
         for one in found:
             name = self._claimed(one.name, source.name) if one.pose is not None else ""
             clip = {"clip": name, "label": one.label, "split": one.split, "who": one.who}
-            clip["at"] = _place(source, clip)
+            clip |= {"at": _place(source, clip), "flat": one.flat}
             if one.pose is not None:
                 with replacing(self.path(clip["at"], name), self.unfinished) as part:
-                    self._write(part, one.pose, fps)
+                    self._write(part, one.pose, fps, one.flat)
             clips.append(clip | {"row": {key: _plain(one.row[key]) for key in one.row}})
         there = {(clip["at"], clip["clip"]) for clip in clips}
         self._remove([old for old in before if (old["at"], old["clip"]) not in there])
@@ -119,10 +120,12 @@ class Folder:
             return self.out / f"{name}.{self.form}"
         return self.poses / f"{name}.npy"
 
-    def _write(self, path: Path, pose: np.ndarray, fps: float) -> None:
+    def _write(self, path: Path, pose: np.ndarray, fps: float, flat: bool) -> None:
         if self.form == "npy":
             path.mkdir()
-            np.save(path / "pose_3d.npy", pose.astype(np.float32))
+            data = DataFolder(path.parent.parent)
+            file = (data.flat_pose if flat else data.pose)(path.parent.name, path.name)
+            np.save(file, pose.astype(np.float32))
         elif self.form in WRITERS:
             if self.form == "bvh":
                 pose = complete(pose, load_skeleton()).pose
@@ -155,6 +158,19 @@ class Folder:
                 subject = "_".join(filter(None, (source.subject, clip["who"])))
                 row = {"clip": name, "file": source.shown, "split": split} | clip["row"]
                 yield Clip(name, split, label, subject if source.subject else name, row)
+
+    def separate(self, sources: Sequence[Source]) -> None:
+        """Leave clips without depth out where others have some: a data set is of one kind."""
+        records = ((source, self.read(source.name)) for source in sources)
+        kinds = {clip["flat"] for _, one in records for clip in one["clips"] if clip["clip"]}
+        for source in sources if len(kinds) > 1 else ():
+            record = self.read(source.name)
+            flat = [clip for clip in record["clips"] if clip["clip"] and clip["flat"]]
+            self._remove(flat)
+            for clip in flat:
+                clip["row"]["reason"], clip["clip"], clip["flat"] = BESIDE, "", False
+            if flat:  # without a stamp, since the others may be gone the next time
+                self._record(source.name, record | {"stamp": {}})
 
     def arrange(self, sources: Iterable[Source]) -> None:
         """Move clips whose split is another one by now."""

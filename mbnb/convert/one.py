@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mbnb.convert.folder import Folder
-from mbnb.data.convert import Found, Source, people_in, refused
+from mbnb.data.convert import FLAT, LIFT, Found, Source, people_in, refused
 from mbnb.files import DiskError, InputError
 from mbnb.video.convert import PoseOf, clips_of
 from mbnb.video.frames import FPS
 from mbnb.video.landmarks import VERSION
 
 MADE_BY = ("av", "mediapipe")  # other versions place landmarks elsewhere
-SKELETONS = 1  # version of what is made of files of skeletons
+SKELETONS = 2  # version of what is made of files of skeletons
+NOT_FLAT = f"{FLAT}, which are written as npy alone; {LIFT}"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class How:
     pyskl; or one of `WRITERS`, a file a clip. pose_model, pose_of: see `clips_of`; the text of
     `pose_of` names what it does. layout, rate, swap_sides: see `people_in`. person: see both;
     without it whom MediaPipe finds first, and all in files of skeletons. secret: names of files and
-    people are not written. skeleton: the joints of videos; files of skeletons give 17.
+    people are not written. skeleton: the joints of clips. size: see `people_in`.
     """
 
     fps: float = FPS
@@ -39,6 +40,7 @@ class How:
     person: str = ""
     secret: bool = False
     skeleton: str = "h36m17"
+    size: tuple[float, float] | None = None
 
 
 def stamp(source: Source, how: How) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def stamp(source: Source, how: How) -> dict[str, Any]:
         "changed": max((fact.st_mtime_ns for fact in facts), default=0),
         "fps": how.fps,
         "form": how.form,
+        "skeleton": how.skeleton,
         "names": "pseudonyms" if how.secret else "own",
         "from": source.start,
         "to": str(source.end),
@@ -65,8 +68,9 @@ def stamp(source: Source, how: How) -> dict[str, Any]:
         versions = ", ".join(f"{name} {_version(name)}" for name in MADE_BY)
         depth = str(how.pose_of or "MediaPipe's own")
         known |= {"made_by": f"{versions}, {VERSION}", "pose_model": model, "depth": depth}
-        return known | {"person": source.person or how.person, "skeleton": how.skeleton}
+        return known | {"person": source.person or how.person}
     known |= {"layout": how.layout, "rate": how.rate, "swap_sides": how.swap_sides}
+    known |= {"picture": how.size and list(how.size)}
     return known | {"person": source.person or how.person, "made_by": SKELETONS}
 
 
@@ -97,8 +101,11 @@ def convert_one(source: Source, folder: Folder, how: How) -> None:
             how_seen = (how.fps, how.pose_model, how.pose_of, how.person, how.skeleton)
             found = clips_of(source, folder.out, *how_seen)
         else:
-            how_read = {"layout": how.layout, "rate": how.rate, "swap_sides": how.swap_sides}
-            found = people_in(source, how.fps, **how_read, person=how.person or "all")
+            keys = ("layout", "rate", "swap_sides", "skeleton", "size")
+            about = {key: getattr(how, key) for key in keys}
+            found = people_in(source, how.fps, **about, person=how.person or "all")
+            if how.form != "npy":
+                found = [_without(one, NOT_FLAT) if one.flat else one for one in found]
     except DiskError:
         raise
     except Exception as error:  # every sort of damage raises a different kind
@@ -106,6 +113,11 @@ def convert_one(source: Source, folder: Folder, how: How) -> None:
         # What nobody foresaw, such as too little memory, may be otherwise the next time.
         now = now if isinstance(error, InputError) else {}
     folder.keep(source, now, _hidden(source, found) if how.secret else found, how.fps)
+
+
+def _without(found: Found, reason: str) -> Found:
+    """The same without its clip, for a reason."""
+    return found._replace(pose=None, flat=False, row=found.row | {"reason": reason})
 
 
 def _hidden(source: Source, found: list[Found]) -> list[Found]:

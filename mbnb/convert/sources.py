@@ -18,6 +18,7 @@ from mbnb.text import VIDEO_ENDINGS, clip_name, listed, plain, safe_names, whole
 from mbnb.video.convert import find_videos, person_in, readable
 from mbnb.video.folder import is_video
 
+CLIPS = ("pose_3d.npy", "pose_2d.npy")  # of our own, called as their folders are
 COLUMNS = ("file", "clip", "label", "subject", "split", "start", "end", "person")
 
 
@@ -46,7 +47,7 @@ def find_sources(
         raise InputError("\n".join(fault_line(label_file, line, said) for line, said in problems))
     paths = list(_skeletons(path))
     shown = [one.relative_to(path).as_posix() if one != path else one.name for one in paths]
-    own = [one.parent.name if one.name == "pose_3d.npy" else _stem(one) for one in paths]
+    own = [one.parent.name if one.name in CLIPS else _stem(one) for one in paths]
     return [
         Source(
             one,

@@ -20,8 +20,9 @@ from mbnb.clips import SPLITS, UNLABELLED
 from mbnb.convert.child import Died, in_child, stop_children
 from mbnb.convert.folder import FAILURES, FORMS, QUALITY, Folder
 from mbnb.convert.one import How, convert_one, stamp
-from mbnb.data.convert import Found, Source
+from mbnb.data.convert import OURS, Found, Source
 from mbnb.files import InputError
+from mbnb.formats import WRITERS
 from mbnb.runs import RunFolder
 from mbnb.settings import say_once
 from mbnb.text import listed
@@ -29,6 +30,7 @@ from mbnb.video.convert import landmark_file
 from mbnb.video.landmarks import require_mediapipe
 
 FEW = 8  # files
+SEVENTEEN = ("pkl", *WRITERS)  # forms of our own joints alone
 MANY = 20  # reasons that are said at once
 TEXTS = ("clip", "file", "split", "recording", "person", "layout", "remarks", "reason")
 
@@ -69,6 +71,7 @@ def convert(
             say_once(f"stopped: {done} of {len(sources)} are done; the same command goes on")
             folder.tables(sources, classes)
             raise
+        folder.separate(sources)
         if not any(clip.name for clip in folder.clips(sources)):
             _refuse(folder, sources)
         folder.forget(known - {source.name for source in sources})
@@ -137,6 +140,8 @@ def _faults(sources: Sequence[Source], out: Path, classes: ClassTable, how: How)
     faults, times = [], Counter(source.name for source in sources)
     if how.form not in FORMS:
         faults.append(f"expected one of {', '.join(FORMS)} as form, found {how.form!r}")
+    if how.form in SEVENTEEN and how.skeleton != OURS:
+        faults.append(f"{how.form} holds the 17 joints of {OURS}, not those of {how.skeleton}")
     for source in sources:
         name, expected = source.name, []
         if times[name] > 1:

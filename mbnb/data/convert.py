@@ -1,30 +1,31 @@
-"""One file of skeletons from another tool -> clips of our 17 joints, a clip each person.
+"""One file of skeletons from another tool -> clips of the joints of a table, a clip each person.
 
 `convert` does it to many of them. What the reader found out about a file, and why somebody in it
 is left out, stands in the row of the clip.
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mbnb.clips import SPLITS, UNLABELLED
+from mbnb.data.flat import flat_body
 from mbnb.data.missing import complete
 from mbnb.data.motion import at_rate
 from mbnb.files import InputError
 from mbnb.formats import PoseFile, joints_of, read_all
-from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.people import chosen
 from mbnb.formats.space import doubts
-from mbnb.skeleton import load_skeleton
+from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.text import listed
 
-FLAT = (
-    "joints in a picture, without depth, of which no data set in 3D can be made; `mbnb lift` gives "
-    "them some"
-)
+FLAT = "joints in a picture, without depth"
+LIFT = "`mbnb lift` gives them some"
+FLAT_NOTE = f"{FLAT}, for the setting `without_depth: true`; {LIFT}"
+NO_SIZE = "x and y are shares of a picture: give its --size WIDTH HEIGHT in pixels"
 SHORTEST = 2  # frames
 FEWEST = 8  # of our joints; a head with shoulders and arms has nine
 OURS = "h36m17"
@@ -53,9 +54,10 @@ class Source(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A person of a recording as a clip (T, 17, 3), or None and the reason in its row.
+    """A person of a recording as a clip (T, J, 3), or None and the reason in its row.
 
     who: which of several people it is. label, split: what the file says, -1 and '' if nothing.
+    flat: whether joints are x, y and a confidence, without depth.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Found(NamedTuple):
     label: int = UNLABELLED
     split: str = ""
     who: str = ""
+    flat: bool = False
 
 
 def people_in(
@@ -74,44 +77,58 @@ def people_in(
     rate: float | None = None,
     swap_sides: bool = False,
     person: str = "all",
+    skeleton: str = OURS,
+    size: tuple[float, float] | None = None,
 ) -> list[Found]:
     """Everybody in one file, or those of a rule, at `fps` frames a second.
 
     layout: the table of points of a file that does not tell it. rate: frames a second of a file
     that does not tell it, else `fps`. swap_sides: exchange left and right, which the file names
-    wrong. person: see `chosen`. Raises InputError for a file that cannot be read, and where the
-    person is not in it.
+    wrong. person: see `chosen`. skeleton: the joints of clips. size: width and height of the
+    picture, where a file gives shares of it. Raises InputError for a file that cannot be read, and
+    where the person is not in it.
     """
     found, recordings = [], read_all(source.path, layout)
     for recording, file in recordings.items():
+        if file.shares and size:
+            people = {who: points * [*size, 1] for who, points in file.people.items()}
+            notes = (*file.notes, f"of a picture of {size[0]:g} x {size[1]:g} pixels")
+            about = {"shares": False, "notes": notes, "size": tuple(map(round, size))}
+            file = replace(file, people=people, **about)
         names, said = chosen(file, source.person or person)
-        poses = joints_of(file)
+        remarks = [*file.notes, *said, *([] if file.depth else [FLAT_NOTE])]
+        poses = joints_of(file, skeleton)
         for name in names:
             parts = [source.name if len(recordings) == 1 else recording]
             parts += [name] if len(names) > 1 else []
             row = {"recording": recording, "person": name, "layout": file.layout}
             row |= {"source_fps": file.rate or rate or fps, "fps": fps, "first_frame": 0}
-            row |= {"frames": 0, "seen": 0.0, "remarks": "; ".join([*file.notes, *said])}
-            one = _clip(source, row, poses[name], file, swap_sides)
+            row |= {"frames": 0, "seen": 0.0, "remarks": "; ".join(remarks)}
+            one = _clip(source, row, poses[name], file, swap_sides, load_skeleton(skeleton))
             found.append(one._replace(name="_".join(parts), who=name if len(names) > 1 else ""))
     return found
 
 
 def _clip(
-    source: Source, row: dict[str, Any], pose: np.ndarray, file: PoseFile, swap_sides: bool
+    source: Source,
+    row: dict[str, Any],
+    pose: np.ndarray,
+    file: PoseFile,
+    swap_sides: bool,
+    skeleton: Skeleton,
 ) -> Found:
     """A clip of one person, from the first frame to the last in which somebody is seen."""
     part = slice(*(_frame(seconds, row["source_fps"]) for seconds in (source.start, source.end)))
-    seen = np.isfinite(pose).all(-1)  # (T, 17)
+    seen = np.isfinite(pose).all(-1)  # (T, J)
     frames = (part.start or 0) + np.flatnonzero(seen[part].any(1))
-    reason = "" if file.depth else FLAT
-    known = [joint for joint, there in zip(load_skeleton().joints, seen.any(0)) if there]
-    if file.depth and len(known) < FEWEST:
+    known = [joint for joint, there in zip(skeleton.joints, seen.any(0)) if there]
+    reason = NO_SIZE if file.shares else ""
+    if len(known) < FEWEST:
         reason = (
             f"of our {seen.shape[1]} joints only {len(known)} are among its points "
             f"({listed(known) or listed(file.points)})"
         )
-    elif file.depth and len(frames) < SHORTEST:
+    elif len(frames) < SHORTEST:
         reason = "one frame, which shows no movement" if len(frames) else "nobody is seen there"
     if reason:
         return Found("", row | {"frames": len(frames), "reason": reason})
@@ -119,17 +136,22 @@ def _clip(
     alone, who = len(file.people) == 1, f"{row['person']}: "
     against = [said for said in file.doubts if alone or said.startswith(who)]
     if swap_sides:
-        pose = pose[:, list(load_skeleton().mirror)]
-        against = doubts(PoseFile(OURS, LAYOUTS[OURS], {"1": pose}, depth=True))
+        pose = pose[:, list(skeleton.mirror)]
+        if file.depth:
+            body = PoseFile("", skeleton.joints, {"1": pose}, depth=True)
+            against = doubts(body)
     pose = at_rate(pose.astype(np.float32), row["source_fps"], row["fps"])
     share = float(np.isfinite(pose).all(-1).mean())
     row |= {"first_frame": int(frames[0]), "frames": len(pose), "seen": round(share, 3)}
-    whole = "; ".join(against) or complete(pose, load_skeleton())
+    if never := [joint for joint in skeleton.joints if joint not in known]:
+        row["remarks"] = "; ".join(filter(None, [row["remarks"], f"never seen: {listed(never)}"]))
+    whole = "; ".join(against) or (complete if file.depth else flat_body)(pose, skeleton)
     if isinstance(whole, str):
         return Found("", row | {"reason": whole})
     label = UNLABELLED if file.label is None else file.label
     split = next((split for split in SPLITS if split in file.split.lower()), "")
-    return Found("", row | {"reason": ""}, pose, label, split)
+    about = {"label": label, "split": split, "flat": not file.depth}
+    return Found("", row | {"reason": ""}, pose, **about)
 
 
 def _frame(seconds: float, rate: float) -> int | None:

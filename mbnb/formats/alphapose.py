@@ -30,6 +30,7 @@ def _rows(found: Any) -> Any:
         return [
             {"image_id": picture} | row
             for picture, rows in found.items()
+            if isinstance(rows, list)
             for row in rows
             if isinstance(row, dict) and "keypoints" in row
         ]

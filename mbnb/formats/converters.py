@@ -1,4 +1,4 @@
-"""Points of every known layout, or of known names, become our 17 joints."""
+"""Points of every known layout, or of known names, become the joints of a table of ours."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,13 +12,14 @@ from mbnb.formats.markers import has_pelvis, hips_of
 from mbnb.formats.names import canonical
 from mbnb.formats.points import mean_of_points
 from mbnb.formats.pose_file import PoseFile
+from mbnb.skeleton import load_skeleton
 
 # Name of a layout -> function that turns its points (..., P, C) into our joints (..., 17, C).
 CONVERTERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     name: partial(mean_of_points, sources=sources_of(points), count=len(points))
     for name, points in LAYOUTS.items()
-    if name != "mediapipe33"
-} | {"mediapipe33": mediapipe33.to_h36m}
+    if not name.startswith("mediapipe")
+} | {"mediapipe33": mediapipe33.to_h36m, "mediapipe81": lambda p: mediapipe33.to_h36m(_body(p))}
 
 
 def to_h36m(points: np.ndarray, name: str) -> np.ndarray:
@@ -33,17 +34,37 @@ def to_h36m(points: np.ndarray, name: str) -> np.ndarray:
     return CONVERTERS[name](points)
 
 
-def joints_of(file: PoseFile) -> dict[str, np.ndarray]:
-    """Our 17 joints of everybody in a file, (T, 17, 3), by its layout or its points' names."""
-    if file.layout == "mediapipe33" and not file.depth:  # its top of the head is made in metres
-        return {name: named_joints(points, file.points) for name, points in file.people.items()}
-    if file.layout:
-        return {name: to_h36m(points, file.layout) for name, points in file.people.items()}
-    return {name: named_joints(points, file.points) for name, points in file.people.items()}
+def _body(points: np.ndarray) -> np.ndarray:
+    """The 33 points of a body of MediaPipe's 81."""
+    count = len(LAYOUTS["mediapipe81"])
+    if points.ndim < 2 or points.shape[-2] != count:
+        raise InputError(f"expected points of the shape (..., {count}, C), found {points.shape}")
+    return points[..., : mediapipe33.POINTS, :]
 
 
-def named_joints(points: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """(..., P, C) points of these names -> (..., 17, C); NaN for what no name stands for.
+def joints_of(file: PoseFile, skeleton: str = "h36m17") -> dict[str, np.ndarray]:
+    """The joints of a table of everybody in a file, (T, J, 3), by its layout or its points' names.
+
+    A joint that the file has no point for is NaN.
+    """
+    if file.points == load_skeleton(skeleton).joints:
+        return file.people
+    by_name = not file.layout or file.layout.startswith("mediapipe") and not file.depth
+    body = {} if by_name else {w: to_h36m(p, file.layout) for w, p in file.people.items()}
+    if body and skeleton == "h36m17":
+        return body
+    whole = {who: named_joints(p, file.points, skeleton) for who, p in file.people.items()}
+    names, ours = load_skeleton(skeleton).joints, load_skeleton().joints
+    both = [name for name in names if name in ours]
+    for who, joints in body.items():  # MediaPipe's top of the head is made in metres
+        whole[who][:, list(map(names.index, both))] = joints[:, list(map(ours.index, both))]
+    return whole
+
+
+def named_joints(
+    points: np.ndarray, names: tuple[str, ...], skeleton: str = "h36m17"
+) -> np.ndarray:
+    """(..., P, C) points of these names -> joints (..., J, C); NaN for what no name stands for.
 
     Hips may be placed by markers on the pelvis (`markers`). Pelvis and neck are the middles of
     hips and shoulders, where these are known: what skeletons call so may be anywhere between the
@@ -58,4 +79,4 @@ def named_joints(points: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
         hips = np.stack(hips_of(points, words), axis=-2)  # (..., 2, 3)
         words = (*("" if "hip" in word else word for word in words), "left_hip", "right_hip")
         points = np.concatenate([points, hips], axis=-2)
-    return mean_of_points(points, sources_of(words), points.shape[-2])
+    return mean_of_points(points, sources_of(words, skeleton), points.shape[-2])

@@ -30,6 +30,7 @@ WAYS |= {f"{s}_{limb}": (f"{SIDES[s]}_{limb.lower()}",) for s in "LR" for limb i
 # What `wholebody44` has beside these; numbers are those of the usual 68 points of a face.
 OF_FACE = {"L_Brow": 24, "R_Brow": 19, "L_Mouth": 54, "R_Mouth": 48, "Upper_lip": 51, "Chin": 8}
 WAYS |= {"Nose": ("nose",)} | {joint: (f"face_{i}",) for joint, i in OF_FACE.items()}
+WAYS |= {f"{s}_Mouth": (*WAYS[f"{s}_Mouth"], f"mouth_{SIDES[s]}") for s in "LR"}
 for _letter, _side in SIDES.items():
     for _point in ("Eye", "Ear", "Big_toe", "Small_toe", "Heel"):
         WAYS[f"{_letter}_{_point}"] = (f"{_side}_{_point.lower()}",)
@@ -134,6 +135,8 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "smpl24": _SMPL24,
         "spin24": _SPIN24,
         "mediapipe33": _MEDIAPIPE33,
+        # What is kept of the holistic model's points: see `holistic`.
+        "mediapipe81": f"{_MEDIAPIPE33} {HANDS} face_24 face_19 face_54 face_48 face_51 face_8",
     }.items()
 }
 
@@ -142,7 +145,7 @@ def sources_of(points: tuple[str, ...], skeleton: str = "h36m17") -> dict[str, t
     """Of which of `points` each joint of a table is the mean; of none where they lack it."""
     found = {}
     for joint in load_skeleton(skeleton).joints:
-        ways = [way.split() for way in WAYS[joint] if set(way.split()) <= set(points)]
+        ways = [way.split() for way in WAYS.get(joint, ()) if set(way.split()) <= set(points)]
         found[joint] = tuple(map(points.index, ways[0])) if ways else ()
     return found
 

@@ -4,6 +4,7 @@ With world landmarks (metres about the hips, y down) these are read; landmarks i
 shares of its width and height.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from mbnb.files import InputError
 from mbnb.formats import people
 from mbnb.formats.content import Content
+from mbnb.formats.holistic import BODY, HAND, IN_FACE, WHOLE, hung
 from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
@@ -21,6 +23,10 @@ EXPECTED = "landmarks of MediaPipe, a list of frames with 33 points each"
 WORLD = ("keypoints3d", "poseworldlandmarks", "worldlandmarks", "pose3d")
 PICTURE = ("keypoints", "poselandmarks", "landmarks", "pose", "points")
 SHARES = "x and y are shares of the picture's width and height, which the file does not tell"
+RATE = ("tickspersecond", "fps", "framerate", "framespersecond")
+HANDS = {  # side -> the names of its landmarks in the picture and in metres
+    side: (f"{side}handlandmarks", f"{side}handworldlandmarks") for side in ("left", "right")
+}
 POINTS = 33
 
 
@@ -51,31 +57,46 @@ def is_it(content: Content) -> bool:
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
-    """The one person whom MediaPipe follows."""
+    """The one person whom MediaPipe follows, with hands and face where the file has them."""
     frames = _frames(content)
     rows = [{plain(key): value for key, value in frame.items()} for frame in frames]
     for row in rows:
         if points := row.pop("points", None):
             row["landmarks" if _are_shares(points) else "worldlandmarks"] = points
     deep = any(row.get(key) for row in rows for key in WORLD)
+    whole = any(row.get(key) for row in rows for key in sum(HANDS.values(), ()))
+    layout = WHOLE if whole else layout or BODY
     found = []
     for i, row in enumerate(rows):
         points = next((row[key] for key in (WORLD if deep else PICTURE) if row.get(key)), None)
         if points:
-            found.append(Detection(int(row.get("framenum", i)), _points(points, deep), "1"))
+            body = _points(points, POINTS, deep)
+            body = np.concatenate([body, *_beside(row, deep)]) if whole else body
+            found.append(Detection(int(row.get("framenum", i)), body, "1"))
     span = range(max([len(rows), *(one.frame + 1 for one in found)]))
-    tracks, notes = people.by_person(found, span, POINTS, depth=deep)
-    rate = content.json.get("ticksPerSecond") if isinstance(content.json, dict) else None
-    rate = float(rate) if rate else None
-    layout = layout or "mediapipe33"
+    tracks, notes = people.by_person(found, span, len(LAYOUTS[layout]), depth=deep)
+    told = content.json if isinstance(content.json, dict) else {}
+    rate = next((float(told[key]) for key in told if plain(key) in RATE and told[key]), None)
+    names = LAYOUTS[layout]
     if not deep:
-        return {
-            "": PoseFile(layout, LAYOUTS[layout], tracks, False, rate=rate, notes=(*notes, SHARES))
-        }
-    file = placed(
-        LAYOUTS[layout], tracks, layout=layout, unit="m", axes="x y z", rate=rate, notes=notes
-    )
+        notes = (*notes, SHARES)
+        return {"": PoseFile(layout, names, tracks, False, rate=rate, notes=notes, shares=True)}
+    if whole:
+        tracks, said = hung(tracks)
+        notes = (*notes, *said)
+    file = placed(names, tracks, layout=layout, unit="m", axes="x y z", rate=rate, notes=notes)
     return {"": file}
+
+
+def _beside(row: dict[str, Any], deep: bool) -> Iterator[np.ndarray]:
+    """Both hands (21, 3) and what is kept of the mesh of the face (6, 3), NaN where not found."""
+    for picture, world in HANDS.values():
+        points = row.get(world if deep and row.get(world) else picture)
+        yield _points(points, HAND, deep) if points else np.full((HAND, 3), np.nan)
+    mesh = row.get("facelandmarks") or None
+    face = None if mesh is None or deep else _points(mesh, len(_plain_list(mesh)), deep)
+    there = face is not None and len(face) > max(IN_FACE)
+    yield face[list(IN_FACE)] if there else np.full((len(IN_FACE), 3), np.nan)
 
 
 def _are_shares(points: list[dict]) -> bool:
@@ -85,14 +106,27 @@ def _are_shares(points: list[dict]) -> bool:
     return max(map(abs, middle)) > 0.05
 
 
-def _points(points: Any, deep: bool) -> np.ndarray:
-    """(33, 3) of a list of points with names or in MediaPipe's order."""
+def _plain_list(points: Any) -> list:
+    """The points of one body or hand, however deep they lie: Tasks write a list of people."""
     points = points.get("landmark", points) if isinstance(points, dict) else points
-    if len(points) != POINTS:
-        raise InputError(f"expected {POINTS} points in a frame, found {len(points)}")
+    if len(points) and isinstance(points[0], list) and not isinstance(points[0][0], int | float):
+        points = points[0]
+    return points
+
+
+def _points(points: Any, count: int, deep: bool) -> np.ndarray:
+    """(count, 3) of a list of points with names or in MediaPipe's order."""
+    points = _plain_list(points)
+    if len(points) != count:
+        raise InputError(f"expected {count} points in a frame, found {len(points)}")
     last = ("z",) if deep else ("visibility", "score", "presence")
+    if isinstance(points[0], list):  # x, y, z and a visibility
+        points = [dict(zip(("x", "y", "z", "visibility"), point)) for point in points]
     rows = [
         [point["x"], point["y"], next((point[key] for key in last if key in point), 1.0)]
         for point in points
     ]
-    return np.array(rows, np.float64) if deep else people.found_only(np.array(rows, np.float64))
+    rows = np.array(rows, np.float64)
+    if not deep and not rows[:, 2].any():  # hands and face have no visibility
+        rows[:, 2] = 1.0
+    return rows if deep else people.found_only(rows)

@@ -15,16 +15,18 @@ from mbnb.formats.anatomy import LOPSIDED, stance_of
 from mbnb.formats.arrays import load, members, value
 from mbnb.formats.content import Content
 from mbnb.formats.converters import to_h36m
+from mbnb.formats.holistic import WHOLE, hung, of_parts
 from mbnb.formats.layouts import LAYOUTS, points_of
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.pyskl import BODY_MODEL
 from mbnb.formats.space import AXES, placed
-from mbnb.skeleton import load_skeleton
+from mbnb.skeleton import known_skeletons, load_skeleton
+from mbnb.text import listed
 
 EXPECTED = "an array of joints (T, P, 3), or an npz of mbnb, VideoPose3D or SPIN"
-OWN = "pose_3d.npy"  # a clip in mbnb's layout
+OWN = ("pose_3d.npy", "pose_2d.npy")  # clips in mbnb's layout
 H36M_RATE = 50.0
-WITH_MORE = (543, 553)  # MediaPipe's 33 points, then hands and face
+WITH_MORE = (543, 553)  # MediaPipe's points: body, both hands, mesh of the face, as freemocap's
 
 
 def is_it(content: Content) -> bool:
@@ -37,8 +39,8 @@ def is_it(content: Content) -> bool:
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """All recordings by name: clips, or subjects with what they do."""
     path = content.path
-    if path.name == OWN and not layout:
-        return {"": _ours({"1": load(path)})}
+    if path.name in OWN and not layout:
+        return {"": _ours({"1": load(path)}, flat=path.name == OWN[1])}
     if content.head[:6] == b"\x93NUMPY":
         return {"": of_array(load(path), layout)}
     names = set(members(path))
@@ -65,10 +67,10 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
     array = (array if array.ndim == 4 else array[None]).astype(np.float32)
     if not np.isfinite(array).any():
         raise InputError("there is nothing in it")
+    if array.shape[2] in WITH_MORE and layout in ("", WHOLE):
+        array, layout = of_parts(array), WHOLE
     third = array[..., 2] if array.shape[-1] == 3 else np.ones(array.shape[:-1], np.float32)
     flat = array.shape[-1] == 2 or people.is_flat(array)
-    if array.shape[2] in WITH_MORE and not layout:
-        array, third = array[:, :, :33], third[:, :, :33]
     layout, names = points_of(layout or _fitting(array, flat))
     if array.shape[2] != len(names):
         raise InputError(f"it has {array.shape[2]} points, the layout {len(names)}")
@@ -79,7 +81,8 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
         return PoseFile(layout, names, tracks, depth=False, notes=notes)
     lost = (array == 0).all(-1, keepdims=True)
     tracks = {str(i + 1): one for i, one in enumerate(np.where(lost, np.nan, array))}
-    notes = (f"points were taken as {layout or 'those of the list'}",)
+    tracks, said = hung(tracks) if layout == WHOLE else (tracks, ())
+    notes = (f"points were taken as {layout or 'those of the list'}", *said)
     return placed(names, tracks, layout=layout, notes=notes)
 
 
@@ -142,10 +145,25 @@ def _pictures(content: object, metadata: object, layout: str) -> dict[str, PoseF
     return found
 
 
-def _ours(people: dict[str, np.ndarray], rate: float | None = None) -> PoseFile:
-    """Joints in mbnb's own order, unit and axes."""
-    layout = "h36m17"
-    return placed(LAYOUTS[layout], people, layout=layout, unit="m", axes="x y z", rate=rate)
+def _ours(tracks: dict[str, np.ndarray], rate: float | None = None, flat: bool = False) -> PoseFile:
+    """Joints in mbnb's own order, unit and axes, of the table that has as many."""
+    count = next(iter(tracks.values())).shape[1]
+    known = {len(load_skeleton(name)): name for name in known_skeletons()}
+    names = load_skeleton(known.get(count, "h36m17")).joints
+    if count != len(names):
+        raise InputError(f"it has {count} joints, and no table has as many: {listed(known)}")
+    layout = "h36m17" if len(LAYOUTS["h36m17"]) == count else ""
+    names = LAYOUTS[layout] if layout else names
+    if flat:
+        tracks = {who: people.found_only(_believed(points)) for who, points in tracks.items()}
+        return PoseFile(layout, names, tracks, depth=False, rate=rate)
+    return placed(names, tracks, layout=layout, unit="m", axes="x y z", rate=rate)
+
+
+def _believed(points: np.ndarray) -> np.ndarray:
+    """(..., 3) of x, y and maybe a confidence, which is 1 else."""
+    ones = np.ones_like(points[..., :1])
+    return points if points.shape[-1] == 3 else np.concatenate([points, ones], axis=-1)
 
 
 def _packed(content: Content, names: set[str], layout: str) -> dict[str, PoseFile]:

@@ -17,6 +17,7 @@ class PoseFile:
     file does not tell. notes: what the reader found out and took for granted, a sentence each.
     doubts: what speaks against the joints, such as that left and right are exchanged. label: the
     class that the file says it shows, and split: the part of a data set that it says it is in.
+    shares: whether x and y are not in pixels, but shares of the width and height of a picture.
     """
 
     layout: str
@@ -29,3 +30,4 @@ class PoseFile:
     doubts: tuple[str, ...] = ()
     label: int | None = None
     split: str = ""
+    shares: bool = False

@@ -16,6 +16,7 @@ import pandas as pd
 from mbnb.files import InputError, write_text
 from mbnb.formats import people
 from mbnb.formats.content import Content
+from mbnb.formats.holistic import BODY, WHOLE, hung, named_by_mediapipe
 from mbnb.formats.layouts import LAYOUTS, renamed
 from mbnb.formats.mediapipe_json import SHARES
 from mbnb.formats.npz import of_array
@@ -119,7 +120,8 @@ def _numbers(table: pd.DataFrame, layout: str) -> PoseFile:
 def _shares(points: np.ndarray) -> PoseFile:
     """MediaPipe's landmarks in the picture."""
     tracks = {"1": people.found_only(points).astype(np.float32)}
-    return PoseFile("mediapipe33", LAYOUTS["mediapipe33"], tracks, depth=False, notes=(SHARES,))
+    names = LAYOUTS[BODY]
+    return PoseFile(BODY, names, tracks, depth=False, notes=(SHARES,), shares=True)
 
 
 def _long(table: pd.DataFrame, layout: str) -> PoseFile:
@@ -129,12 +131,16 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
     def column(names: Sequence[str]) -> str | None:
         return next((columns[name] for name in names if name in columns), None)
 
-    for name, wanted in (("trajectory", "3d_xyz"), ("model", "body"), ("type", "pose")):
-        if name in columns and table[columns[name]].nunique() > 1:
-            values = table[columns[name]].astype(str)
-            chosen = next((v for v in values.unique() if wanted in v), values.iloc[0])
-            table = table[values == chosen].reset_index(drop=True)
+    if "trajectory" in columns and table[columns["trajectory"]].nunique() > 1:
+        values = table[columns["trajectory"]].astype(str)
+        chosen = next((v for v in values.unique() if "3d_xyz" in v), values.iloc[0])
+        table = table[values == chosen].reset_index(drop=True)
     frame, point, person = column(FRAME), column(POINT), column(PERSON)
+    if (part := column(("model", "type"))) and table[part].nunique() > 1:
+        # A point of a hand is called after that, too, such as left_hand_4.
+        parts = table[part].astype(str).str.replace(r"^mediapipe[._]", "", regex=True)
+        named = parts.where(~parts.isin(("body", "pose")), "pose") + "_" + table[point].astype(str)
+        table = table.assign(**{point: named})
     axes = [columns[axis] for axis in "xyz" if axis in columns]
     moments, places = np.unique(table[frame].to_numpy(), return_inverse=True)
     if table[frame].dtype.kind in "iu":  # frames without any row stay in time
@@ -220,32 +226,34 @@ def _named(
     layout, names = renamed(names, layout)
     names, order = _counted(names, layout)
     tracks = {who: points[:, order] for who, points in tracks.items()}
-    words = tuple(name.lower().replace("foot_index", "big_toe") for name in names)
-    words = tuple(re.sub(r"^(body|pose|mediapipe)[_.]", "", word) for word in words)
-    if set(LAYOUTS["mediapipe33"]) <= set(words):
-        order = [words.index(name) for name in LAYOUTS["mediapipe33"]]
-        tracks = {who: points[:, order] for who, points in tracks.items()}
-        layout, names = "mediapipe33", LAYOUTS["mediapipe33"]
-    if not deep:
-        return PoseFile(layout, names, tracks, depth=False, rate=rate, notes=tuple(notes))
-    if layout == "mediapipe33":
-        values = np.concatenate([points[..., :2].ravel() for points in tracks.values()])
-        values = values[np.isfinite(values)]
-        if len(values) and np.mean((values > 0) & (values < 1)) > 0.9:
-            notes = (*notes, SHARES, "z, which MediaPipe guesses in a picture, was left")
-            flat = {
-                w: np.concatenate([p[..., :2], np.ones_like(p[..., :1])], -1)
-                for w, p in tracks.items()
-            }
-            return PoseFile(layout, names, flat, depth=False, notes=tuple(notes))
+    if known := named_by_mediapipe(names, tracks):
+        layout, tracks = known
+        names = LAYOUTS[layout]
+    values = np.concatenate([points[..., :2].ravel() for points in tracks.values()])
+    values = values[np.isfinite(values)]
+    inside = float(np.mean((values > 0) & (values < 1))) if len(values) else 0.0
+    shares = layout.startswith("mediapipe") and inside > 0.9
+    if shares:
+        notes = (*notes, SHARES, *["z, which MediaPipe guesses in a picture, was left"] * deep)
+    if shares and deep:
+        tracks = {
+            who: np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1)
+            for who, points in tracks.items()
+        }
+    if shares or not deep:
+        about = {"rate": rate, "notes": tuple(notes), "shares": shares}
+        return PoseFile(layout, names, tracks, depth=False, **about)
     lost = {who: np.where((p == 0).all(-1, keepdims=True), np.nan, p) for who, p in tracks.items()}
+    if layout == WHOLE:
+        lost, said = hung(lost)
+        notes = (*notes, *said)
     return placed(names, lost, layout=layout, usual="-y", rate=rate, notes=notes)
 
 
 def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list[int]]:
     """The names of points that only have numbers, such as pose_0, and which of them these are.
 
-    Of several kinds, as of a pose and two hands, the one with MediaPipe's 33 points is taken.
+    Of several kinds, as of a pose and two hands, the one with MediaPipe's 33 points is the body.
     Raises InputError where nothing tells what the numbers stand for.
     """
     whole = list(range(len(names)))
@@ -262,7 +270,11 @@ def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list
         if None in matches:  # only some end in numbers, as Spine1 does
             return names, whole
         raise InputError(f"{len(names)} numbered points do not tell what they are: give a layout")
-    return LAYOUTS[layout or "mediapipe33"], sorted(chosen, key=lambda i: int(matches[i][2]))
+    chosen = sorted(chosen, key=lambda i: int(matches[i][2]))
+    if layout in LAYOUTS and layout != BODY:
+        return LAYOUTS[layout], chosen
+    body = dict(zip(chosen, LAYOUTS[BODY]))
+    return tuple(body.get(i, name) for i, name in enumerate(names)), whole
 
 
 def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:

@@ -1,5 +1,7 @@
 """Skeleton files of other tools become a data set, and a data set their files."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,10 @@ from mbnb.convert import How, convert, find_sources
 from mbnb.data.dataset import load, verify
 from mbnb.files import InputError
 from mbnb.formats import WRITERS, joints_of, read
+from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.pyskl import write_pyskl
+from mbnb.skeleton import load_skeleton
+from mbnb.train import train
 
 
 def convert_all(path, out, **how):
@@ -131,3 +136,101 @@ def test_a_folder_without_any_file_is_said_to_be_empty(tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="not one clip can be made: there is no file"):
         convert_all(tmp_path / "none", tmp_path / "out")
+
+
+def openpose(folder, pose):
+    """Somebody (T, 17, 3) as OpenPose finds them, a file a frame, in a picture of 640 x 480."""
+    folder.mkdir(parents=True)
+    names = {name: i for i, name in enumerate(LAYOUTS["h36m17"])}
+    for t, joints in enumerate(pose):
+        points = np.zeros((25, 3))
+        for i, word in enumerate(LAYOUTS["body25"]):
+            if word in names:
+                points[i] = (*(320 + 600 * joints[names[word], :2] / joints[names[word], 2]), 0.9)
+        people = [{"person_id": [-1], "pose_keypoints_2d": points.ravel().tolist()}]
+        name = folder / f"{folder.name}_{t:012}_keypoints.json"
+        name.write_text(json.dumps({"version": 1.3, "people": people}))
+
+
+def test_joints_in_pictures_become_clips_that_a_model_learns_from(tmp_path):
+    rows = ["file,label,subject,split"]
+    for i in range(4):
+        openpose(tmp_path / "found" / f"clip{i}", moving(16, seed=i))
+        rows.append(f"found/clip{i},{i % 2},p{i},{('train', 'test')[i > 2]}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    out = tmp_path / "out"
+    table = convert_all(tmp_path / "list.csv", out)
+    assert (table["clip"] != "").all() and table["remarks"].str.contains("without_depth").all()
+    back = np.load(out / "train" / "clip1" / "pose_2d.npy")
+    pose = moving(16, seed=1)
+    elbow = H36M.index("R_Elbow")[0]
+    np.testing.assert_allclose(
+        back[:, elbow, :2], 320 + 600 * pose[:, elbow, :2] / pose[:, elbow, 2:], atol=1e-3
+    )
+    assert np.isnan(back[:, H36M.index("Head_top")[0]]).all()  # no eyes were found
+    about = dict(data_root=out, outputs=tmp_path, without_depth=True, init_from="", epochs=1)
+    data = load(config(**about, val_fraction=0.0))
+    assert data.without_depth and data.splits["train"].subjects == ("p0", "p1", "p2")
+    history = train(config(**about, val_fraction=0.0), data)
+    assert np.isfinite(history["train_loss"]).all()
+    with pytest.raises(InputError, match="clip0: joints in a picture.*npy alone"):
+        convert_all(tmp_path / "found", tmp_path / "bvh", form="bvh")
+
+
+def test_a_data_set_has_depth_or_none(tmp_path):
+    source, out = tmp_path / "source", tmp_path / "out"
+    openpose(source / "flat", moving(9))
+    WRITERS["csv"](source / "deep.csv", moving(9, 1), 30.0)
+    reasons = convert_all(source, out).set_index("file")["reason"]
+    assert not reasons["deep.csv"] and "beside clips with depth" in reasons["flat"]
+    assert not list(out.glob("test/*/pose_2d.npy")) and len(load(config(data_root=out)).splits) == 1
+    (source / "deep.csv").unlink()
+    assert convert_all(source, out)["reason"].tolist() == [""]
+    assert load(config(data_root=out)).without_depth
+    assert not list(out.glob("test/*/pose_3d.npy"))
+
+
+def test_shares_of_a_picture_need_its_size(tmp_path):
+    names = LAYOUTS["mediapipe33"]
+    words = dict(zip(LAYOUTS["h36m17"], posture(STANDING)[:, :2] / 4 + 0.5))
+    points = np.array([words.get(name, words["nose"]) for name in names])
+    rows = [",".join(f"{name}_{axis}" for name in names for axis in "xy")]
+    rows += [",".join(map(str, (points + 0.001 * t).ravel())) for t in range(5)]
+    (tmp_path / "shares.csv").write_text("\n".join(rows))
+    with pytest.raises(InputError, match="shares of a picture: give its --size"):
+        convert_all(tmp_path / "shares.csv", tmp_path / "none")
+    answer = command_line(
+        "convert", tmp_path / "shares.csv", tmp_path / "out", "--size", "640", "480"
+    )
+    assert answer.exit_code == 0 and "picture of 640 x 480 pixels" in answer.output
+    back = np.load(tmp_path / "out" / "test" / "shares" / "pose_2d.npy")
+    knee = H36M.index("L_Knee")[0]
+    np.testing.assert_allclose(back[0, knee, :2], words["left_knee"] * (640, 480), rtol=1e-6)
+
+
+def test_whole_bodies_come_and_go_as_they_are(tmp_path):
+    whole = load_skeleton("wholebody44")
+    pose = np.full((8, 44, 3), np.nan, np.float32)
+    at = dict(zip(H36M.joints, moving(8).transpose(1, 0, 2)))
+    for i, name in enumerate(whole.joints):
+        if name in at or whole.parts[i] == "hand":
+            wrist = at[f"{name[0]}_Wrist"] if whole.parts[i] == "hand" else None
+            pose[:, i] = at[name] if wrist is None else wrist + [0, 0.1, 0.001 * i]
+    pose[
+        2:4, [name[:2] == "L_" and part == "hand" for name, part in zip(whole.joints, whole.parts)]
+    ] = np.nan
+    for form, file in (("npy", "test/some/pose_3d.npy"), ("npz", "test.npz")):
+        (tmp_path / form / "test" / "some").mkdir(parents=True)
+        np.save(tmp_path / form / "test" / "some" / "pose_3d.npy", pose)
+        table = convert_all(
+            tmp_path / form / "test", tmp_path / f"to_{form}", form=form, skeleton=whole.name
+        )
+        assert "never seen: Nose" in table["remarks"][0]
+        back = convert_all(
+            tmp_path / f"to_{form}" / file, tmp_path / f"back_{form}", skeleton=whole.name
+        )
+        assert back["reason"].tolist() == [""]
+        (path,) = (tmp_path / f"back_{form}").glob("test/*/pose_3d.npy")
+        np.testing.assert_array_equal(np.load(path), pose)
+    with pytest.raises(InputError, match="bvh holds the 17 joints of h36m17"):
+        convert_all(tmp_path / "npy", tmp_path / "bvh", form="bvh", skeleton=whole.name)
