@@ -2,13 +2,20 @@
 
 Short beginnings of the videos in a folder are linked many times. A conversion of all of them is
 killed twice (SIGKILL) and has to be complete at the end, with nothing extracted twice. Then one and
-two workers take turns, and the median of their ratios counts, since machines are busy otherwise,
-too. What an official data set would take is extrapolated from the seconds a frame and a video.
+two workers take turns with two commands of one worker each, which share nothing but the machine:
+what two workers lack of twice the rate of one and these two lack as well is the machine's. Rates
+are those of the steady state, without the first videos, in which processes start, and without the
+last, which one worker may have to itself. What an official data set would take is extrapolated from
+the seconds of a video.
+
+`--count 0` leaves out the kills: where nothing else runs, `--count 0 --each 200 --rounds 3` takes
+some eight minutes.
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -31,23 +38,29 @@ def main() -> None:
     parser.add_argument("videos", type=Path, help="a folder of videos")
     parser.add_argument("--count", type=int, default=2000, help="of links")
     parser.add_argument("--frames", type=int, default=8, help="that each video keeps")
-    parser.add_argument("--rounds", type=int, default=5, help="in which 1 and 2 workers take turns")
-    parser.add_argument("--each", type=int, default=40, help="videos of a round")
+    parser.add_argument("--rounds", type=int, default=5, help="of one and two workers")
+    parser.add_argument("--each", type=int, default=200, help="videos of a round")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         paths = sorted(given.videos.glob("*.mp4"))
         short = [_cut(path, folder / path.name, given.frames) for path in paths]
         found = {"videos": given.count, "frames": given.frames, "cores": os.cpu_count()}
-        found |= _killed_twice(_linked(short, folder / "all", given.count), folder / "out")
-        print(json.dumps(found), flush=True)
-        some, rates = _linked(short, folder / "some", given.each), {1: [], 2: []}
+        if given.count:
+            found |= _killed_twice(_linked(short, folder / "all", given.count), folder / "out")
+            print(json.dumps(found), flush=True)
+        some = [_linked(short, folder / f"some{i}", given.each) for i in range(2)]
+        ways = {"one": (some[:1], 1), "two": (some[:1], 2), "two_commands": (some, 1)}
+        rates = {way: [] for way in ways}
         for _ in range(given.rounds):
-            for workers in rates:
-                rates[workers].append(_rate(some, folder / "rated", workers))
-        ratios = [two / one for one, two in zip(rates[1], rates[2])]
-        found |= {"videos_a_second": rates, "median_ratio": statistics.median(ratios)}
-        found |= {"extrapolated_hours": _extrapolated(paths, short, folder)}
+            for way, (videos, workers) in ways.items():
+                rates[way].append(_rate(videos, folder / "rated", workers))
+                print(json.dumps({way: rates[way][-1]}), flush=True)
+        for way in ("two", "two_commands"):
+            pairs = zip(rates["one"], rates[way])
+            ratios = [two["videos_a_second"] / one["videos_a_second"] for one, two in pairs]
+            found |= {f"{way}_to_one": statistics.median(ratios), f"{way}_ratios": ratios}
+        found |= {"rates": rates, "extrapolated_hours": _extrapolated(paths, short, folder)}
         print(json.dumps(found, indent=2))
 
 
@@ -111,14 +124,29 @@ def _killed_twice(videos: Path, out: Path) -> dict:
     return found | {"seconds": round(seconds), "parent_mb": most >> 20}
 
 
-def _rate(videos: Path, out: Path, workers: int) -> float:
-    """Videos a second from the time on at which every worker has finished some."""
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.rmtree(out.with_name(f"{out.name}_landmarks"), ignore_errors=True)
-    if _start(videos, out, workers).wait():
+def _rate(folders: list[Path], out: Path, workers: int) -> dict[str, float]:
+    """Videos a second in the middle eight tenths of conversions, a command for each folder.
+
+    With the processor seconds of a video, starts included, which tell whether more processes make
+    each other slower. All commands are converted at once.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    outs = [out.with_name(f"{out.name}{i}") for i in range(len(folders))]
+    for path in (*outs, *(one.with_name(f"{one.name}_landmarks") for one in outs)):
+        shutil.rmtree(path, ignore_errors=True)
+    began = time.monotonic()
+    processes = [_start(folder, one, workers) for folder, one in zip(folders, outs)]
+    if any([process.wait() for process in processes]):
         raise SystemExit("a conversion failed")
-    done = sorted(path.stat().st_mtime for path in _records(out))[4:]
-    return (len(done) - 1) / (done[-1] - done[0])
+    seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = sorted(path.stat().st_mtime for one in outs for path in _records(one))
+    middle = done[len(done) // 10 : -(len(done) // 10)]
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "videos_a_second": (len(middle) - 1) / (middle[-1] - middle[0]),
+        "with_starts": len(done) / seconds,
+        "processor_seconds_a_video": used / len(done),
+    }
 
 
 def _extrapolated(paths: list[Path], short: list[Path], folder: Path) -> dict[str, float]:
@@ -129,7 +157,7 @@ def _extrapolated(paths: list[Path], short: list[Path], folder: Path) -> dict[st
         many.mkdir()
         for i in range(12):
             shutil.copyfile(some[i % len(some)], many / f"{i:02}.mp4")
-        times[kind] = 1 / _rate(many, folder / "rated", 1)
+        times[kind] = 1 / _rate([many], folder / "rated", 1)["videos_a_second"]
     return {
         "seconds_a_whole_video": times["whole"],
         "seconds_a_short_video": times["short"],
