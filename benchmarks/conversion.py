@@ -87,7 +87,8 @@ def _linked(paths: list[Path], folder: Path, count: int) -> Path:
 
 def _start(videos: Path, out: Path, workers: int) -> subprocess.Popen:
     command = [sys.executable, "-m", "mbnb", "convert", videos, out, "--workers", workers]
-    return subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(list(map(str, command)), **quiet)
 
 
 def _records(out: Path) -> list[Path]:

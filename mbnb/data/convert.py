@@ -93,8 +93,7 @@ def people_in(
         if file.shares and size:
             people = {who: points * [*size, 1] for who, points in file.people.items()}
             notes = (*file.notes, f"of a picture of {size[0]:g} x {size[1]:g} pixels")
-            about = {"shares": False, "notes": notes, "size": tuple(map(round, size))}
-            file = replace(file, people=people, **about)
+            file = replace(file, people=people, notes=notes, size=tuple(map(round, size)))
         names, said = chosen(file, source.person or person)
         remarks = [*file.notes, *said, *([] if file.depth else [FLAT_NOTE])]
         poses = joints_of(file, skeleton)

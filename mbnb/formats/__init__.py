@@ -18,6 +18,7 @@ from mbnb.formats import (
     easymocap,
     h5,
     kinect,
+    kinetics,
     mediapipe_json,
     mmpose_json,
     npz,
@@ -69,6 +70,7 @@ READERS = (
     alphapose,
     coco_json,
     mmpose_json,
+    kinetics,
     mediapipe_json,
     bvh,
     trc,
@@ -139,4 +141,5 @@ def _unknown(content: Content) -> str:
 def is_folder_of_frames(path: Path) -> bool:
     """Whether the files of a folder are together one recording, as those of OpenPose."""
     content = Content(path)
-    return path.is_dir() and (openpose.is_it(content) or easymocap.is_it(content))
+    readers = (openpose, easymocap, mmpose_json)
+    return path.is_dir() and any(reader.is_it(content) for reader in readers)

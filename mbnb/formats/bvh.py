@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mbnb.files import InputError, replacing
-from mbnb.formats.content import Content, numbers_of
+from mbnb.formats.content import HEAD, Content, numbers_of
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import AXES, placed, turned
 from mbnb.skeleton import load_skeleton
@@ -24,6 +24,9 @@ EXPECTED = "BVH, a HIERARCHY of joints and the MOTION of their channels"
 MOST = 1000  # joints
 LARGEST = 1 << 26  # numbers of a movement
 CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
+NAME = re.compile(
+    r"^(\s*(?:ROOT|JOINT)[ \t]+)([^\n{]+)", re.IGNORECASE | re.MULTILINE
+)  # has blanks
 CM = 100.0
 
 
@@ -43,12 +46,16 @@ def is_it(content: Content) -> bool:
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """Joints and ends of the one skeleton that a file holds; an end is called NAME_end."""
-    parts = re.split(r"^[ \t]*MOTION\b", content.text, maxsplit=1, flags=re.M | re.I)
+    text = content.text.replace("\r", "\n")
+    if re.search(r"\d,\d", text[:HEAD]):  # decimal commas
+        text = text.replace(",", ".")
+    parts = re.split(r"^[ \t]*MOTION\b", text, maxsplit=1, flags=re.M | re.I)
     if len(parts) != 2:
         raise InputError("there is no MOTION")
-    joints = _hierarchy(iter(re.sub(r"([{}])", r" \1 ", parts[0]).split()))
+    named = NAME.sub(lambda match: match[1] + "_".join(match[2].split()), parts[0])
+    joints = _hierarchy(iter(re.sub(r"([{}])", r" \1 ", named).split()))
     count = sum(len(joint.channels) for joint in joints)
-    head = re.match(r"\s*Frames:\s*(\d+)\s+Frame\s+Time:\s*([-+.\deE]+)", parts[1], re.I)
+    head = re.match(r"\s*Frames:?\s*(\d+)\s+Frame\s+Time:?\s*([-+.\deE]+)", parts[1], re.I)
     if not head:
         raise InputError("after MOTION: expected `Frames:` and `Frame Time:`")
     numbers = numbers_of(parts[1][head.end() :])

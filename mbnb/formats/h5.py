@@ -66,6 +66,7 @@ def _sleap(file, layout: str) -> PoseFile:
     tracks = {
         named[i] if i < len(named) else str(i + 1): one.astype(np.float32)
         for i, one in enumerate(points)
+        if np.isfinite(one).any()
     }
     notes = people.confident(tracks)
     return PoseFile(layout, names, tracks, depth=False, notes=tuple(notes))

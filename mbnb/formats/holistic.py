@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mbnb.formats.layouts import FINGERS, HANDS, LAYOUTS
+from mbnb.formats.pose_file import PoseFile
 
 BODY, WHOLE = "mediapipe33", "mediapipe81"
 IN_FACE = {334: 24, 105: 19, 291: 54, 61: 48, 0: 51, 152: 8}  # of the mesh, of the usual 68 points
@@ -21,6 +22,7 @@ FINGER = re.compile(r"(thumb|index|middle|ring|pinky|little)(?:_finger)?_(cmc|mc
 JOINTS = {"cmc": 1, "mcp": 1, "pip": 2, "dip": 3, "ip": 3, "tip": 4}  # of fingers
 # Forearms between a wrist and where its hand begins, and from there to the knuckles, at most.
 NEAR, LARGE = 0.4, 1.0
+SHARES = "x and y are shares of the picture's width and height, which the file does not tell"
 ELSEWHERE = "hands lie in a picture, the body in metres: they are left out"
 
 
@@ -80,6 +82,25 @@ def of_parts(points: np.ndarray) -> np.ndarray:
     left, right = hands if not ways[1] < ways[0] else hands[::-1]
     face = points[..., [33 + 2 * HAND + i for i in IN_FACE], :]
     return np.concatenate([body, left, right, face], axis=-2)
+
+
+def in_picture(
+    layout: str, people: dict[str, np.ndarray], belief: np.ndarray | None = None
+) -> PoseFile | None:
+    """Points x, y, z of people as those of a picture, where they are shares of it; else None.
+
+    belief: (people, T, P) confidences.
+    """
+    if not layout.startswith("mediapipe"):
+        return None
+    beliefs = [np.ones(p.shape[:-1]) for p in people.values()] if belief is None else belief
+    flat = {
+        who: np.concatenate([points[..., :2], known[..., None]], -1).astype(np.float32)
+        for (who, points), known in zip(people.items(), beliefs)
+    }
+    notes = (SHARES, "z, which MediaPipe guesses in a picture, was left")
+    file = PoseFile(layout, LAYOUTS[layout], flat, depth=False, notes=notes)
+    return file if file.shares else None
 
 
 def hung(people: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

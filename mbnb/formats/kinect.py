@@ -5,6 +5,8 @@ each frame), UTKinect (a frame a row) and NTU RGB+D's `.skeleton`. x goes to the
 up, z away from it.
 """
 
+import re
+
 import numpy as np
 
 from mbnb.files import InputError
@@ -19,6 +21,8 @@ EXPECTED = "joints of a Kinect: MSR, UTKinect or NTU"
 AXES = "-x -y z"
 RATE = 30.0
 MSR, UT = 20, 20
+# A body of NTU's: its number, then nine more before its joints.
+BODIES = re.compile(r"^[ \t]*(\d+)(?:[ \t]+[^\s]+){9}[ \t]*\r?$", re.MULTILINE)
 HEAD = "the sensor's head, the middle of a head, is taken for its top; it sees no nose"
 
 
@@ -51,7 +55,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     kind = _kind(content)
     numbers = numbers_of(content.text.replace(",", " "))
     if kind == "ntu":
-        return {"": _ntu(numbers)}
+        return {"": _ntu(numbers, BODIES.findall(content.text))}
     if kind == "daily":
         points = _daily(numbers)
     else:
@@ -93,17 +97,23 @@ def _daily(numbers: np.ndarray) -> np.ndarray:
     return np.array(frames)
 
 
-def _ntu(numbers: np.ndarray) -> PoseFile:
-    """NTU RGB+D: frames of bodies with a number each, and 25 joints of twelve numbers."""
+def _ntu(numbers: np.ndarray, bodies_by_name: list[str]) -> PoseFile:
+    """NTU RGB+D: frames of bodies with a number each, and 25 joints of twelve numbers.
+
+    bodies_by_name: the numbers of all bodies in turn, which are longer than a float is exact.
+    """
     told, at, found, frame = int(numbers[0]), 1, [], 0
     while at < len(numbers):
         bodies, at = int(numbers[at]), at + 1
         for _ in range(bodies):
-            person, joints = numbers[at], int(numbers[at + 10])
+            rows = numbers[at + 11 : at + 11 + 12 * 25]
+            if len(rows) < 12 * 25 or len(found) == len(bodies_by_name):
+                raise InputError(f"it is cut off in frame {frame}, or that has not 25 joints")
+            joints = int(numbers[at + 10])
             if joints != 25:
                 raise InputError(f"frame {frame}: expected 25 joints, found {joints}")
-            rows = numbers[at + 11 : at + 11 + 12 * joints].reshape(joints, 12)
-            found.append(Detection(frame, rows[:, :3], f"{person:.0f}"))
+            places = rows.reshape(joints, 12)[:, :3]
+            found.append(Detection(frame, places, bodies_by_name[len(found)]))
             at += 11 + 12 * joints
         frame += 1
     notes = [HEAD] if frame == told else [HEAD, f"the header says {told} frames, {frame} are there"]

@@ -12,7 +12,7 @@ import numpy as np
 from mbnb.files import InputError
 from mbnb.formats import people
 from mbnb.formats.content import Content
-from mbnb.formats.holistic import BODY, HAND, IN_FACE, WHOLE, hung
+from mbnb.formats.holistic import BODY, HAND, IN_FACE, SHARES, WHOLE, hung
 from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
@@ -22,7 +22,6 @@ from mbnb.text import plain
 EXPECTED = "landmarks of MediaPipe, a list of frames with 33 points each"
 WORLD = ("keypoints3d", "poseworldlandmarks", "worldlandmarks", "pose3d")
 PICTURE = ("keypoints", "poselandmarks", "landmarks", "pose", "points")
-SHARES = "x and y are shares of the picture's width and height, which the file does not tell"
 RATE = ("tickspersecond", "fps", "framerate", "framespersecond")
 HANDS = {  # side -> the names of its landmarks in the picture and in metres
     side: (f"{side}handlandmarks", f"{side}handworldlandmarks") for side in ("left", "right")
@@ -33,6 +32,8 @@ POINTS = 33
 def _frames(content: Content) -> list[dict] | None:
     found = content.json if content.is_json else None
     frames = found.get("frames") if isinstance(found, dict) else found
+    if isinstance(found, dict) and frames is None and all(key.isdecimal() for key in found):
+        frames = [found[key] for key in sorted(found, key=int)]
     if isinstance(frames, list) and any(_is_list_of_points(frame) for frame in frames[:10]):
         frames = [{"points": frame} for frame in frames]
     return frames if isinstance(frames, list) and frames and isinstance(frames[0], dict) else None
@@ -40,12 +41,12 @@ def _frames(content: Content) -> list[dict] | None:
 
 def _is_list_of_points(frame: Any) -> bool:
     """Whether a frame is nothing but its points."""
-    return (
-        isinstance(frame, list)
-        and len(frame) == POINTS
-        and isinstance(frame[0], dict)
-        and {"x", "y", "z"} <= set(frame[0])
-    )
+    if not isinstance(frame, list) or len(frame) != POINTS:
+        return False
+    point = frame[0]
+    if isinstance(point, list):
+        return len(point) >= 3 and all(isinstance(number, int | float) for number in point)
+    return isinstance(point, dict) and {"x", "y", "z"} <= set(point)
 
 
 def is_it(content: Content) -> bool:
@@ -60,9 +61,11 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """The one person whom MediaPipe follows, with hands and face where the file has them."""
     frames = _frames(content)
     rows = [{plain(key): value for key, value in frame.items()} for frame in frames]
-    for row in rows:
-        if points := row.pop("points", None):
-            row["landmarks" if _are_shares(points) else "worldlandmarks"] = points
+    if not any(row.get(key) for row in rows for key in WORLD):
+        some = [(row, key) for row in rows for key in PICTURE if row.get(key)]
+        if not any(_are_shares(row[key]) for row, key in some):
+            for row, key in some:
+                row["worldlandmarks"] = row.pop(key)
     deep = any(row.get(key) for row in rows for key in WORLD)
     whole = any(row.get(key) for row in rows for key in sum(HANDS.values(), ()))
     layout = WHOLE if whole else layout or BODY
@@ -80,7 +83,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     names = LAYOUTS[layout]
     if not deep:
         notes = (*notes, SHARES)
-        return {"": PoseFile(layout, names, tracks, False, rate=rate, notes=notes, shares=True)}
+        return {"": PoseFile(layout, names, tracks, False, rate=rate, notes=notes)}
     if whole:
         tracks, said = hung(tracks)
         notes = (*notes, *said)
@@ -99,16 +102,21 @@ def _beside(row: dict[str, Any], deep: bool) -> Iterator[np.ndarray]:
     yield face[list(IN_FACE)] if there else np.full((len(IN_FACE), 3), np.nan)
 
 
-def _are_shares(points: list[dict]) -> bool:
+def _are_shares(points: Any) -> bool:
     """Whether hips lie in a picture and not, as world landmarks have them, about 0."""
-    left, right = (LAYOUTS["mediapipe33"].index(f"{side}_hip") for side in ("left", "right"))
-    middle = [(points[left][axis] + points[right][axis]) / 2 for axis in "xy"]
-    return max(map(abs, middle)) > 0.05
+    hips = _points(points, POINTS, True)[[LAYOUTS[BODY].index(f"{s}_hip") for s in HANDS], :2]
+    return bool(np.abs(hips.mean(0)).max() > 0.05)
 
 
 def _plain_list(points: Any) -> list:
     """The points of one body or hand, however deep they lie: Tasks write a list of people."""
     points = points.get("landmark", points) if isinstance(points, dict) else points
+    if isinstance(points, dict):  # by name
+        words = {plain(name): point for name, point in points.items()}
+        spelled = [plain(name) for name in LAYOUTS[BODY]]
+        old = [word.replace("bigtoe", "footindex") for word in spelled]
+        points = [words.get(a, words.get(b)) for a, b in zip(spelled, old)]
+        points = [] if None in points else points
     if len(points) and isinstance(points[0], list) and not isinstance(points[0][0], int | float):
         points = points[0]
     return points

@@ -1,6 +1,7 @@
 """What joints and markers are called elsewhere, in the words of `layouts`."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from mbnb.formats.layouts import LAYOUTS
@@ -36,6 +37,8 @@ MIDDLE = {
 KNOWN = {word for others in SIDED.values() for word in others.split()}
 SIDE = {"left": "left", "l": "left", "right": "right", "r": "right"}
 WORDS = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+"
+PREFIX = r"[A-Za-z]+\d*[_ .-]+(?=[A-Za-z])"
+FEW, COMMON = 5, 0.8  # names, and the share of them that begins alike
 # Human3.6M's own names of the middle: its second neck is where the nose is.
 H36M_MIDDLE = {"thorax": "neck", "neckbase": "nose", "spine": "spine", "head": "head_top"}
 
@@ -52,10 +55,24 @@ def words_of(name: str) -> tuple[str, str]:
         for letter, rest in ((word[:1], word[1:]), (word[-1:], word[:-1])):
             if letter in SIDE and rest in KNOWN:
                 words = [letter, rest]
+    if len(words) > 1 and words[0] == "c":  # the centre, as in CHip and C_Neck
+        words = words[1:]
     ends = [i for i in (0, len(words) - 1) if len(words) > 1 and words[i] in SIDE]
     sides = ends[:1] or [i for i, word in enumerate(words) if word in ("left", "right")][:1]
     side = SIDE[words.pop(sides[0])] if sides else ""
     return side, "".join(words)
+
+
+def _bare(names: Sequence[str]) -> list[str]:
+    """The names without the words that nearly all begin with, as in Bip01 R Thigh, m_avg_L_Hip."""
+    bare = list(names)
+    while len(bare) >= FEW:
+        first = Counter(re.match(PREFIX, name)[0] for name in bare if re.match(PREFIX, name))
+        prefix, count = first.most_common(1)[0] if first else ("", 0)
+        if count < COMMON * len(bare):
+            break
+        bare = [name.removeprefix(prefix) for name in bare]
+    return bare
 
 
 def canonical(names: Sequence[str]) -> tuple[str, ...]:
@@ -67,7 +84,7 @@ def canonical(names: Sequence[str]) -> tuple[str, ...]:
     if set(ours) <= set(names):  # what mbnb writes
         return tuple(ours.get(name, name) for name in names)
     known: dict[tuple[str, str], int] = {}
-    for i, name in enumerate(names):
+    for i, name in enumerate(_bare(names)):
         known.setdefault(words_of(name), i)
     found = list(names)
     for side in ("left", "right", ""):

@@ -4,6 +4,7 @@ An array alone does not tell which points it holds: a layout has to be given whe
 has as many, or the one is taken that makes bodies of them.
 """
 
+import dataclasses
 import re
 
 import numpy as np
@@ -15,10 +16,10 @@ from mbnb.formats.anatomy import LOPSIDED, stance_of
 from mbnb.formats.arrays import load, members, value
 from mbnb.formats.content import Content
 from mbnb.formats.converters import to_h36m
-from mbnb.formats.holistic import WHOLE, hung, of_parts
+from mbnb.formats.holistic import WHOLE, hung, in_picture, of_parts
 from mbnb.formats.layouts import LAYOUTS, points_of
 from mbnb.formats.pose_file import PoseFile
-from mbnb.formats.pyskl import BODY_MODEL
+from mbnb.formats.pyskl import BODY_MODEL, BODY_MODEL_KEYS
 from mbnb.formats.space import AXES, placed
 from mbnb.skeleton import known_skeletons, load_skeleton
 from mbnb.text import listed
@@ -26,6 +27,9 @@ from mbnb.text import listed
 EXPECTED = "an array of joints (T, P, 3), or an npz of mbnb, VideoPose3D or SPIN"
 OWN = ("pose_3d.npy", "pose_2d.npy")  # clips in mbnb's layout
 H36M_RATE = 50.0
+BELIEFS = re.compile("score|conf|vis", re.IGNORECASE)  # in the names of arrays
+PIXELS = 20  # more than metres of anybody before a camera
+VISIBLE = 33 * 4  # numbers of MediaPipe's points with their visibility
 WITH_MORE = (543, 553)  # MediaPipe's points: body, both hands, mesh of the face, as freemocap's
 
 
@@ -52,23 +56,57 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         return _packed(content, names, layout)
     if {"imgname", "S"} <= names:
         return _spin(content, layout)
-    if {"poses", "trans"} & names or {"pose", "betas"} <= names:
+    if BODY_MODEL_KEYS & names:
         raise InputError(BODY_MODEL)
-    arrays = [name for name in names if load(path, name).ndim in (3, 4)]
-    if len(arrays) != 1:
+    beliefs = [name for name in sorted(names) if BELIEFS.search(name)]
+    arrays = {name: load(path, name) for name in sorted(names - set(beliefs))}
+    joints = [name for name, array in arrays.items() if array.ndim in (3, 4)]
+    if len(joints) != 1:
         raise InputError(f"expected one array of joints, found {', '.join(sorted(names))}")
-    return {"": of_array(load(path, arrays[0]), layout)}
+    array = arrays[joints[0]]
+    belief = load(path, beliefs[0]) if len(beliefs) == 1 and array.shape[-1] == 2 else None
+    if belief is not None and belief.shape == array.shape[:-1]:
+        array = np.concatenate([array, belief[..., None]], axis=-1)
+    told = [arrays[name].ravel() for name in ("fps", "rate", "frame_rate") if name in arrays]
+    rate = float(told[0][0]) if told and told[0].size == 1 and told[0].dtype.kind in "fiu" else None
+    return {"": dataclasses.replace(of_array(array, layout), rate=rate)}
+
+
+def of_rows(values: np.ndarray, layout: str) -> PoseFile:
+    """(T, numbers) of a row a frame: 33 landmarks with visibilities, or points of a layout.
+
+    The first number may count frames.
+    """
+    counts = len(values) > 1 and (np.diff(values[:, 0]) == 1).all()
+    if counts and values.shape[1] % 3 == 1 and values.shape[1] != VISIBLE:
+        values = values[:, 1:]
+    width = values.shape[1]
+    points = len(points_of(layout)[1]) if layout else 33 if width == VISIBLE else 0
+    channels = width // points if points and width % points == 0 else 3
+    if width % channels or channels not in (2, 3, 4):
+        raise InputError(f"{width} columns do not tell what they are: give a layout")
+    return of_array(values.reshape(len(values), -1, channels), layout)
 
 
 def of_array(array: np.ndarray, layout: str) -> PoseFile:
-    """(T, P, 2), (T, P, 3) or (people, T, P, 3) of points, in a picture or in space."""
-    if array.dtype.kind not in "fiu" or array.ndim not in (3, 4) or array.shape[-1] not in (2, 3):
+    """Points (T, P, 2 or 3), of people (M, T, P, 2 or 3), or (T, numbers), see `of_rows`.
+
+    In a picture or in space. A fourth number is the visibility of MediaPipe.
+    """
+    if array.dtype.kind in "fiu" and array.ndim == 2 and array.shape[1] >= 6:
+        return of_rows(array, layout)
+    known = array.dtype.kind in "fiu" and array.ndim in (3, 4)
+    if not known or array.shape[-1] > 4 or not array.size:
         raise InputError(f"expected (T, P, 2) or (T, P, 3), found {array.shape} of {array.dtype}")
+    if array.ndim == 4 and len(array) == 3 and array.shape[-1] <= 2 and np.nanmax(array) < PIXELS:
+        array = array.transpose(3, 1, 2, 0)  # (C, T, P, M), as ST-GCN has it -> (M, T, P, C)
     array = (array if array.ndim == 4 else array[None]).astype(np.float32)
     if not np.isfinite(array).any():
         raise InputError("there is nothing in it")
     if array.shape[2] in WITH_MORE and layout in ("", WHOLE):
         array, layout = of_parts(array), WHOLE
+    belief = array[..., 3] if array.shape[-1] == 4 else None
+    array = array[..., :3]
     third = array[..., 2] if array.shape[-1] == 3 else np.ones(array.shape[:-1], np.float32)
     flat = array.shape[-1] == 2 or people.is_flat(array)
     layout, names = points_of(layout or _fitting(array, flat))
@@ -79,11 +117,13 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
         tracks = {str(i + 1): people.found_only(one) for i, one in enumerate(points)}
         notes = ("numbers were taken as x, y and a confidence in a picture",)
         return PoseFile(layout, names, tracks, depth=False, notes=notes)
-    lost = (array == 0).all(-1, keepdims=True)
+    lost = people.marked(array, names)
     tracks = {str(i + 1): one for i, one in enumerate(np.where(lost, np.nan, array))}
+    notes: tuple[str, ...] = (f"points were taken as {layout or 'those of the list'}",)
+    if shown := in_picture(layout, tracks, belief):
+        return dataclasses.replace(shown, notes=(*notes, *shown.notes))
     tracks, said = hung(tracks) if layout == WHOLE else (tracks, ())
-    notes = (f"points were taken as {layout or 'those of the list'}", *said)
-    return placed(names, tracks, layout=layout, notes=notes)
+    return placed(names, tracks, layout=layout, usual="-y", notes=(*notes, *said))
 
 
 def _fitting(array: np.ndarray, flat: bool) -> str:

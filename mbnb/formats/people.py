@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mbnb.files import InputError
+from mbnb.formats.names import MIDDLE, canonical
 from mbnb.formats.pose_file import PoseFile
 from mbnb.text import listed
 
@@ -142,6 +143,21 @@ def found_only(points: np.ndarray) -> np.ndarray:
     """(..., 3) x, y and confidence with NaN for points of no confidence or without a place."""
     lost = (points[..., 2] <= 0) | (points[..., :2] == 0).all(-1) | ~np.isfinite(points).all(-1)
     return np.where(lost[..., None], np.nan, points)
+
+
+def marked(points: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """(..., T, P, 1) bool, which points (..., T, P, 3) in space were not found: those that are 0.
+
+    Not so one in the middle of the body that always is: the skeleton is centred on it.
+    """
+    zero = (points == 0).all(-1, keepdims=True)
+    words = canonical(names)
+    some = ~zero.all(-2, keepdims=True)  # frames with anybody
+    always = (zero | ~some).reshape(-1, len(words)).all(0) & some.any()
+    amid = [i for i in np.flatnonzero(always) if words[i] in MIDDLE]
+    if len(amid) == 1:
+        zero[..., amid, :] &= ~some
+    return zero
 
 
 def span_of(frames: Iterable[int], from_0: bool) -> tuple[range, tuple[str, ...]]:

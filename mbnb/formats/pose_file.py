@@ -1,8 +1,11 @@
 """What a file of joints from another tool holds, however the tool writes it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+SHARED = 0.9  # of the places are in the picture, where others are beside it
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,6 @@ class PoseFile:
     file does not tell. notes: what the reader found out and took for granted, a sentence each.
     doubts: what speaks against the joints, such as that left and right are exchanged. label: the
     class that the file says it shows, and split: the part of a data set that it says it is in.
-    shares: whether x and y are not in pixels, but shares of the width and height of a picture.
     """
 
     layout: str
@@ -30,4 +32,12 @@ class PoseFile:
     doubts: tuple[str, ...] = ()
     label: int | None = None
     split: str = ""
-    shares: bool = False
+
+    @cached_property
+    def shares(self) -> bool:
+        """Whether x and y are no pixels, but shares of the width and height of a picture."""
+        if self.depth:
+            return False
+        places = np.concatenate([points[..., :2].ravel() for points in self.people.values()])
+        places = places[np.isfinite(places)]
+        return bool(len(places) and np.mean((places > 0) & (places < 1)) > SHARED)

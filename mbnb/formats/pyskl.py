@@ -19,12 +19,15 @@ from mbnb.formats.layouts import LAYOUTS, of_count
 from mbnb.formats.pickles import is_pickle, read_pickle
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import placed
+from mbnb.text import listed
 
 EXPECTED = "a pickle of pyskl or MMAction2, annotations with keypoint"
 BODY_MODEL = (
     "it holds parameters of a body model (SMPL), not places of joints: run the model that you have "
     "a licence for (smplx, smplpytorch) and give its joints, in the layout smpl24"
 )
+BODY_MODEL_KEYS = set("poses pose smpl betas thetas body_pose global_orient root_orient".split())
+BODY_MODEL_KEYS |= {"smpl_poses", "smpl_trans", "pose_body"}
 
 OWN = "h36m17"  # what mbnb's own say under `layout`: its joints, axes and metres
 
@@ -39,11 +42,15 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     found = read_pickle(content.path, EXPECTED)
     if isinstance(found, dict) and "jointPositions" in found:
         return {"": _3dpw(found)}
-    if isinstance(found, dict) and {"poses", "pose", "smpl", "betas"} & set(found):
+    if isinstance(found, dict) and BODY_MODEL_KEYS & set(found):
         raise InputError(BODY_MODEL)
     rows = found.get("annotations") if isinstance(found, dict) else found
+    rows = [found] if rows is None and "keypoint" in found else rows
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
-        raise InputError("it holds no list of annotations")
+        keys = f"{listed(sorted(map(str, found)))}, " if isinstance(found, dict) else ""
+        raise InputError(
+            f"it holds {keys}no list of annotations; save one array of joints (T, P, 3) as npy"
+        )
     if not any("keypoint" in row for row in rows):
         raise InputError(
             f"its {len(rows)} annotations hold no keypoint: theirs lie in files of their own "
@@ -85,13 +92,13 @@ def _clip(row: dict[str, Any], layout: str) -> PoseFile:
 
 def _deep(points: np.ndarray, layout: str, own: bool) -> PoseFile:
     """People in space, most often NTU's, whose axes are the Kinect's."""
-    lost = (points == 0).all(-1, keepdims=True)
-    tracks = _there(np.where(lost, np.nan, points))
     known = {25: "kinect25", 20: "kinect20", 17: "h36m17", 33: "mediapipe33"}
     layout = layout or known.get(points.shape[2], "")
     axes = KINECT_AXES if layout.startswith("kinect") else "x y z" if own else ""
     if not layout:
         of_count({points.shape[2]}, layout)
+    lost = people.marked(points, LAYOUTS[layout])
+    tracks = _there(np.where(lost, np.nan, points))
     return placed(LAYOUTS[layout], tracks, layout=layout, axes=axes)
 
 

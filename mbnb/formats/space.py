@@ -21,7 +21,10 @@ from mbnb.skeleton import load_skeleton
 # Metres in a unit, by its name; those that nobody tells are tried in this order.
 UNITS = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001, "inches": 0.0254}
 UNITS |= {"units of the CMU database (1/0.45 inch)": 0.0254 / 0.45}
+UNITS |= {"half widths of a picture, as MotionBERT lifts to": 1 / 0.298}
 SPELLED = {"m": "metres", "cm": "centimetres", "mm": "millimetres", "in": "inches"}
+SPELLED |= {name.replace("metre", "meter"): name for name in UNITS} | {"inch": "inches"}
+SPELLED |= {name.removesuffix("s"): full for name, full in SPELLED.items() if "meter" in name}
 # Ankle to hip and pelvis to neck together: between a small child and a giant.
 BODY = (0.6, 1.75)
 UPPER, LOWER = ("clav", "ster", "acro", "c7", "head"), ("asis", "psis", "sacr", "asi", "psi")
@@ -77,10 +80,15 @@ def placed(
     if not layout and has_pelvis(canonical(names)):
         said.append(NOTE)
     unit = SPELLED.get(unit, unit)
-    if unit:
+    fitting, why = _unit(ours)
+    size = _median_size(ours)
+    if unit in UNITS and (not fitting or BODY[0] <= size * UNITS[unit] <= BODY[1]):
         said.append(f"the file is in {unit}")
+    elif unit in UNITS:
+        said.append(f"the file says {unit}, but {why}")
+        unit = fitting
     else:
-        unit, why = _unit(ours)
+        unit = fitting
         said.append(why)
     if not axes:
         if set(load_skeleton().joints) <= set(names):
@@ -156,12 +164,17 @@ def _size(pose: np.ndarray) -> float | None:
     return None
 
 
+def _median_size(poses: Sequence[np.ndarray]) -> float:
+    """The median of the sizes of some bodies, 0 where none shows it."""
+    sizes = [size for size in map(_size, poses) if size]
+    return float(np.median(sizes)) if sizes else 0.0
+
+
 def _unit(poses: Sequence[np.ndarray]) -> tuple[str, str]:
     """The unit in which bodies are as large as people, and what is said of it."""
-    sizes = [size for size in map(_size, poses) if size]
-    if not sizes:
+    size = _median_size(poses)
+    if not size:
         return "", "no unit is told, and no body shows it: numbers are as in the file"
-    size = float(np.median(sizes))
     for unit, metres in UNITS.items():
         if BODY[0] <= size * metres <= BODY[1]:
             return unit, f"it is in {unit}, by the size of bodies"

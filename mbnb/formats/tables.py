@@ -5,6 +5,7 @@ MediaPipe with x, y, z and visibility); long ones a column for the frame and one
 """
 
 import csv
+import dataclasses
 import io
 import re
 from collections.abc import Sequence
@@ -15,11 +16,10 @@ import pandas as pd
 
 from mbnb.files import InputError, write_text
 from mbnb.formats import people
-from mbnb.formats.content import Content
-from mbnb.formats.holistic import BODY, WHOLE, hung, named_by_mediapipe
+from mbnb.formats.content import HEAD, Content
+from mbnb.formats.holistic import BODY, WHOLE, hung, in_picture, named_by_mediapipe
 from mbnb.formats.layouts import LAYOUTS, renamed
-from mbnb.formats.mediapipe_json import SHARES
-from mbnb.formats.npz import of_array
+from mbnb.formats.npz import of_array, of_rows
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import placed
@@ -31,9 +31,18 @@ FRAME = ("frame", "framenumber", "frameidx", "frameindex", "frameid", "timestamp
 POINT = ("landmark", "keypoint", "keypointname", "name", "joint", "point", "marker", "landmarkname")
 POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid")
 PERSON = ("track", "person", "personid", "trackid", "individual", "subject", "id")
+TIME = ("time", "seconds", "timestamp", "times", "timestamps", "timeseconds", "timems", "ms")
+RATES = (2.0, 1000.0)  # frames a second
 LAST = ("likelihood", "score", "visibility", "confidence", "c", "v", "visible", "presence")
-AXIS = re.compile(r"(.+?)[._ ](x|y|z|likelihood|score|visibility|confidence|[cv])", re.IGNORECASE)
+# nose_x, nose.y, nose (z), NoseX, nose_visibility; or x_nose.
+AXIS = re.compile(
+    r"(.+?)(?:[._ -]+|(?=[(\[])|(?<=[a-z0-9])(?-i:(?=[XYZ]$)))"
+    r"[(\[]?(x|y|z|likelihood|score|visibility|confidence|[cv])[)\]]?",
+    re.IGNORECASE,
+)
+AXIS_FIRST = re.compile(r"([xyzcv])[._ -](.+)", re.IGNORECASE)
 NUMBERED = re.compile(r"([xyzvc])_?(\d+)", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"[;\t\n]\s*-?\d+,\d+\s*[;\t\n]")
 MOST = 1 << 16  # columns
 SMG = 25 * 11  # the columns of its skeletons: places, turns and pixels of a Kinect's joints
 
@@ -50,6 +59,20 @@ def _header(content: Content) -> tuple[str, list[list[str]]]:
     return separator, list(csv.reader(lines, delimiter=separator))
 
 
+def _point_and_axis(column: str) -> tuple[str, str] | None:
+    """The point and the axis, or c for a confidence, that a column is named after."""
+    column = column.strip()
+    if match := NUMBERED.fullmatch(column):
+        axis, point = match.groups()
+    elif match := AXIS.fullmatch(column):
+        point, axis = match.groups()
+    elif match := AXIS_FIRST.fullmatch(column):
+        axis, point = match.groups()
+    else:
+        return None
+    return point, axis.lower() if axis.lower() in "xyz" else "c"
+
+
 def _kind(content: Content) -> str:
     _, rows = _header(content)
     first = [cell.strip() for cell in rows[0]] if rows else []
@@ -58,10 +81,8 @@ def _kind(content: Content) -> str:
         return "deeplabcut"
     if words & set(POINT) and {"x", "y"} <= words and words & set(FRAME):
         return "long"
-    if sum(bool(AXIS.fullmatch(cell)) for cell in first) >= 4:
+    if sum(bool(_point_and_axis(cell)) for cell in first) >= 4:
         return "wide"
-    if sum(bool(NUMBERED.fullmatch(cell)) for cell in first) >= 4:
-        return "numbered"
     numbers = [cell for cell in first if re.fullmatch(r"[-+\d.eE]+|nan", cell, re.IGNORECASE)]
     if len(numbers) >= 6 and len(numbers) >= len(first) - 1:
         return "numbers"
@@ -88,6 +109,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         header=None if whole else 0,
         skipinitialspace=True,
         low_memory=False,
+        decimal="," if separator in ";\t" and DECIMAL_COMMA.search(content.text[:HEAD]) else ".",
     )
     if kind == "numbers":
         return {"": _numbers(table, layout)}
@@ -107,21 +129,9 @@ def _numbers(table: pd.DataFrame, layout: str) -> PoseFile:
     if str(table.columns[0]).startswith("Unnamed"):
         table = table.iloc[:, 1:]
     values = table.to_numpy(np.float64)
-    if values.shape[1] == 4 * 33 and layout in ("", "mediapipe33"):
-        return _shares(values.reshape(len(values), 33, 4)[..., [0, 1, 3]])
     if values.shape[1] == SMG:
         return of_array(values.reshape(len(values), 25, 11)[..., :3], layout or "kinect25")
-    for width in (3, 2):
-        if values.shape[1] % width == 0 and (width == 3 or layout):
-            return of_array(values.reshape(len(values), -1, width), layout)
-    raise InputError(f"{values.shape[1]} columns do not tell what they are: give a layout")
-
-
-def _shares(points: np.ndarray) -> PoseFile:
-    """MediaPipe's landmarks in the picture."""
-    tracks = {"1": people.found_only(points).astype(np.float32)}
-    names = LAYOUTS[BODY]
-    return PoseFile(BODY, names, tracks, depth=False, notes=(SHARES,), shares=True)
+    return of_rows(values, layout)
 
 
 def _long(table: pd.DataFrame, layout: str) -> PoseFile:
@@ -163,18 +173,15 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
             third = table.loc[rows, last] if last else np.ones(rows.sum())
             values = np.column_stack([values, third])
         tracks[who][places[rows], which] = values
-    return _named(tuple(names), tracks, len(axes) == 3, layout, told)
+    return _named(tuple(names), tracks, len(axes) == 3, layout, told, _rate(table))
 
 
 def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     """A row a frame and person, columns called after a point and x, y, z or a confidence."""
     cells: dict[str, dict[str, str]] = {}
     for name in table.columns:
-        match, numbered = AXIS.fullmatch(str(name)), NUMBERED.fullmatch(str(name))
-        if match or numbered:
-            point, axis = match.groups() if match else numbered.groups()[::-1]
-            axis = axis.lower() if axis.lower() in "xyz" else "c"
-            cells.setdefault(point, {})[axis] = name
+        if found := _point_and_axis(str(name)):
+            cells.setdefault(found[0], {})[found[1]] = name
     cells = {point: axes for point, axes in cells.items() if {"x", "y"} <= set(axes)}
     columns = {plain(str(name)): name for name in table.columns}
     person = next((columns[key] for key in PERSON if key in columns), None)
@@ -207,11 +214,16 @@ def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
 
 
 def _rate(table: pd.DataFrame) -> float | None:
-    """Frames a second by a column of seconds, where there is one."""
-    time = next((name for name in table.columns if plain(str(name)) in ("time", "seconds")), None)
-    steps = np.diff(table[time].to_numpy(np.float64)) if time is not None else np.zeros(0)
-    steps = steps[steps > 0]
-    return float(np.round(1 / np.median(steps), 3)) if len(steps) else None
+    """Frames a second by a column of times, in whichever unit, where there is one."""
+    time = next((name for name in table.columns if plain(str(name)) in TIME), None)
+    stamps = pd.to_numeric(table[time], errors="coerce") if time is not None else pd.Series([0.0])
+    steps = np.diff(np.unique(stamps.dropna().to_numpy(np.float64)))
+    if not len(steps) or (steps == 1).all():  # it counts frames
+        return None
+    step = float(np.median(steps))
+    rates = [1 / (step * unit) for unit in (1, 1e-3, 1e-6, 1e-9)]
+    rate = next((rate for rate in rates if RATES[0] <= rate <= RATES[1]), None)
+    return None if rate is None else round(rate, 3)
 
 
 def _named(
@@ -229,21 +241,11 @@ def _named(
     if known := named_by_mediapipe(names, tracks):
         layout, tracks = known
         names = LAYOUTS[layout]
-    values = np.concatenate([points[..., :2].ravel() for points in tracks.values()])
-    values = values[np.isfinite(values)]
-    inside = float(np.mean((values > 0) & (values < 1))) if len(values) else 0.0
-    shares = layout.startswith("mediapipe") and inside > 0.9
-    if shares:
-        notes = (*notes, SHARES, *["z, which MediaPipe guesses in a picture, was left"] * deep)
-    if shares and deep:
-        tracks = {
-            who: np.concatenate([points[..., :2], np.ones_like(points[..., :1])], -1)
-            for who, points in tracks.items()
-        }
-    if shares or not deep:
-        about = {"rate": rate, "notes": tuple(notes), "shares": shares}
-        return PoseFile(layout, names, tracks, depth=False, **about)
-    lost = {who: np.where((p == 0).all(-1, keepdims=True), np.nan, p) for who, p in tracks.items()}
+    if deep and (shown := in_picture(layout, tracks)):
+        return dataclasses.replace(shown, rate=rate, notes=(*notes, *shown.notes))
+    if not deep:
+        return PoseFile(layout, names, tracks, depth=False, rate=rate, notes=tuple(notes))
+    lost = {who: np.where(people.marked(p, names), np.nan, p) for who, p in tracks.items()}
     if layout == WHOLE:
         lost, said = hung(lost)
         notes = (*notes, *said)
@@ -303,7 +305,8 @@ def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:
             if cell.strip():
                 there = bodies.setdefault(whose[i], np.tile([np.nan, np.nan, 1.0], (len(names), 1)))
                 axis = "xy".find(heads["coords"][i]) % 3  # z, or a likelihood, is the third
-                there[names.index(heads["bodyparts"][i]), axis] = float(cell)
+                value = float(cell.replace(",", "."))
+                there[names.index(heads["bodyparts"][i]), axis] = value
         number = recordings[home[picture]][picture]
         for who, points in bodies.items():
             points[~np.isfinite(points).all(1)] = np.nan

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mbnb.files import InputError, write_text
+from mbnb.formats import people
 from mbnb.formats.content import Content
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import AXES, placed, turned
@@ -30,34 +31,36 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
             "places of joints; export markers as TRC, or joints with OpenSim's PointKinematics"
         )
     lines = content.text.splitlines()
-    separator = "\t" if lines[1].count("\t") >= lines[1].count(",") else ","
+    separator = max("\t,;", key=lines[1].count)
     rows = list(csv.reader(lines, delimiter=separator))
+    if separator not in lines[1]:  # blanks, of any number
+        rows = [line.split() for line in lines]
     told = dict(zip((cell.strip() for cell in rows[1]), rows[2]))
     names = [cell.strip() for cell in rows[3][2:] if cell.strip()]
     numbers = [_numbers(row[2:], 3 * len(names)) for row in rows[4:] if _is_number(row[:1])]
     if not names or not numbers:
         raise InputError("there are no markers or no frames below the header")
     points = np.array(numbers).reshape(len(numbers), len(names), 3)
-    points[(points == 0).all(-1)] = np.nan
+    points = np.where(people.marked(points, names), np.nan, points)
     notes = []
     if (frames := told.get("NumFrames", "").strip()) and frames != str(len(points)):
         notes.append(f"the header says {frames} frames, {len(points)} are there")
     if (markers := told.get("NumMarkers", "").strip()) and markers != str(len(names)):
         notes.append(f"the header says {markers} markers, {len(names)} are there")
-    rate = float(told.get("DataRate") or 0) or None
+    rate = float(told.get("DataRate", "").replace(",", ".") or 0) or None
     unit = told.get("Units", "").strip().lower()
-    people = {"1": points}
-    return {"": placed(names, people, layout=layout, unit=unit, rate=rate, notes=notes)}
+    tracks = {"1": points}
+    return {"": placed(names, tracks, layout=layout, unit=unit, rate=rate, notes=notes)}
 
 
 def _is_number(cells: list[str]) -> bool:
-    return bool(cells) and cells[0].strip().replace(".", "", 1).isdigit()
+    return bool(cells) and cells[0].strip().replace(".", "", 1).replace(",", "", 1).isdigit()
 
 
 def _numbers(cells: list[str], count: int) -> list[float]:
     """So many numbers, NaN where a cell is empty or missing."""
     cells = (cells + [""] * count)[:count]
-    return [float(cell) if cell.strip() else np.nan for cell in cells]
+    return [float(cell.replace(",", ".")) if cell.strip() else np.nan for cell in cells]
 
 
 def write_trc(path: Path, pose: np.ndarray, rate: float) -> None:

@@ -60,7 +60,7 @@ HOSTILE = {
     "frames.bvh": ((BVH % ("", MOTION % 10**9)).encode(), "10000000000? frames, 1 are there"),
     "cyclic.bvh": ((BVH % (JOINT % ("Hips", ""), MOTION % 1)).encode(), "twice, so it is no tree"),
     "deep.bvh": (nested(5000).encode(), "more than 1000 joints"),
-    "words.bvh": ((BVH % ("", MOTION % 2 + "0 0 0,5\n")).encode(), "expected numbers, found 0,5"),
+    "words.bvh": ((BVH % ("", MOTION % 2 + "0 0 x5\n")).encode(), "expected numbers, found x5"),
     "open.bvh": ((BVH % ("{{{{", MOTION % 1)).encode(), "has no end"),
     "rootless.bvh": (b"HIERARCHY\n}\nMOTION\nFrames: 1\nFrame Time: 1\n", "not opened"),
     "frames.skeleton": (b"1000000000\n1\n7 0 0 0 0 0 0 0 0 0\n25\n", "Kinect"),

@@ -1,0 +1,226 @@
+"""The same person as other tools, versions and exports write them, found in the same places."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from build import H36M
+from formats.somebody import FRAMES, points_of
+
+from mbnb import formats
+from mbnb.files import InputError
+from mbnb.formats.bvh import write_bvh
+from mbnb.formats.layouts import LAYOUTS
+
+KNOWN = H36M.index("L_Hip", "R_Knee", "L_Ankle", "R_Shoulder", "L_Elbow", "R_Wrist")
+OURS, COCO, MEDIAPIPE = (LAYOUTS[name] for name in ("h36m17", "coco17", "mediapipe33"))
+BODY = points_of(OURS) + [0.3, 0, 2]
+Y_UP, Z_UP = BODY * [1, -1, -1], BODY[..., [0, 2, 1]] * [1, 1, -1]
+LANDMARKS = points_of(MEDIAPIPE) - points_of(OURS[:1])  # about the hips
+PIXELS = 100 + 100 * points_of(COCO)[..., :2]
+FLAT = np.concatenate([PIXELS, np.full((FRAMES, 17, 1), 0.9)], -1)
+
+
+def csv_of(columns, rows, separator=",", comma=False):
+    lines = [separator.join(columns)] * bool(columns)
+    lines += [separator.join(map(str, row)) for row in rows]
+    text = "\n".join(lines)
+    return text.replace(".", ",").replace(",mp4", ".mp4") if comma else text
+
+
+def wide(names, points, pattern="{}_{}", **how):
+    columns = [pattern.format(name, axis) for name in names for axis in "xyz"]
+    return csv_of(columns, points.reshape(FRAMES, -1), **how)
+
+
+def timed(unit):
+    rows = np.column_stack([np.arange(FRAMES) / 25 / unit, LANDMARKS.reshape(FRAMES, -1)])
+    return csv_of(["timestamp", *(f"{name}_{axis}" for name in MEDIAPIPE for axis in "xyz")], rows)
+
+
+def trc(points, unit="m", separator="\t", comma=False, names=OURS):
+    about = "DataRate CameraRate NumFrames NumMarkers Units".split()
+    lines = [separator.join(["PathFileType", "4", "(X/Y/Z)", "x"]), separator.join(about)]
+    lines += [separator.join(["25", "25", str(FRAMES), str(len(names)), unit])]
+    between = 3 * separator if separator == "\t" else separator
+    lines += [f"Frame#{separator}Time{separator}{between.join(names)}", f"{2 * separator}X1"]
+    for t, frame in enumerate(points):
+        cells = separator.join([str(t + 1), f"{t / 25:.3f}", *map(str, frame.ravel())])
+        lines.append(cells.replace(".", ",") if comma else cells)
+    return "\n".join(lines)
+
+
+def persons(t, **more):
+    points = {"keypoints": PIXELS[t].tolist(), "keypoint_scores": [0.9] * 17}
+    return [points | more]
+
+
+def yolo(t):
+    x, y = PIXELS[t].T.tolist()
+    points = {"x": x, "y": y, "visible": [0.9] * 17}
+    return [{"name": "person", "confidence": 0.8, "track_id": 3, "keypoints": points}]
+
+
+def mmpose_in_space():
+    rows = [
+        {"frame_id": t + 1, "instances": [{"keypoints": pose.tolist(), "track_id": 0}]}
+        for t, pose in enumerate(Z_UP)
+    ]
+    names = dict(enumerate(f"{name}" for name in OURS))
+    return json.dumps({"meta_info": {"keypoint_id2name": names}, "instance_info": rows})
+
+
+def landmarks(by_name=False):
+    frames = [[dict(zip("xyz", point)) for point in frame] for frame in LANDMARKS.tolist()]
+    if by_name:
+        frames = [{"landmarks": dict(zip(map(str.upper, MEDIAPIPE), f))} for f in frames]
+    return json.dumps(frames if by_name else {str(t): frame for t, frame in enumerate(frames)})
+
+
+def deeplabcut(separator, comma):
+    heads = [
+        ["scorer", *["s"] * 34],
+        ["bodyparts", *np.repeat(COCO, 2)],
+        ["coords", *["x", "y"] * 17],
+    ]
+    rows = [[t, *frame.ravel()] for t, frame in enumerate(PIXELS)]
+    lines = csv_of([], heads, separator) + "\n"
+    return lines + csv_of([], rows, separator, comma)
+
+
+def annotation(**more):
+    points = {"keypoint": PIXELS[None].astype(np.float16), "keypoint_score": FLAT[None, ..., 2]}
+    return pickle.dumps({"frame_dir": "one", "label": 3, "img_shape": (480, 640)} | points | more)
+
+
+TEXTS = {
+    # name -> what is in it, whether it has depth, frames a second
+    "bare.csv": (wide(MEDIAPIPE, LANDMARKS, "{}.{}"), True, None),
+    "brackets.csv": (wide(MEDIAPIPE, LANDMARKS, "{0} ({1})"), True, None),
+    "before.csv": (wide(MEDIAPIPE, LANDMARKS, "{1}_{0}"), True, None),
+    "commas.csv": (wide(MEDIAPIPE, LANDMARKS, separator=";", comma=True), True, None),
+    "seconds.csv": (timed(1), True, 25),
+    "milliseconds.csv": (timed(1e-3), True, 25),
+    "by_frame.json": (landmarks(), True, None),
+    "by_name.json": (landmarks(by_name=True), True, None),
+    "lists.json": (json.dumps(LANDMARKS.tolist()), True, None),
+    "commas.trc": (trc(Y_UP, comma=True), True, 25),
+    "blanks.trc": (trc(Y_UP, separator=" "), True, 25),
+    "millimeters.trc": (trc(1000 * Z_UP, "millimeters"), True, 25),
+    "other_unit.trc": (trc(1000 * Z_UP, "m"), True, 25),
+    "space.json": (mmpose_in_space(), True, None),
+    "pages.json": (json.dumps([persons(t) for t in range(FRAMES)]), False, None),
+    "predictions.json": (json.dumps({"predictions": [*map(persons, range(FRAMES))]}), False, None),
+    "yolo.json": (json.dumps([yolo(t) for t in range(FRAMES)]), False, None),
+    "commas_dlc.csv": (deeplabcut(";", True), False, None),
+    "one.pkl": (annotation(), False, None),
+}
+
+
+def check(file, depth, rate=None):
+    (pose,) = formats.joints_of(file).values()
+    assert (file.depth, file.rate) == (depth, rate) and len(pose) == FRAMES and not file.doubts
+    if depth:  # about the pelvis: some of these begin there
+        found, wanted = pose - pose[:, :1], BODY - BODY[:, :1]
+    else:
+        found, wanted = pose[..., :2] / 100, 1 + points_of(OURS)[..., :2]
+    np.testing.assert_allclose(found[:, KNOWN], wanted[:, KNOWN], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_other_exports_write_is_found_where_it_is(name, tmp_path):
+    content, depth, rate = TEXTS[name]
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    (file,) = formats.read_all(tmp_path / name).values()
+    check(file, depth, rate)
+
+
+def test_arrays_in_every_arrangement(tmp_path):
+    centred = BODY - BODY[:, :1]  # as VideoPose3D writes: its root is no missing joint
+    seen = np.concatenate([LANDMARKS, np.full((FRAMES, 33, 1), 0.9)], -1)
+    kinect = points_of(LAYOUTS["kinect25"]) * [-1, -1, 1]
+    cases = {
+        "centred": (centred, ""),
+        "rows": (BODY.reshape(FRAMES, -1), ""),
+        "lifted": (0.298 * centred, ""),  # MotionBERT's unit
+        "visible": (seen, ""),
+        "visible_rows": (seen.reshape(FRAMES, -1), ""),
+        "channels": (np.stack([kinect.transpose(2, 0, 1), 0 * kinect.transpose(2, 0, 1)], -1), ""),
+        "pairs": (PIXELS.reshape(FRAMES, -1), "coco17"),
+    }
+    for name, (array, layout) in cases.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        file = formats.read(tmp_path / f"{name}.npy", layout)
+        if name == "channels":
+            assert np.isfinite(formats.joints_of(file)["1"][:, KNOWN]).all() and not file.doubts
+            continue
+        check(file, name != "pairs")
+    np.savez(tmp_path / "scored.npz", keypoints=PIXELS, keypoint_scores=FLAT[..., 2], fps=25)
+    check(formats.read(tmp_path / "scored.npz", "coco17"), False, 25)
+    shares = np.concatenate([LANDMARKS[..., :2] / 4 + 0.5, LANDMARKS[..., 2:]], -1)
+    np.save(tmp_path / "shares.npy", shares)
+    assert formats.read(tmp_path / "shares.npy").shares
+
+
+def test_skeletons_of_every_studio_are_known_by_their_names(tmp_path):
+    write_bvh(tmp_path / "own.bvh", BODY, 25)
+    text = (tmp_path / "own.bvh").read_text()
+    parts = "Hip Knee Ankle Shoulder Elbow Wrist".split()
+    for words, sided in {
+        "Thigh Calf Foot UpperArm Forearm Hand": "Bip01 {} {}",
+        "UpLeg Leg Foot Arm ForeArm Hand": "Character1_{}{}",
+        "Hip Knee Ankle Shoulder Elbow Wrist": "m_avg_{}_{}",
+        "UpperLeg LowerLeg Foot UpperArm LowerArm Hand": "J_Bip_{}_{}",
+    }.items():
+        other = text
+        for part, word in zip(parts, words.split()):
+            for side in "LR":
+                long = {"L": "Left", "R": "Right"}[side] if "Character" in sided else side
+                other = other.replace(f"JOINT {side}_{part}", f"JOINT {sided.format(long, word)}")
+        prefix = sided.split("{")[0]
+        for joint in ("Spine1", "Neck", "Head", "Head_top"):
+            other = other.replace(f"JOINT {joint}\n", f"JOINT {prefix}{joint}\n")
+        other = other.replace("ROOT Pelvis", f"ROOT {prefix}Hips").replace("\n", "\r")
+        head, _, motion = other.partition("MOTION")
+        (tmp_path / "other.bvh").write_text(head + "MOTION" + motion.replace(".", ","), newline="")
+        check(formats.read(tmp_path / "other.bvh"), True, 25)
+
+
+def test_numbers_of_bodies_that_no_float_tells_apart(tmp_path):
+    points = points_of(LAYOUTS["kinect25"]) * [-1, -1, 1]
+    lines = [str(FRAMES)]
+    for frame in points:
+        lines.append("2")
+        for i, person in enumerate((72057594037931101, 72057594037931102)):
+            lines += [f"{person} 0 1 1 1 1 0 0.1 0.2 2", "25"]
+            lines += [" ".join(map(str, (*(p + [i, 0, 0]), *[0] * 8, 2))) for p in frame]
+    (tmp_path / "two.skeleton").write_text("\n".join(lines))
+    assert list(formats.read(tmp_path / "two.skeleton").people) == [
+        "72057594037931101",
+        "72057594037931102",
+    ]
+    (tmp_path / "cut.skeleton").write_text("\n".join(lines[:-5]))
+    with pytest.raises(InputError, match="it is cut off in frame 3"):
+        formats.read(tmp_path / "cut.skeleton")
+
+
+@pytest.mark.parametrize("person", [persons, yolo])
+def test_a_folder_with_a_file_for_each_picture_is_one_recording(person, tmp_path):
+    for t in range(FRAMES):
+        (tmp_path / f"frame_{t}.json").write_text(json.dumps(person(t) if t != 2 else []))
+    file = formats.read(tmp_path)
+    (pose,) = formats.joints_of(file).values()
+    assert len(pose) == FRAMES and np.isnan(pose[2]).all() and np.isfinite(pose[1, KNOWN]).all()
+
+
+def test_kinetics_skeleton_counts_from_1_and_has_a_label(tmp_path):
+    shares = points_of(LAYOUTS["coco18"])[..., :2] / 4 + 0.5
+    rows = [
+        {"frame_index": t + 1, "skeleton": [{"pose": p.ravel().tolist(), "score": [0.9] * 18}]}
+        for t, p in enumerate(shares)
+    ]
+    (tmp_path / "clip.json").write_text(json.dumps({"data": rows, "label": "x", "label_index": 6}))
+    file = formats.read(tmp_path / "clip.json")
+    assert file.shares and file.label == 6 and file.layout == "coco18"
+    np.testing.assert_allclose(file.people["1"][..., :2], shares, atol=1e-6)
