@@ -28,6 +28,7 @@ import numpy as np
 import psutil
 
 from mbnb.video.frames import import_extra, read_video
+from mbnb.video.landmarks import extract, extract_pose
 
 MA52 = 22_422  # videos
 
@@ -46,6 +47,8 @@ def main() -> None:
         paths = sorted(given.videos.glob("*.mp4"))
         short = [_cut(path, folder / path.name, given.frames) for path in paths]
         found = {"videos": given.count, "frames": given.frames, "cores": os.cpu_count()}
+        found |= {"processor_ms_a_frame": _a_frame(paths, folder)}
+        print(json.dumps(found), flush=True)
         if given.count:
             found |= _killed_twice(_linked(short, folder / "all", given.count), folder / "out")
             print(json.dumps(found), flush=True)
@@ -148,6 +151,28 @@ def _rate(folders: list[Path], out: Path, workers: int) -> dict[str, float]:
         "with_starts": len(done) / seconds,
         "processor_seconds_a_video": used / len(done),
     }
+
+
+def _a_frame(paths: list[Path], folder: Path) -> dict[str, float]:
+    """Processor milliseconds of a frame of whole videos: pictures, the model, all of extraction.
+
+    Pictures are decoded frames in RGB; whoever finds poses with MediaPipe needs these and the
+    model.
+    """
+    took, frames = dict.fromkeys(("pictures", "pictures_and_model", "extraction"), 0.0), 0
+    extract_pose([np.zeros((64, 64, 3), np.uint8)])  # it is loaded before
+    for i, path in enumerate(paths):
+        steps = {
+            "pictures": lambda path=path: sum(1 for _ in read_video(path)),
+            "pictures_and_model": lambda path=path: extract_pose(f for _, f in read_video(path)),
+            "extraction": lambda path=path, i=i: extract(path, folder / f"frame{i}.npz"),
+        }
+        for name, step in steps.items():
+            before = time.process_time()
+            done = step()
+            took[name] += time.process_time() - before
+            frames += done if name == "pictures" else 0
+    return {name: 1000 * seconds / frames for name, seconds in took.items()}
 
 
 def _extrapolated(paths: list[Path], short: list[Path], folder: Path) -> dict[str, float]:

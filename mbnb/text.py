@@ -12,6 +12,7 @@ VIDEO_ENDINGS = tuple(
     ".m2v .m4v .mjpeg .mjpg .mkv .mod .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .rm "
     ".rmvb .tod .ts .vob .webm .wmv .y4m".split()
 )
+SOUND_ENDINGS = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".wma", ".aif", ".aiff")
 MONTHS = dict(jan=1, feb=2, mar=3, apr=4, may=5, jun=6, jul=7, aug=8, sep=9, oct=10, nov=11, dec=12)
 MONTHS |= dict(mrz=3, mär=3, avr=4, mai=5, okt=10, dez=12)
 # Numbers as a spreadsheet writes long ones, and dates as it makes them of names like 1-2.

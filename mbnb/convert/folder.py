@@ -9,6 +9,7 @@ import csv
 import dataclasses
 import itertools
 import json
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -266,7 +267,12 @@ def _write_table(path: Path, columns: Sequence[str], rows: Iterable[dict[str, An
     with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: _rounded(row[key]) for key in row} for row in rows)
+
+
+def _rounded(value: Any) -> Any:
+    """Six digits of a number, as all tables have them."""
+    return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _enough(classes: ClassTable, count: int) -> ClassTable:

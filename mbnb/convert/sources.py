@@ -14,7 +14,15 @@ from mbnb.data.reading import LEFT_BEHIND
 from mbnb.files import InputError, fault_line, read_rows, read_table
 from mbnb.formats import is_folder_of_frames
 from mbnb.settings import say_once
-from mbnb.text import VIDEO_ENDINGS, clip_name, listed, plain, safe_names, whole_number
+from mbnb.text import (
+    SOUND_ENDINGS,
+    VIDEO_ENDINGS,
+    clip_name,
+    listed,
+    plain,
+    safe_names,
+    whole_number,
+)
 from mbnb.video.convert import find_videos, person_in, readable
 from mbnb.video.folder import is_video
 
@@ -46,6 +54,11 @@ def find_sources(
     if problems:
         raise InputError("\n".join(fault_line(label_file, line, said) for line, said in problems))
     paths = list(_skeletons(path))
+    sounds = [one for one in paths if one.suffix.lower() in SOUND_ENDINGS and one != path]
+    if sounds:
+        names = readable(listed([one.name for one in sounds]))
+        say_once(f"{path}: {len(sounds)} sounds are passed over: {names}")
+    paths = [one for one in paths if one not in sounds]
     shown = [one.relative_to(path).as_posix() if one != path else one.name for one in paths]
     own = [one.parent.name if one.name in CLIPS else _stem(one) for one in paths]
     return [

@@ -23,6 +23,7 @@ from mbnb.convert.one import How, convert_one, stamp
 from mbnb.data.convert import OURS, Found, Source
 from mbnb.files import InputError
 from mbnb.formats import WRITERS
+from mbnb.formats.people import RULES, box_of
 from mbnb.runs import RunFolder
 from mbnb.settings import say_once
 from mbnb.text import listed
@@ -152,12 +153,20 @@ def _faults(sources: Sequence[Source], out: Path, classes: ClassTable, how: How)
             expected.append((f"a class id from 0 to {len(classes) - 1}, or -1", source.label))
         if out.absolute() in source.path.absolute().parents:
             expected.append((f"files outside {out}", "one of what it made"))
+        person = source.person or how.person
+        if source.is_video and not _is_rule(person):
+            expected.append((f"of a video {', '.join(RULES)}, a number or a box", repr(person)))
         if source.split not in ("", *SPLITS):
             expected.append((f"one of {', '.join(SPLITS)} as split", repr(source.split)))
         if not 0 <= source.start < source.end:
             expected.append(("a start before an end", f"{source.start:g} to {source.end:g} s"))
         faults += [f"{source.path}: expected {wanted}, found {value}" for wanted, value in expected]
     return faults
+
+
+def _is_rule(person: str) -> bool:
+    """Whether somebody in a video may be chosen so, before anybody is searched for."""
+    return person in ("", *RULES) or person.isdecimal() or bool(box_of(person))
 
 
 def _known(folder: Folder, sources: Sequence[Source]) -> set[str]:

@@ -7,8 +7,8 @@ joints has (0, 0, 0) there, too: that is no mark where the body puts the joint a
 A joint many body sizes off, or at the end of a bone far too long, was not seen, either.
 
 What was not seen is filled in, so that it carries no motion of its own: linearly within a clip,
-held at its ends. A joint that is never seen in a clip hangs from the nearest seen ones as in a
-resting body of the clip's size and direction.
+held at its ends; hands and face so as seen from wrist and head. A joint that is never seen in a
+clip hangs from the nearest seen ones as in a resting body of the clip's size and direction.
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def complete(pose: np.ndarray, skeleton: Skeleton) -> Body | str:
         return "something is seen in one frame only"
     if seen.all():
         return Body(pose) if has_trunk(pose, skeleton) else "pelvis and neck are in one place"
-    filled = fill(pose, seen)
+    filled = _with_fingers(fill(pose, seen), pose, seen, skeleton)
     never = ~seen.any(0)
     if never.any():
         # Of one moment, since people turn in the course of a clip.
@@ -261,6 +261,20 @@ def fill(pose: np.ndarray, seen: np.ndarray) -> np.ndarray:
             filled[~known, joint, axis] = np.interp(
                 times[~known], times[known], pose[known, joint, axis]
             )
+    return filled
+
+
+def _with_fingers(
+    filled: np.ndarray, pose: np.ndarray, seen: np.ndarray, skeleton: Skeleton
+) -> np.ndarray:
+    """The same with hands and face filled in where they are to wrist and head, which move on."""
+    for joint in np.flatnonzero(np.array(skeleton.small) & seen.any(0) & ~seen.all(0)):
+        anchor = skeleton.parents[joint]
+        while skeleton.small[anchor]:
+            anchor = skeleton.parents[anchor]
+        if seen[:, anchor].any():
+            offset = (pose[:, joint] - filled[:, anchor])[:, None]
+            filled[:, joint] = fill(offset, seen[:, [joint]])[:, 0] + filled[:, anchor]
     return filled
 
 

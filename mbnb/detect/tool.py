@@ -24,7 +24,7 @@ from mbnb.detect.write import (
 from mbnb.files import InputError
 from mbnb.intervals import Coding
 from mbnb.runs import DetectionFolder
-from mbnb.text import VIDEO_ENDINGS, safe_names
+from mbnb.text import SOUND_ENDINGS, VIDEO_ENDINGS, safe_names
 from mbnb.video.folder import spelled, videos_in
 
 LANDMARKS = "landmarks"  # the folder of them in DIR, one file a video
@@ -120,7 +120,7 @@ def _recordings(sources: Sequence[Path], out: Path, config: Config) -> Iterator[
     """The recordings of all sources, videos one at a time."""
     for source in map(Path, sources):
         ending = source.suffix.lower()
-        if source.is_file() and ending not in (*VIDEO_ENDINGS, ".npz") and not _sound(source):
+        if source.is_file() and ending not in (*VIDEO_ENDINGS, *SOUND_ENDINGS, ".npz"):
             yield from _of_file(source, config)
             continue
         videos = [source] if source.is_file() and ending != ".npz" else []
@@ -133,11 +133,6 @@ def _recordings(sources: Sequence[Path], out: Path, config: Config) -> Iterator[
         if not videos:
             for recording in recordings_in(source, config, out / LANDMARKS):
                 yield _Found(recording)
-
-
-def _sound(path: Path) -> bool:
-    """Whether a file's name is that of a sound, about which the reader of videos says more."""
-    return path.suffix.lower() in (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg")
 
 
 def _of_file(path: Path, config: Config) -> Iterator[_Found]:

@@ -10,7 +10,7 @@ from mbnb.skeleton import load_skeleton
 # For each of our words those of others, the most telling first: in a skeleton with LeftArm and
 # LeftShoulder the first is the shoulder and the second the collar bone.
 SIDED = {
-    "shoulder": "upperarm uparm arm shoulder acromion acrom humerus sho",
+    "shoulder": "upperarm uparm arm shoulder shldr acromion acrom humerus sho",
     "elbow": "elbow forearm lowerarm lowarm elb",
     "wrist": "wrist wri wra hand",
     "hip": "upleg upperleg thigh hip hipjoint femur troc trochanter",

@@ -12,7 +12,7 @@ import numpy as np
 from mbnb.clips import pack
 from mbnb.files import InputError
 from mbnb.formats import people
-from mbnb.formats.anatomy import LOPSIDED, stance_of
+from mbnb.formats.anatomy import LOPSIDED, median_of, stance_of
 from mbnb.formats.arrays import load, members, value
 from mbnb.formats.content import Content
 from mbnb.formats.converters import to_h36m
@@ -28,6 +28,8 @@ EXPECTED = "an array of joints (T, P, 3), or an npz of mbnb, VideoPose3D or SPIN
 OWN = ("pose_3d.npy", "pose_2d.npy")  # clips in mbnb's layout
 H36M_RATE = 50.0
 BELIEFS = re.compile("score|conf|vis", re.IGNORECASE)  # in the names of arrays
+# Trunks, with room about 160 real clips: the distance of the hips is 0.5 there at most.
+HIPS, THIGH = 0.8, (0.3, 1.6)
 PIXELS = 20  # more than metres of anybody before a camera
 VISIBLE = 33 * 4  # numbers of MediaPipe's points with their visibility
 WITH_MORE = (543, 553)  # MediaPipe's points: body, both hands, mesh of the face, as freemocap's
@@ -142,8 +144,16 @@ def _fitting(array: np.ndarray, flat: bool) -> str:
 def _is_body(points: np.ndarray, layout: str) -> bool:
     pose = to_h36m(points, layout)
     one = pack([pose], [""], [0], [""])
-    stance = stance_of(one, load_skeleton())
-    return bool(stance.lopsided[0] < LOPSIDED / 1.5 and not stance.crossed[0])
+    stance, at = (
+        stance_of(one, load_skeleton()),
+        dict(zip(load_skeleton().joints, pose.transpose(1, 2, 0))),
+    )
+    hips, thigh = (
+        median_of(np.linalg.norm(at[a] - at[b], axis=0)) / stance.trunk[0]
+        for a, b in (("L_Hip", "R_Hip"), ("L_Hip", "L_Knee"))
+    )
+    slim = hips < HIPS and THIGH[0] < thigh < THIGH[1]
+    return bool(slim and stance.lopsided[0] < LOPSIDED / 1.5 and not stance.crossed[0])
 
 
 def _positions(content: object) -> dict[str, PoseFile]:

@@ -11,6 +11,7 @@ import numpy as np
 from mbnb.files import InputError
 from mbnb.formats import people
 from mbnb.formats.content import HEAD, Content
+from mbnb.formats.holistic import named_by_mediapipe
 from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import placed
@@ -104,6 +105,9 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     flat = {who: one[..., [0, 1, -1]] for who, one in tracks.items()}
     if not layout and [len(part.points) for part in components] == [25, 70, 21, 21]:
         layout, names = "body25_137", LAYOUTS["body25_137"]
+    if known := named_by_mediapipe(names, flat):
+        layout, flat = known
+        names = LAYOUTS[layout]
     notes = people.confident(flat)
     return {"": PoseFile(layout, names, flat, False, rate=rate, size=size, notes=tuple(notes))}
 

@@ -11,6 +11,7 @@ from mbnb.classes import ClassTable
 from mbnb.clips import SPLITS, UNLABELLED
 from mbnb.data.convert import Found, Source
 from mbnb.data.labels import read_labels
+from mbnb.data.quality import visibility
 from mbnb.files import InputError, fault_line
 from mbnb.formats.people import box_of, chosen
 from mbnb.settings import say_once
@@ -212,4 +213,10 @@ def read_clip(
     pose, hidden = fill_gaps(pose), unseen(landmarks, size)
     pose = np.where(hidden[..., None], np.nan, pose)
     measured["remarks"] = remarks(facts, hidden, pose)
-    return measured, whole_body(pose, facts) if whole else pose, refusal(facts, measured, hidden)
+    reason = refusal(facts, measured, hidden)
+    if not whole:
+        return measured, pose, reason
+    body, table = whole_body(pose, facts), load_skeleton("wholebody44")
+    seen = np.isfinite(body[np.isfinite(pose).any((1, 2))]).all(-1).mean(0)  # (J,)
+    # The score is of the 17 joints alone: a hand that is hidden makes no clip worse than none.
+    return visibility(table, seen) | measured, body, reason

@@ -234,3 +234,11 @@ def test_whole_bodies_come_and_go_as_they_are(tmp_path):
         np.testing.assert_array_equal(np.load(path), pose)
     with pytest.raises(InputError, match="bvh holds the 17 joints of h36m17"):
         convert_all(tmp_path / "npy", tmp_path / "bvh", form="bvh", skeleton=whole.name)
+
+
+def test_sound_beside_is_passed_over_and_numbers_have_six_digits(tmp_path, capfd):
+    WRITERS["csv"](tmp_path / "one.csv", moving(20), 29.97002997002997)
+    (tmp_path / "talk.mp3").write_bytes(b"\xff\xfb\x90")
+    table = convert_all(tmp_path, tmp_path.with_name("out"))
+    assert table["file"].tolist() == ["one.csv"] and "talk.mp3" in "".join(capfd.readouterr())
+    assert "29.97," in (tmp_path.with_name("out") / "quality.csv").read_text()

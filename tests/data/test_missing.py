@@ -202,3 +202,20 @@ def test_clips_that_were_filled_up_are_said_by_name(tmp_path):
     words = f"most frames repeat the one before in 6 of 6 clips: {one.names[0]}, "
     find(table, "warning", tmp_path / "data" / "train", words)
     assert len(table) == 1
+
+
+def test_a_hand_that_is_lost_for_a_while_stays_at_its_wrist():
+    whole = load_skeleton("wholebody44")
+    pose = np.zeros((30, 44, 3), np.float32)
+    for i, name in enumerate(whole.joints):
+        near = (
+            name if name in SEATED else f"{name[0]}_Wrist" if whole.parts[i] == "hand" else "Head"
+        )
+        pose[:, i] = np.array(SEATED[near]) + [0.002 * i, 0.001 * i, 0.01]
+    arm = whole.index("L_Wrist", "L_Hand", "L_Index")
+    pose[:, arm] += np.linspace(0, 0.5, 30)[:, None, None] * np.float32([0, -1, 0])
+    true, lost = pose.copy(), slice(10, 30)  # it is gone to the end, while the arm goes up
+    pose[lost, whole.index("L_Hand")[0]] = pose[lost, whole.index("L_Index")[0]] = np.nan
+    body = complete(pose, whole)
+    assert not body.seen[lost, whole.index("L_Index")[0]].any()
+    np.testing.assert_allclose(body.pose[:, arm], true[:, arm], atol=1e-5)

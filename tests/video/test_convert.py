@@ -193,8 +193,15 @@ def test_a_list_with_faults_is_refused_whole(tmp_path):
         source(Path("d.mp4"), "two words", split="test"),
     ]
     with pytest.raises(InputError) as raised:
-        convert(videos, tmp_path / "set", DOCUMENT)
-    for fault in ("more than once", "-1, found 52", "'../c'", "'two words'", "found 'training'"):
+        convert(videos, tmp_path / "set", DOCUMENT, How(person="anna"))
+    for fault in (
+        "a number or a box, found 'anna'",
+        "more than once",
+        "-1, found 52",
+        "'../c'",
+        "'two words'",
+        "found 'training'",
+    ):
         assert fault in str(raised.value)
     assert not list(tmp_path.iterdir())
 

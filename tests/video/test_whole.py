@@ -83,7 +83,8 @@ def test_videos_become_whole_bodies_whose_missing_hands_stay_missing(extractor, 
     sample_video(film, 0.5)
     classes = read_classes("ma52")
     source = Source(film, "tilt", 7, "grace", "train")
-    convert([source], out, classes, How(skeleton="wholebody44"), workers=1)
+    (row,) = convert([source], out, classes, How(skeleton="wholebody44"), workers=1).iloc
+    assert row["visibility_L_Index"] == 0 and row["visibility_Chin"] > 0.8
     stored = np.load(out / "train" / "tilt" / "pose_3d.npy")
     face = stored[:, WHOLE.index("L_Brow", "Upper_lip", "Chin")]
     assert stored.shape[1:] == (44, 3) and np.isfinite(face).all(-1).mean() > 0.8
