@@ -45,6 +45,7 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
 }
 
 # How files of other kinds begin, and what to do with them.
+PICTURE = "it is a picture; videos and joints can be converted"
 SOUND = "it is sound, in which nobody is seen"
 OTHERS = {
     b"Kaydara FBX Binary": "it is FBX: export it as BVH",
@@ -58,6 +59,12 @@ OTHERS = {
     b"#!OML:ASF": "it is ASF or AMC: convert both to BVH",
     b"#!OML:AMC": "it is ASF or AMC: convert both to BVH",
     b":FULLY-SPECIFIED": "it is ASF or AMC: convert both to BVH",
+    b"MATLAB": "it is MATLAB's: save its arrays as npy, npz or CSV",
+    b"PK\x03\x04": "it is a zip archive without arrays: unpack it; a spreadsheet, save as CSV",
+    b"\x1f\x8b": "it is compressed: unpack it",
+    b"%PDF": "it is a PDF",
+    b"\x89PNG": PICTURE,
+    b"\xff\xd8\xff": PICTURE,
     b"ID3": SOUND,
     b"fLaC": SOUND,
     b"version https://git-lfs": "it is a pointer of Git LFS: `git lfs pull` fetches the file",

@@ -93,6 +93,8 @@ def _numbers(row: dict) -> list[float]:
 def person_of(row: dict) -> str | None:
     """Who it is, however deep in lists; None where the file does not tell."""
     idx: Any = row.get("idx", row.get("track_id"))
+    if idx is None and isinstance(row.get("attributes"), dict):  # CVAT's
+        idx = row["attributes"].get("track_id")
     while isinstance(idx, list | tuple):
         idx = idx[0] if idx else None
     return None if idx is None else f"{float(idx):g}"

@@ -6,6 +6,7 @@ has as many, or the one is taken that makes bodies of them.
 
 import dataclasses
 import re
+import zipfile
 
 import numpy as np
 
@@ -37,9 +38,8 @@ WITH_MORE = (543, 553)  # MediaPipe's points: body, both hands, mesh of the face
 
 def is_it(content: Content) -> bool:
     """Whether it is numpy's own format, alone or several in a zip archive."""
-    return content.head[:6] == b"\x93NUMPY" or (
-        content.head[:4] == b"PK\x03\x04" and bool(members(content.path))
-    )
+    zipped = content.head[:4] == b"PK\x03\x04" and zipfile.is_zipfile(content.path)
+    return content.head[:6] == b"\x93NUMPY" or zipped and bool(members(content.path))
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
@@ -120,7 +120,8 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
         notes = ("numbers were taken as x, y and a confidence in a picture",)
         return PoseFile(layout, names, tracks, depth=False, notes=notes)
     lost = people.marked(array, names)
-    tracks = {str(i + 1): one for i, one in enumerate(np.where(lost, np.nan, array))}
+    there = enumerate(np.where(lost, np.nan, array))
+    tracks = {str(i + 1): one for i, one in there if np.isfinite(one).any()}
     notes: tuple[str, ...] = (f"points were taken as {layout or 'those of the list'}",)
     if shown := in_picture(layout, tracks, belief):
         return dataclasses.replace(shown, notes=(*notes, *shown.notes))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mbnb.files import InputError, write_text
+from mbnb.files import InputError, encoding_of, write_text
 from mbnb.formats import people
 from mbnb.formats.content import HEAD, Content
 from mbnb.formats.holistic import BODY, WHOLE, hung, in_picture, named_by_mediapipe
@@ -31,13 +31,14 @@ FRAME = ("frame", "framenumber", "frameidx", "frameindex", "frameid", "timestamp
 POINT = ("landmark", "keypoint", "keypointname", "name", "joint", "point", "marker", "landmarkname")
 POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid")
 PERSON = ("track", "person", "personid", "trackid", "individual", "subject", "id")
+VIDEO = ("video", "videoname", "file", "filename", "clip", "clipname", "recording", "sequence")
 TIME = ("time", "seconds", "timestamp", "times", "timestamps", "timeseconds", "timems", "ms")
 RATES = (2.0, 1000.0)  # frames a second
 LAST = ("likelihood", "score", "visibility", "confidence", "c", "v", "visible", "presence")
 # nose_x, nose.y, nose (z), NoseX, nose_visibility; or x_nose.
 AXIS = re.compile(
     r"(.+?)(?:[._ -]+|(?=[(\[])|(?<=[a-z0-9])(?-i:(?=[XYZ]$)))"
-    r"[(\[]?(x|y|z|likelihood|score|visibility|confidence|[cv])[)\]]?",
+    r"[(\[]?(x|y|z|likelihood|score|visibility|confidence|conf|prob|[cvp])[)\]]?",
     re.IGNORECASE,
 )
 AXIS_FIRST = re.compile(r"([xyzcv])[._ -](.+)", re.IGNORECASE)
@@ -49,14 +50,20 @@ SMG = 25 * 11  # the columns of its skeletons: places, turns and pixels of a Kin
 
 def _header(content: Content) -> tuple[str, list[list[str]]]:
     """The separator and the first rows of a text; none of what is no text."""
-    if content.path.is_dir() or b"\0" in content.head:
+    encoding = encoding_of(content.head)
+    if content.path.is_dir() or b"\0" in content.head and "16" not in encoding:
         return ",", []
-    lines = content.head.decode("utf-8-sig", "replace").splitlines()[:5]
+    lines = _without_mark(content.head.decode(encoding, "replace")).splitlines()[:5]
     first = lines[0] if lines else ""
     separator = max(",;\t", key=first.count)
     if not first.count(separator) and first.count(" "):
         return r"\s+", [line.split() for line in lines]
     return separator, list(csv.reader(lines, delimiter=separator))
+
+
+def _without_mark(text: str) -> str:
+    """A text without what Excel has before it: a mark of its coding, a line `sep=;`."""
+    return re.sub(r"^\ufeff?(?:sep=.\s*\n)?", "", text)
 
 
 def _point_and_axis(column: str) -> tuple[str, str] | None:
@@ -104,7 +111,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         raise InputError(f"more than {MOST} columns")
     whole = kind == "numbers" and not _is_counted(rows)
     table = pd.read_csv(
-        io.StringIO(content.text.lstrip("\ufeff")),
+        io.StringIO(_without_mark(content.text)),
         sep=separator,
         header=None if whole else 0,
         skipinitialspace=True,
@@ -113,9 +120,12 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     )
     if kind == "numbers":
         return {"": _numbers(table, layout)}
-    if kind == "long":
-        return {"": _long(table, layout)}
-    return {"": _wide(table, layout)}
+    one = _long if kind == "long" else _wide
+    video = next((name for name in table.columns if plain(str(name)) in VIDEO), None)
+    if video is None or table[video].nunique() < 2:
+        return {"": one(table, layout)}
+    parts = table.groupby(table[video].astype(str), sort=False)
+    return {name: one(part.reset_index(drop=True), layout) for name, part in parts}
 
 
 def _is_counted(rows: list[list[str]]) -> bool:

@@ -177,8 +177,12 @@ def test_what_holds_no_joints_is_called_what_it_is(tmp_path):
     (tmp_path / "nothing").mkdir()
     (tmp_path / "talk.wav").write_bytes(b"RIFF\x24\0\0\0WAVEfmt ")
     (tmp_path / "coded.csv").write_text("start,end,label\n0,1,nod\n")
+    (tmp_path / "sheet.xlsx").write_bytes(b"PK\x03\x04" + bytes(60))
+    (tmp_path / "joints.mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(60))
     for name, said in {
         "nothing": "an empty folder",
+        "sheet.xlsx": "a zip archive without arrays.*save as CSV",
+        "joints.mat": "MATLAB's: save its arrays",
         "talk.wav": "it is sound, in which nobody is seen",
         "coded.csv": "coded intervals, which `mbnb coding` reads",
     }.items():

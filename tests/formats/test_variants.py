@@ -102,6 +102,8 @@ TEXTS = {
     "commas.csv": (wide(MEDIAPIPE, LANDMARKS, separator=";", comma=True), True, None),
     "seconds.csv": (timed(1), True, 25),
     "milliseconds.csv": (timed(1e-3), True, 25),
+    "excel.csv": ("sep=;\n" + wide(OURS, BODY, separator=";"), True, None),
+    "unicode.csv": (wide(OURS, BODY).encode("utf-16"), True, None),
     "by_frame.json": (landmarks(), True, None),
     "by_name.json": (landmarks(by_name=True), True, None),
     "lists.json": (json.dumps(LANDMARKS.tolist()), True, None),
@@ -203,6 +205,37 @@ def test_numbers_of_bodies_that_no_float_tells_apart(tmp_path):
     (tmp_path / "cut.skeleton").write_text("\n".join(lines[:-5]))
     with pytest.raises(InputError, match="it is cut off in frame 3"):
         formats.read(tmp_path / "cut.skeleton")
+
+
+def test_tables_of_several_videos_are_recordings_apart_with_confidences(tmp_path):
+    columns = [
+        "video",
+        "frame",
+        *(f"{name}_{axis}" for name in COCO for axis in ("x", "y", "conf")),
+    ]
+    rows = [
+        [v, t, *(FLAT[t] + [i, 0, 0]).ravel()] for i, v in enumerate("ab") for t in range(FRAMES)
+    ]
+    (tmp_path / "wide.csv").write_text(csv_of(columns, rows))
+    rows = [[*row[:2], name, *row[2 + 3 * i :][:3]] for row in rows for i, name in enumerate(COCO)]
+    (tmp_path / "long.csv").write_text(csv_of(["video", "frame", "point", "x", "y", "score"], rows))
+    for name in ("wide.csv", "long.csv"):
+        files = formats.read_all(tmp_path / name)
+        assert list(files) == ["a", "b"]
+        for i, file in enumerate(files.values()):
+            np.testing.assert_allclose(file.people["1"], FLAT + [i, 0, 0], atol=1e-4)
+
+
+def test_joints_in_another_order_make_no_body(tmp_path):
+    for seed in range(8):
+        order = np.random.default_rng(seed).permutation(17)
+        np.save(tmp_path / "order.npy", BODY[:, order])
+        try:
+            file = formats.read(tmp_path / "order.npy")
+        except InputError as error:
+            assert "give a layout" in str(error)
+        else:
+            assert file.doubts
 
 
 @pytest.mark.parametrize("person", [persons, yolo])

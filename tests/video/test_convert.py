@@ -19,7 +19,7 @@ from video.films import DAMAGED, grain, stamped, tilt, write
 from mbnb.classes import read_classes
 from mbnb.coding.recordings import recordings_in
 from mbnb.config import Config
-from mbnb.convert import convert
+from mbnb.convert import How, convert
 from mbnb.data.convert import Source
 from mbnb.files import InputError
 from mbnb.video.convert import find_videos, landmark_file
