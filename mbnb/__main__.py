@@ -367,7 +367,9 @@ def convert(
     SOURCE is a video, another tool's file of skeletons, a folder of either (videos may lie in
     train/, val/ and test/ with their lists beside them, as MA-52 comes), or a CSV list with a
     column `file` and, if you like, clip, label, subject, split, start, end (seconds), person.
-    Labels and people of a folder: -p video_labels FILE, -p video_person PATTERN.
+    Labels and people of a folder: -p video_labels FILE, -p video_person PATTERN. Hands and face
+    come along with -p skeleton wholebody44. Joints in pictures become clips without depth, which
+    -p without_depth true trains on.
 
     Clips are written as they are done. The same command goes on where one was interrupted, and
     does nothing twice. OUT/quality.csv says what to know of each clip, OUT/failures.csv what could

@@ -5,7 +5,6 @@ is left out, stands in the row of the clip.
 """
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,9 +90,7 @@ def people_in(
     found, recordings = [], read_all(source.path, layout)
     for recording, file in recordings.items():
         if file.shares and size:
-            people = {who: points * [*size, 1] for who, points in file.people.items()}
-            notes = (*file.notes, f"of a picture of {size[0]:g} x {size[1]:g} pixels")
-            file = replace(file, people=people, notes=notes, size=tuple(map(round, size)))
+            file = file.in_pixels(size)
         names, said = chosen(file, source.person or person)
         remarks = [*file.notes, *said, *([] if file.depth else [FLAT_NOTE])]
         poses = joints_of(file, skeleton)
@@ -125,7 +122,7 @@ def _clip(
     if len(known) < FEWEST:
         reason = (
             f"of our {seen.shape[1]} joints only {len(known)} are among its points "
-            f"({listed(known) or listed(file.points)})"
+            f"({listed(known) or f'{listed(file.points)}; name them by --layout FILE'})"
         )
     elif len(frames) < SHORTEST:
         reason = "one frame, which shows no movement" if len(frames) else "nobody is seen there"

@@ -1,5 +1,6 @@
 """What a file of joints from another tool holds, however the tool writes it."""
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,3 +42,10 @@ class PoseFile:
         places = np.concatenate([points[..., :2].ravel() for points in self.people.values()])
         places = places[np.isfinite(places)]
         return bool(len(places) and np.mean((places > 0) & (places < 1)) > SHARED)
+
+    def in_pixels(self, size: tuple[float, float]) -> "PoseFile":
+        """The same with pixels of a picture of that width and height in place of shares."""
+        people = {who: points * np.float32([*size, 1]) for who, points in self.people.items()}
+        notes = (*self.notes, f"of a picture of {size[0]:g} x {size[1]:g} pixels")
+        shown = (round(size[0]), round(size[1]))
+        return dataclasses.replace(self, people=people, size=shown, notes=notes)

@@ -80,6 +80,9 @@ def _of_file(path: Path, found: PoseFile, video: Path | None, fps: float) -> Sou
     if film:
         _, picture = next(iter(film))
         size = picture.shape[1], picture.shape[0]
+    if found.shares and size:
+        found = found.in_pixels(size)
+        notes = list(found.notes)
     rate = found.rate or (film.source_fps if film else None)
     if not rate:
         notes.append(f"no file tells the rate: it is taken as {fps:g} pictures a second (-p fps)")
