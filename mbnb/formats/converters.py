@@ -43,7 +43,7 @@ def _body(points: np.ndarray) -> np.ndarray:
 
 
 def joints_of(file: PoseFile, skeleton: str = "h36m17") -> dict[str, np.ndarray]:
-    """The joints of a table of everybody in a file, (T, J, 3), by its layout or its points' names.
+    """The joints of a table of everybody in a file, (T, J, 3), by layout or by points' names.
 
     A joint that the file has no point for is NaN.
     """

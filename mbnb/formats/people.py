@@ -146,7 +146,7 @@ def found_only(points: np.ndarray) -> np.ndarray:
 
 
 def marked(points: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """(..., T, P, 1) bool, which points (..., T, P, 3) in space were not found: those that are 0.
+    """(..., T, P, 1) bool, which points (..., T, P, 3) in space were not found, being 0.
 
     Not so one in the middle of the body that always is: the skeleton is centred on it.
     """
