@@ -150,7 +150,7 @@ def _is_body(points: np.ndarray, layout: str) -> bool:
         dict(zip(load_skeleton().joints, pose.transpose(1, 2, 0))),
     )
     hips, thigh = (
-        median_of(np.linalg.norm(at[a] - at[b], axis=0)) / stance.trunk[0]
+        median_of(np.linalg.norm(at[a] - at[b], axis=0)) / max(stance.trunk[0], 1e-9)
         for a, b in (("L_Hip", "R_Hip"), ("L_Hip", "L_Knee"))
     )
     slim = hips < HIPS and THIGH[0] < thigh < THIGH[1]
