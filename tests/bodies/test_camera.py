@@ -14,7 +14,7 @@ CAMERA = camera_of((640, 480))
 
 @pytest.fixture(scope="module")
 def filmed():
-    """Joints (T, 17, 3) from the pelvis of somebody who bends the arms, seen from near by, aside.
+    """Joints (T, 17, 3) from the pelvis of somebody seen from near by, aside of the middle.
 
     Also where the pelvis is, (T, 3), and what the camera sees.
     """
