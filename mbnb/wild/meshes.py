@@ -136,31 +136,32 @@ def finder_of(network: nn.Module, body: Body, config: Config) -> Finder:
 
 
 def recover_people(source: Source, find: Finder, body: Body) -> dict[str, BodyMovement]:
-    """Everybody of a source."""
+    """Everybody of a source, before one camera."""
+    camera = _camera_of(source)
     return {
-        name: recover_person(joints, source.rate, find, body, source.size)
+        name: recover_person(joints, source.rate, find, body, camera)
         for name, joints in source.people.items()
     }
 
 
-def recover_person(
-    joints: np.ndarray,
-    rate: float,
-    find: Finder,
-    body: Body,
-    size: tuple[int, int] | None = None,
-) -> BodyMovement:
-    """One person's joints (T, 17, 3) in pictures, NaN where not found.
+def _camera_of(source: Source) -> Camera:
+    """Where nobody knows the pictures' size, what was found is taken to fill half of it."""
+    if source.size:
+        return camera_of(source.size)
+    places = np.concatenate([one.reshape(-1, 3) for one in source.people.values()])[:, :2]
+    low, high = np.nanmin(places, 0), np.nanmax(places, 0)
+    middle = tuple(((low + high) / 2).tolist())
+    return dataclasses.replace(camera_of(tuple((2 * (high - low)).tolist())), middle=middle)
 
-    size: of the pictures; where nobody knows it, all that was found is taken to fill them.
-    """
+
+def recover_person(
+    joints: np.ndarray, rate: float, find: Finder, body: Body, camera: Camera
+) -> BodyMovement:
+    """One person's joints (T, 17, 3) in pictures, NaN where not found."""
     joints = believed(joints, rate)
     frames = len(joints)
     rotations = np.full((frames, len(body), 3, 3), np.nan, np.float32)
     place = np.full((frames, 3), np.nan)
-    low, high = (end(joints[..., :2], axis=(0, 1)) for end in (np.nanmin, np.nanmax))
-    camera = camera_of(size or tuple(high - low))
-    camera = camera if size else dataclasses.replace(camera, middle=tuple((low + high) / 2))
     parts = stretches(joints, round(LONGEST_PAUSE * rate))
     filled = [
         [torch.as_tensor(part, dtype=torch.float32) for part in complete(joints[rows])]

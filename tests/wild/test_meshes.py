@@ -1,5 +1,6 @@
 """Bodies in the wild: from joints to files of other tools, which hold the very same surface."""
 
+import dataclasses
 import json
 import struct
 
@@ -16,7 +17,7 @@ from mbnb.data.motion import MOVEMENT
 from mbnb.files import InputError
 from mbnb.model.checkpoints import save_checkpoint
 from mbnb.model.mesh_files import build_mesh_net
-from mbnb.wild.mesh_tool import mesh_into
+from mbnb.wild.mesh_tool import doubts, mesh_into
 from mbnb.wild.meshes import BodyMovement
 from mbnb.wild.models import write_gltf, write_obj
 from mbnb.wild.surface import silhouette
@@ -125,6 +126,20 @@ def test_obj_and_silhouette_show_the_body_where_it_is(mover, tmp_path):
     trunk = pixels[mover.body.main_joint() == 0]
     assert mask[trunk[:, 1].astype(int), trunk[:, 0].astype(int)].mean() > 0.9
     assert down.min() >= pixels[:, 1].min() - 1.5
+
+
+def test_a_body_aside_from_what_was_found_is_told(mover):
+    rows = np.flatnonzero(mover.found)
+    shape = torch.as_tensor(mover.shape).expand(len(rows), -1)
+    posed = mover.body.pose(torch.as_tensor(mover.rotations[rows]), shape).landmarks
+    points = mover.size * (posed - posed[:, :1]).numpy() + mover.place[rows, None]
+    joints = np.full((FRAMES, 17, 3), np.nan)
+    joints[rows] = np.concatenate([CAMERA.project(points), np.ones((len(rows), 17, 1))], axis=2)
+    assert not doubts({"me": dataclasses.replace(mover, joints=joints)})
+    joints[9, :, 0] += 0.2 * CAMERA.focal / mover.place[9, 2]  # two decimetres
+    joints[9, 3, :2], joints[9, 3, 2] = 1e4, 0  # what is not believed
+    (line,) = doubts({"me": dataclasses.replace(mover, joints=joints)})
+    assert "me: in 1 frames" in line and "in frame 9 20 cm" in line
 
 
 def test_simulated_people_get_bodies_pages_and_files(tmp_path):
