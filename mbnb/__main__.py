@@ -743,21 +743,27 @@ def pretrain(given: dict[str, Any]) -> None:
 
 
 @main.command("mesh-train")
+@click.option(
+    "--each-frame", is_flag=True, help="Train the simpler network that sees each frame by itself."
+)
 @with_settings
-def _train_meshes(given: dict[str, Any]) -> None:
+def _train_meshes(each_frame: bool, given: dict[str, Any]) -> None:
     """Train a network that finds bodies in 2D joints, into outputs/<run>/.
 
     Bodies are fitted to the recordings that the setting `motion` names, or to simulated people. The
     network starts from `-p init_from`; lifter is the best start of the weights that come along. The
-    original's files for meshes, such as MB_train_pw3d.yaml, can be given with -f.
+    original's files for meshes, such as MB_train_pw3d.yaml, can be given with -f. A run with
+    --each-frame is to compare with, by `evaluate RUN --beside OTHER`.
     """
+    from mbnb.baselines.meshes import FrameMesh
     from mbnb.data.motion import load_motion
     from mbnb.train.mesh import train_meshes
 
     config = Config.of(given)
     data = None if config.parity else load_motion(config)
     click.echo(data.describe() if data else "by the original's recipe")
-    click.echo(train_meshes(config, data).tail(1).T.to_string(header=False))
+    other = FrameMesh if each_frame else None
+    click.echo(train_meshes(config, data, network=other).tail(1).T.to_string(header=False))
     click.echo(f"checkpoints: {config.folder.checkpoints}")
 
 
@@ -858,8 +864,11 @@ def _export(checkpoint: Path, out: tuple[Path, ...], given: dict[str, Any]) -> N
     help="Of an encoder: how long each simpler network is trained; 0: there are none. Else as long "
     "as the encoder.",
 )
+@click.option("--beside", type=Path, help="Of meshes: a run of `mesh-train --each-frame`.")
 @with_settings
-def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> None:
+def evaluate(
+    checkpoint: Path, minutes: float | None, beside: Path | None, given: dict[str, Any]
+) -> None:
     """Score CHECKPOINT on unseen people of its data set, or of the one that -p data_root names.
 
     CHECKPOINT is a file, or a run, whose best.pt is taken. An encoder lifts 2D joints of the people
@@ -879,7 +888,8 @@ def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> 
         _evaluate_lifting(checkpoint, config, minutes, for_lifting(given))
         return
     if tells_meshes(checkpoint):
-        _evaluate_meshes(checkpoint, config)
+        others = {"each frame by itself": _checkpoint_file(beside, given)} if beside else {}
+        _evaluate_meshes(checkpoint, config, others)
         return
     data = dataset.load(config)
     click.echo(data.describe())
@@ -893,7 +903,7 @@ def evaluate(checkpoint: Path, minutes: float | None, given: dict[str, Any]) -> 
     click.echo(config.folder.metrics.read_text(encoding="utf-8"), nl=False)
 
 
-def _evaluate_meshes(checkpoint: Path, config: Config) -> None:
+def _evaluate_meshes(checkpoint: Path, config: Config, others: dict[str, Path]) -> None:
     from mbnb.data.motion import load_motion
     from mbnb.evaluate import meshes
     from mbnb.evaluate.lifters import with_intervals
@@ -904,7 +914,7 @@ def _evaluate_meshes(checkpoint: Path, config: Config) -> None:
         return
     data = load_motion(config)
     click.echo(data.describe())
-    recovered = meshes.evaluate_meshes(config, checkpoint, data)
+    recovered = meshes.evaluate_meshes(config, checkpoint, data, others)
     table = with_intervals(meshes.mesh_table(recovered, config), meshes.ERRORS)
     click.echo(f"millimetres\n{table.to_string()}\ntables: {config.folder.meshes}")
 

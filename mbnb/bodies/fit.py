@@ -2,7 +2,8 @@
 
 Adam moves shape and poses together from where `pose_by_joints` puts them: joints shall lie where
 they were recorded, no joint bends as nobody's does (`joint_limits.csv`), nothing trembles,
-and what 17 joints do not tell stays at rest. Shapes: T frames, K joints of the body.
+and what 17 joints do not tell stays at rest. Joints that a network lifted are known worse in depth
+than in the picture, so a body is fitted to both. Shapes: T frames, K joints of the body.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mbnb.bodies.body import Body
+from mbnb.bodies.camera import Seen, joined, off_rays, stand
 from mbnb.bodies.kinematics import pose_by_joints
 from mbnb.bodies.rotations import matrix_to_axis_angle, matrix_to_six, six_to_matrix
 from mbnb.files import read_table
@@ -23,6 +25,12 @@ STEPS, RATE = 100, 0.02
 SIZES = 10  # numbers of a shape
 KNEE = 0.05  # metres of error from which on a joint counts by its distance, not its square
 BENT, TREMBLING, AT_REST, USUAL = 0.05, 0.01, 2e-4, 3e-5  # what each of the other parts counts
+# Of joints that were lifted: what an error in the picture's axes and in depth count of one in the
+# picture itself, and how much more than of recorded ones trembling and being bent count.
+LIFTED_ACROSS, LIFTED_AWAY, LIFTED_CALM, LIFTED_AT_REST = 0.2, 0.3, 4.0, 4.0
+# An average grown person's body mass index of 24.5 kg/m² at 1.70 m, as kg/m³, which no size
+# changes, of water's 1000 kg/m³; and what counts how far somebody is from that.
+BUILD, AVERAGE = 24.5 / 1.70, 0.1
 UNSEEN = ("wrist", "foot")  # joints that nothing tells of
 UNSEEN_AT_REST = 50.0  # how much more these stay at rest
 WAYS = ("forward", "twist", "side")
@@ -81,14 +89,25 @@ def bending_axes(body: Body) -> Tensor:
 
 
 def fit_person(
-    body: Body, clips: Sequence[Tensor], sizes: int = SIZES, steps: int = STEPS, smooth: float = 1.0
+    body: Body,
+    clips: Sequence[Tensor],
+    sizes: int = SIZES,
+    steps: int = STEPS,
+    smooth: float = 1.0,
+    seen: Sequence[Seen] = (),
+    average: bool = False,
 ) -> Fitted:
     """Fit one person's clips, N times (T, 17, 3) in metres, in any axes.
 
-    sizes: numbers of the shape. smooth: how much more, or less, trembling counts.
+    sizes: numbers of the shape. smooth: how much more, or less, trembling counts. seen: where the
+    clips were lifted, what they were lifted from, by a camera in whose axes they are; then `place`
+    is as far from the camera as the body's size says. average: joints do not tell how stout
+    somebody is, so be it as the average grown person is.
     """
     bones, limits = body.skeleton_only(), Limits(body)
     joints = torch.cat(list(clips))
+    picture = joined(seen) if seen else None
+    calm, still = (LIFTED_CALM, LIFTED_AT_REST) if seen else (1.0, 1.0)
     lengths = [len(clip) for clip in clips]
     shape = torch.zeros(1, sizes, requires_grad=True)
     six = matrix_to_six(pose_by_joints(bones, shape.expand(len(joints), -1), joints))
@@ -99,13 +118,15 @@ def fit_person(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         rotations = six_to_matrix(six)
-        off = _off(bones, rotations, shape, joints)
-        error = F.huber_loss(off, torch.zeros_like(off), delta=KNEE, reduction="none")
+        found = bones.pose(rotations, shape.expand(len(joints), -1)).landmarks
+        error = _error(found, joints, picture)
         beyond, rest = limits.loss(rotations)
         tremble = within * rotations.diff(dim=0).square().sum((1, 2, 3))
-        frames = 2 * error.mean(1) + BENT * beyond / len(body) + AT_REST * rest / len(body)
-        loss = frames.mean() + smooth * TREMBLING * tremble.mean() / len(body)
+        frames = 2 * error.mean(1) + (BENT * beyond + still * AT_REST * rest) / len(body)
+        loss = frames.mean() + calm * smooth * TREMBLING * tremble.mean() / len(body)
         loss = loss + USUAL * shape.square().sum()
+        if average:
+            loss = loss + AVERAGE * (build(body, shape) / BUILD - 1).square().sum()
         optimizer.zero_grad()
         # Each frame's pose has the step that it would have alone.
         (loss * len(joints)).backward()
@@ -113,23 +134,50 @@ def fit_person(
         schedule.step()
     with torch.no_grad():
         rotations = six_to_matrix(six)
-        off = _off(bones, rotations, shape, joints)
-        place = _place(bones, rotations, shape, joints)
+        posed = bones.pose(rotations, shape.expand(len(joints), -1))
+        off = _length(_centred(posed.landmarks) - _centred(joints))
+        shift = joints.mean(1) - posed.landmarks.mean(1)
+        shift = stand(posed.landmarks, picture) if picture else shift
     return Fitted(
         shape.detach()[0],
         list(rotations.split(lengths)),
-        list(place.split(lengths)),
+        list((shift + posed.joints[:, 0]).split(lengths)),
         1000 * off.mean(0).numpy(),
     )
 
 
-def _off(body: Body, rotations: Tensor, shape: Tensor, joints: Tensor) -> Tensor:
-    """(T, 17) metres between joints, each frame's shifted onto each other in the mean."""
-    found = body.pose(rotations, shape.expand(len(joints), -1)).landmarks
-    off = found - found.mean(1, keepdim=True) - joints + joints.mean(1, keepdim=True)
+def build(body: Body, shape: Tensor) -> Tensor:
+    """(B,) kg/m³: how heavy bodies of `shape` (B, S) are for their height, cubed."""
+    vertices, _ = body.at_rest(shape)
+    a, b, c = vertices[:, body.faces].unbind(2)  # (B, F, 3) each
+    litres = 1000 * (torch.linalg.cross(a, b) * c).sum((1, 2)) / 6
+    height = vertices[..., 1].amax(1) - vertices[..., 1].amin(1)
+    return litres / height**3
+
+
+def _error(found: Tensor, joints: Tensor, picture: Seen | None) -> Tensor:
+    """(T, 17) what it counts that joints are not where they were, and not where they were seen.
+
+    Each frame's are shifted onto each other in the mean.
+    """
+    off = _centred(found) - _centred(joints)
+    if picture is None:
+        return _robust(_length(off))
+    off = off * off.new_tensor([LIFTED_ACROSS, LIFTED_ACROSS, LIFTED_AWAY]).sqrt()
+    with torch.no_grad():
+        shift = stand(found, picture)
+    aside = _length(off_rays(found + shift[:, None], picture))
+    return _robust(_length(off)) + picture.belief * _robust(aside)
+
+
+def _centred(joints: Tensor) -> Tensor:
+    return joints - joints.mean(1, keepdim=True)
+
+
+def _length(off: Tensor) -> Tensor:
+    """The length of each vector, with a gradient at zero too."""
     return (off.square().sum(-1) + 1e-10).sqrt()
 
 
-def _place(body: Body, rotations: Tensor, shape: Tensor, joints: Tensor) -> Tensor:
-    posed = body.pose(rotations, shape.expand(len(joints), -1))
-    return joints.mean(1) - posed.landmarks.mean(1) + posed.joints[:, 0]
+def _robust(off: Tensor) -> Tensor:
+    return F.huber_loss(off, torch.zeros_like(off), delta=KNEE, reduction="none")

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mbnb.bodies.body import Body
-from mbnb.bodies.rotations import align_vectors
+from mbnb.bodies.rotations import align_vectors, shortest
 
 SLIGHT = 0.05  # weight of where a limb's plane would be, were it turned no more than it must
 # What a joint's rotation is told by: Human3.6M's joints seen from another of them. Of limbs the
@@ -81,14 +81,13 @@ def pose_by_joints(body: Body, shape: Tensor, joints: Tensor) -> Tensor:
             normal = F.normalize(torch.eye(3).to(normal)[0].expand_as(normal), dim=-1)
         first_seen, bent = _frame(bones[1])
         as_is = (turn[:, body.parents[upper]] @ normal[..., None])[..., 0]
-        as_is = (_shortest(turn[:, body.parents[upper]], first, first_seen) @ as_is[..., None])[
-            ..., 0
-        ]
+        ahead = (turn[:, body.parents[upper]] @ first[..., None])[..., 0]
+        as_is = (shortest(ahead, first_seen) @ as_is[..., None])[..., 0]
         vectors = torch.stack([first, normal, normal], dim=1)
         targets = torch.stack([first_seen, bent, SLIGHT * as_is], dim=1)
         set_joint(upper, align_vectors(vectors, targets, vectors.new_ones(1, 3, 1)))
         second, seen = (F.normalize(b[:, 1], dim=-1) for b in bones)
-        step = _shortest(turn[:, upper], second, seen)
+        step = shortest((turn[:, upper] @ second[..., None])[..., 0], seen)
         set_joint(lower, step @ turn[:, upper])
     return local
 
@@ -97,14 +96,3 @@ def _frame(bones: Tensor) -> tuple[Tensor, Tensor]:
     """Two bones of a limb (B, 2, 3) -> the first's direction, and across the plane of both."""
     first, second = F.normalize(bones, dim=-1).unbind(1)
     return first, torch.linalg.cross(first, second)
-
-
-def _shortest(turn: Tensor, vector: Tensor, target: Tensor) -> Tensor:
-    """The least rotation (B, 3, 3) that takes `turn` · vector (B, 3) to `target`, of length 1."""
-    start = (turn @ vector[..., None])[..., 0]
-    axis = torch.linalg.cross(start, target)
-    cosine = (start * target).sum(-1)[:, None, None]
-    x, y, z = axis.unbind(-1)
-    zero = torch.zeros_like(x)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
-    return torch.eye(3).to(cross) + cross + cross @ cross / (1 + cosine).clamp_min(1e-6)

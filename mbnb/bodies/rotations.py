@@ -98,3 +98,13 @@ def align_vectors(vectors: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     weights: (..., N, 1).
     """
     return nearest_rotation((weights * targets).transpose(-1, -2) @ vectors)
+
+
+def shortest(start: Tensor, target: Tensor) -> Tensor:
+    """The least rotations (B, 3, 3) that take `start` to `target`, (B, 3) of length 1."""
+    axis = torch.linalg.cross(start, target)
+    cosine = (start * target).sum(-1)[:, None, None]
+    x, y, z = axis.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    return torch.eye(3).to(cross) + cross + cross @ cross / (1 + cosine).clamp_min(1e-6)

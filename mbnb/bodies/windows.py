@@ -17,7 +17,7 @@ from mbnb.config import Config
 from mbnb.prepare.cameras import draw_cameras
 from mbnb.prepare.corrupt import detect, draw_mask, draw_noise, hide
 from mbnb.prepare.geometry import flip, gather_windows, standardise_flat
-from mbnb.prepare.motion import FEWEST, HALF_PICTURE, HIDDEN, WHOLE
+from mbnb.prepare.motion import HALF_PICTURE, HIDDEN, WHOLE, draw_frames
 from mbnb.prepare.parity import epoch_generator
 from mbnb.prepare.streams import fold, to_streams
 from mbnb.skeleton import Skeleton
@@ -82,7 +82,7 @@ class MeshRecipe:
             yield MeshWindows(*(part[rank::world] for part in batch))
 
     def _batch(self, clip: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        count, frames = len(clip), self._frames(generator)
+        count, frames = len(clip), draw_frames(self.longest, self.config.patch, generator)
         rotations, place, off, seconds = self._gather(clip, frames, generator)
         strange = torch.randn(self.shape[clip].shape, device=self.device, generator=generator)
         shape = self.shape[clip] + OTHER_SHAPES * strange
@@ -107,14 +107,6 @@ class MeshRecipe:
         shares = torch.rand(2, count, 1, 1, 1, device=self.device, generator=generator)
         shares = HIDDEN * ((shares - WHOLE) / (1 - WHOLE)).clamp_min(0)
         return hide(x, mask, *shares), rotations, shape
-
-    def _frames(self, generator: torch.Generator) -> int:
-        """How many frames the windows of a batch have."""
-        patch = self.config.patch
-        fewest = min(self.longest, -(-FEWEST // patch) * patch)
-        choices = (self.longest - fewest) // patch + 1
-        drawn = torch.randint(choices, (), device=self.device, generator=generator)
-        return fewest + patch * int(drawn)
 
     def _gather(
         self, clip: Tensor, frames: int, generator: torch.Generator

@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 from mbnb.baselines.meshes import FrameMesh, by_kinematics
 from mbnb.bodies import load_body
 from mbnb.bodies.body import Body, Posed
+from mbnb.bodies.camera import Seen, camera_of
 from mbnb.bodies.fit import fit_person
 from mbnb.bodies.recordings import EVERY, Bodies, fit_recordings
 from mbnb.bodies.rotations import align_vectors, axis_angle_to_matrix
@@ -130,9 +131,10 @@ def evaluate_meshes(
     """Bodies of the people of test, by a network for meshes or by what a network lifts.
 
     A file of meshes is scored itself, beside what mbnb's lifter lifts; another one lifts. `IK` is
-    the mean body put on each frame's joints, `FITTED` one shape for a clip, and smooth. `others`
-    are further networks by name, `baselines.meshes.FrameMesh` too. Writes `meshes.csv` and
-    `mesh_clips.csv`. Raises InputError where nobody is in test.
+    the mean body put on each frame's joints. `FITTED` is one shape for a clip, and smooth, fitted
+    to the places in the picture too, as of a camera of which nothing is known. `others` are
+    networks of each frame by itself, by name. Writes `meshes.csv` and `mesh_clips.csv`. Raises
+    InputError where nobody is in test.
     """
     if "test" not in data.splits:
         raise InputError(f"{data.root}: nobody is in test, so there is nobody to score bodies on")
@@ -151,7 +153,10 @@ def evaluate_meshes(
         return [TRUNK * pose for pose in lift(lifter, places, sees, data.skeleton)]
 
     def fitted(places: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        fits = [fit_person(body, [pose]) for pose in tqdm(lifted(places), "fitting", delay=3)]
+        fits = []
+        for flat, pose in zip(places, tqdm(lifted(places), "fitting", delay=3)):
+            seen = Seen(flat / camera_of((2, 2)).focal, torch.ones(flat.shape[:2]))
+            fits.append(fit_person(body, [pose], seen=[seen]))
         return [(fit.rotations[0], fit.shape) for fit in fits]
 
     methods[IK] = lambda places: by_kinematics(body, mean, lifted(places))
@@ -169,11 +174,18 @@ def _by_network(network: nn.Module, seen: Config, body: Body) -> Method:
 
 
 def load_frame_mesh(path: Path, config: Config, joints: int) -> tuple[nn.Module, Config]:
-    """A network of each frame by itself that `train.mesh` trained, and what it sees."""
+    """A network of each frame by itself that `train.mesh` trained, and what it sees.
+
+    Raises InputError for another file.
+    """
     content = read_checkpoint(path)
     seen = Config.of(saved=carried_by(content))
     network = FrameMesh(seen, joints)
-    network.load_state_dict(content["model"])
+    try:
+        network.load_state_dict(content["model"])
+    except (KeyError, RuntimeError):
+        told = "expected a run of `mesh-train --each-frame` for the same body"
+        raise InputError(f"{path}: {told}") from None
     return network.eval(), dataclasses.replace(seen, fps=config.fps)
 
 

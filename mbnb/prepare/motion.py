@@ -110,7 +110,7 @@ class MotionRecipe:
             if self.contrast:  # windows of one clip are the hardest to tell apart
                 index = index[: -(-len(index) // ALIKE)].repeat_interleave(ALIKE)[: len(index)]
             clip = self.clip_of[index.to(self.device)]
-            frames = self._frames(generator)
+            frames = draw_frames(self.longest, self.config.patch, generator)
             spans = (self.lengths[clip] - 1).double()
             asked = (frames - 1) / self.config.rate * self.config.fps
             draws = draw(spans.clamp_max(asked), self.config, self.skeleton, True, generator)
@@ -153,14 +153,6 @@ class MotionRecipe:
         same = torch.arange(count, device=self.device).repeat(2)
         return Twins(hide(x, mask, OF_TWINS, OF_TWINS), same)
 
-    def _frames(self, generator: torch.Generator) -> int:
-        """How many frames the windows of a batch have."""
-        patch = self.config.patch
-        fewest = min(self.longest, -(-FEWEST // patch) * patch)
-        choices = (self.longest - fewest) // patch + 1
-        drawn = torch.randint(choices, (), device=self.device, generator=generator)
-        return fewest + patch * int(drawn)
-
     def _corrupt(self, pose: Tensor, seconds: Tensor, generator: torch.Generator) -> Windows:
         count, frames, joints = pose.shape[:3]
         flat = torch.rand(count, device=self.device, generator=generator) < self.flat
@@ -194,6 +186,14 @@ class MotionRecipe:
         drift = drift.transpose(1, 2).unflatten(2, (joints, 3))  # (B, J·3, F) -> (B, F, J, 3)
         strength = torch.rand(count, 1, 1, 1, device=self.device, generator=generator)
         return WOBBLE * strength * (drift + 0.3 * normal(count, frames, joints, 3))
+
+
+def draw_frames(longest: int, patch: int, generator: torch.Generator) -> int:
+    """How many frames the windows of a batch have, whole patches of them."""
+    fewest = min(longest, -(-FEWEST // patch) * patch)
+    choices = (longest - fewest) // patch + 1
+    drawn = torch.randint(choices, (), device=generator.device, generator=generator)
+    return fewest + patch * int(drawn)
 
 
 class ParityMotion:

@@ -4,6 +4,7 @@ Default: recordings of movement with bodies fitted in them, seen by cameras and 
 MotionBERT's (Zhu et al., ICCV 2023) on files of SMPL's poses, its losses and their weights.
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -55,6 +56,8 @@ def train_meshes(
     with SMPL's poses are read instead. As `train.action.train` otherwise.
     `network` makes another one of the settings and the number of the body's joints.
     """
+    if network:  # it sees x and y of each frame
+        config = dataclasses.replace(config, streams=["joint"], patch=1)
     body, cpu = load_body(config.body), torch.device("cpu")
     make = partial(recipes_of, body=body, config=config)
     if config.parity:

@@ -31,13 +31,15 @@ from mbnb.wild.tool import chosen_people, load_lifter
 PAGE = "meshes.html"
 SHOWN = 20_000  # frames of all people on a page; beyond, every second one, every third, …
 MOST_FACES = 6000  # of a body that is shown in a page; one with more is shown as the small one
-ARRAYS = ("rotations", "shape", "vertices", "scale", "shift", "joints")
+BESIDE = 0.08  # metres beside the joints found, from which on it is said
+ARRAYS = ("rotations", "shape", "vertices", "place", "joints")
 UNITS = (
     "rotations (T, K, 3, 3): of the joints in `names`, each in its parent's axes, the first in the "
     "camera's, x right, y down, z away; shape (S,): one for the person; vertices (T, V, 3) and "
-    "faces (F, 3): from the pelvis, in metres if the trunk is 0.5 m long; shift + scale * "
-    "vertices[..., :2] is in the picture, in pixels; joints (T, 17, 3): what was found, x, y in "
-    "pixels and a belief of 0 to 1; NaN where nobody was found"
+    "faces (F, 3): from the pelvis, in metres if the trunk is 0.5 m long; place (T, 3): of the "
+    "pelvis from the camera, so that focal * (x, y) / z + middle of vertices + place is in the "
+    "picture, in pixels; joints (T, 17, 3): what was found, x, y in pixels and a belief of 0 to 1; "
+    "NaN where nobody was found"
 )
 
 
@@ -72,7 +74,9 @@ def mesh_into(
         source = chosen_people(source, path, person)
         find = finder_of(network, body, dataclasses.replace(seen, fps=source.rate))
         people = recover_people(source, find, body)
+        how = "fitted to the joints in the picture and to what {} lifts" if lifts else "told by {}"
         about = {"source": path.name if path else "simulated people", "encoder": weights.name}
+        about["made"] = f"Bodies, {body.name}, {how.format(weights.name)}."
         _write(part, source, people, about, config.faces)
     return source, people
 
@@ -99,7 +103,8 @@ def _write(
     found = {name: f"{one.found.sum()} of {len(one.found)}" for name, one in people.items()}
     body = next(iter(people.values())).body.name
     facts = dict(about) | {"body": body, "rate": source.rate, "size": source.size}
-    facts |= {"frames": found, "files": names, "notes": list(source.notes), "arrays": UNITS}
+    facts |= {"frames": found, "files": names, "arrays": UNITS}
+    facts["notes"] = [*source.notes, *doubts(people)]
     write_text(out / ABOUT, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     every = max(1, -(-sum(len(one.found) for one in people.values()) // SHOWN))
     shown = player_of(people, source, every)
@@ -114,6 +119,20 @@ def _write(
     write_text(out / PAGE, page)
 
 
+def doubts(people: Mapping[str, BodyMovement]) -> list[str]:
+    """A line for each person whose body lies aside from what was found of them, and where."""
+    lines = []
+    for name, one in people.items():
+        rows = np.flatnonzero(np.nan_to_num(one.aside) > BESIDE)
+        if len(rows):
+            lines.append(
+                f"{name}: in {len(rows)} frames the body's joints lie more than "
+                f"{100 * BESIDE:.0f} cm beside those found, in frame "
+                f"{np.nanargmax(one.aside)} {100 * np.nanmax(one.aside):.0f} cm"
+            )
+    return lines
+
+
 def _write_person(path: Path, one: BodyMovement, source: Source) -> None:
     with replacing(path.with_name(f"{path.name}.npz")) as part, open(part, "wb") as file:
         np.savez_compressed(
@@ -122,9 +141,11 @@ def _write_person(path: Path, one: BodyMovement, source: Source) -> None:
             faces=one.body.faces.numpy(),
             names=np.array(one.body.names),
             rate=source.rate,
+            focal=one.camera.focal,
+            middle=np.array(one.camera.middle),
         )
     if one.found.any():
-        write_gltf(path.with_name(f"{path.name}.glb"), one, source.rate, one.way(source.size))
+        write_gltf(path.with_name(f"{path.name}.glb"), one, source.rate)
         rows = np.flatnonzero(one.found)
         write_obj(path.with_name(f"{path.name}.obj"), one, rows[len(rows) // 2])
 
@@ -148,7 +169,7 @@ def player_of(people: Mapping[str, BodyMovement], source: Source, every: int = 1
     for name, one in people.items():
         body = shown_body(one.body)
         own = dataclasses.replace(one, body=body)
-        place = own.way(source.size) + own.first_joint()
+        place = own.place + own.first_joint()
         moving.append(
             Moving(name, body, one.rotations[::every], one.shape, place[::every], own.size)
         )

@@ -3,6 +3,7 @@
 Shapes: T pictures, K joints of the body, V vertices, S numbers of a shape.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mbnb.bodies.body import Body, Posed
+from mbnb.bodies.camera import Camera, Seen, camera_of, stand, turn_towards
 from mbnb.bodies.fit import fit_person
 from mbnb.bodies.rotations import nearest_rotation
 from mbnb.config import Config
@@ -19,7 +21,7 @@ from mbnb.devices import pick_device
 from mbnb.model.lift import TRUNK, lift
 from mbnb.model.mesh import MeshNet
 from mbnb.model.recover import recover
-from mbnb.prepare.detections import believed, complete, seen_in_picture, stretches
+from mbnb.prepare.detections import believed, complete, stretches
 from mbnb.prepare.geometry import smooth
 from mbnb.skeleton import load_skeleton
 from mbnb.video.frames import LONGEST_PAUSE
@@ -33,22 +35,21 @@ class BodyMovement:
     """One person's body through T pictures, NaN where not found for longer than can be bridged.
 
     rotations (T, K, 3, 3), the first in the axes of the camera, x right, y down, z away; shape
-    (S,). A vertex lies in the picture, in pixels, where `shift + scale * vertex[..., :2]` is, of
-    vertices from the pelvis in metres if the trunk is `TRUNK` long; scale: (T,), shift: (T, 2).
-    joints: (T, 17, 3) what was believed of what was found, x and y in pixels and a belief.
+    (S,). place: (T, 3) metres of the pelvis from the camera if the trunk is `TRUNK` long. joints:
+    (T, 17, 3) what was believed of what was found, x and y in pixels and a belief.
     """
 
     body: Body
     rotations: np.ndarray
     shape: np.ndarray
-    scale: np.ndarray
-    shift: np.ndarray
+    place: np.ndarray
+    camera: Camera
     joints: np.ndarray
 
     @property
     def found(self) -> np.ndarray:
         """(T,) bool, in which pictures there is a body."""
-        return np.isfinite(self.scale)
+        return np.isfinite(self.place[:, 0])
 
     @functools.cached_property
     def size(self) -> float:
@@ -58,7 +59,7 @@ class BodyMovement:
     @functools.cached_property
     def vertices(self) -> np.ndarray:
         """(T, V, 3) metres from the pelvis, float32."""
-        made = np.full((len(self.scale), len(self.body.template), 3), np.nan, np.float32)
+        made = np.full((len(self.place), len(self.body.template), 3), np.nan, np.float32)
         for rows in np.array_split(
             np.flatnonzero(self.found), -(-self.found.sum() // AT_ONCE) or 1
         ):
@@ -73,75 +74,107 @@ class BodyMovement:
         rows = np.flatnonzero(self.found)
         rotations = torch.as_tensor(self.rotations[rows])
         posed = _posed(self.body.skeleton_only(), rotations, torch.as_tensor(self.shape))
-        first = np.full((len(self.scale), 3), np.nan, np.float32)
+        first = np.full((len(self.place), 3), np.nan, np.float32)
         first[rows] = self.size * (posed.joints[:, 0] - posed.landmarks[:, 0]).numpy()
         return first
 
     def in_picture(self, t: int) -> np.ndarray:
         """(V, 3) pixels, depth from the pelvis too."""
-        pixels = self.scale[t] * self.vertices[t]
-        pixels[:, :2] += self.shift[t]
-        return pixels
+        points = self.vertices[t] + self.place[t]
+        deep = self.vertices[t][:, 2:] * self.camera.focal / self.place[t, 2]
+        return np.concatenate([self.camera.project(points), deep], axis=1)
 
-    def way(self, size: tuple[int, int] | None) -> np.ndarray:
-        """(T, 3) metres of the pelvis from the middle of the picture, without depth."""
-        middle = np.array(size) / 2 if size else np.nanmean(self.shift, axis=0)
-        return np.column_stack([(self.shift - middle) / self.scale[:, None], 0 * self.scale])
+    @functools.cached_property
+    def aside(self) -> np.ndarray:
+        """(T,) metres: how far the body's joints lie beside those that were found, in the mean."""
+        beside = np.full(len(self.place), np.nan)
+        rows = np.flatnonzero(self.found & (self.joints[..., 2] > 0).any(1))
+        posed = _posed(
+            self.body.skeleton_only(),
+            torch.as_tensor(self.rotations[rows]),
+            torch.as_tensor(self.shape),
+        )
+        pose = self.size * (posed.landmarks - posed.landmarks[:, :1]).numpy()
+        off = self.camera.project(pose + self.place[rows, None]) - self.joints[rows, :, :2]
+        belief = np.nan_to_num(self.joints[rows, :, 2])
+        mean = np.average(np.linalg.norm(np.nan_to_num(off), axis=-1), axis=1, weights=belief)
+        beside[rows] = mean * self.place[rows, 2] / self.camera.focal
+        return beside
 
 
-# One person's places in pictures, N times (T, 17, 2), and how much each is believed, (T, 17), to
-# rotations, N times (T, K, 3, 3), and a shape (S,).
-Finder = Callable[[list[Tensor], list[Tensor]], tuple[list[Tensor], Tensor]]
+# One person's places in pictures, N times (T, 17, 2), and what a camera sees there, to rotations, N
+# times (T, K, 3, 3), in the camera's axes, and a shape (S,).
+Finder = Callable[[list[Tensor], list[Seen]], tuple[list[Tensor], Tensor]]
 
 
 def finder_of(network: nn.Module, body: Body, config: Config) -> Finder:
     """The way from places to a body, by a network for meshes or by one that lifts.
 
-    Of what is lifted, a body is fitted to: one shape for the person, a pose in each picture, within
-    the limits of joints. Both smooth movement, over the setting `smooth`. config: what it sees.
+    A body is fitted to what is lifted and to what it was lifted from: one shape for the person, a
+    pose in each picture, within the limits of joints. Both ways smooth movement, over the setting
+    `smooth`. config: what the network sees.
     """
     skeleton, device = load_skeleton(), pick_device(config)
 
-    def by_meshes(places: list[Tensor], belief: list[Tensor]) -> tuple[list[Tensor], Tensor]:
-        told = recover(network, body, places, config, skeleton, belief)
+    def by_meshes(places: list[Tensor], seen: list[Seen]) -> tuple[list[Tensor], Tensor]:
+        told = recover(network, body, places, config, skeleton, [one.belief for one in seen])
         weights = torch.tensor([len(one) for one in places], dtype=torch.float32)
         shape = (torch.stack([one for _, one in told]) * weights[:, None]).sum(0) / weights.sum()
-        return [_smoothed(one, config.smooth) for one, _ in told], shape
+        turned = [_smoothed(one, config.smooth) for one, _ in told]
+        for one, there in zip(turned, seen):
+            one[:, 0] = turn_towards(there) @ one[:, 0]
+        return turned, shape
 
-    def by_lifting(places: list[Tensor], belief: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+    def by_lifting(places: list[Tensor], seen: list[Seen]) -> tuple[list[Tensor], Tensor]:
+        belief = [one.belief for one in seen]
         lifted = lift(lambda x: network(x.to(device)), places, config, skeleton, belief)
-        fit = fit_person(body, [TRUNK * one for one in lifted])
+        turned = [TRUNK * one @ turn_towards(there).T for one, there in zip(lifted, seen)]
+        fit = fit_person(body, turned, seen=seen, average=True)
         return [_smoothed(one, config.smooth) for one in fit.rotations], fit.shape
 
     return by_meshes if isinstance(network, MeshNet) else by_lifting
 
 
 def recover_people(source: Source, find: Finder, body: Body) -> dict[str, BodyMovement]:
-    """Everybody of a source."""
+    """Everybody of a source, before one camera."""
+    camera = _camera_of(source)
     return {
-        name: recover_person(joints, source.rate, find, body)
+        name: recover_person(joints, source.rate, find, body, camera)
         for name, joints in source.people.items()
     }
 
 
-def recover_person(joints: np.ndarray, rate: float, find: Finder, body: Body) -> BodyMovement:
+def _camera_of(source: Source) -> Camera:
+    """Where nobody knows the pictures' size, what was found is taken to fill half of it."""
+    if source.size:
+        return camera_of(source.size)
+    places = np.concatenate([one.reshape(-1, 3) for one in source.people.values()])[:, :2]
+    low, high = np.nanmin(places, 0), np.nanmax(places, 0)
+    middle = tuple(((low + high) / 2).tolist())
+    return dataclasses.replace(camera_of(tuple((2 * (high - low)).tolist())), middle=middle)
+
+
+def recover_person(
+    joints: np.ndarray, rate: float, find: Finder, body: Body, camera: Camera
+) -> BodyMovement:
     """One person's joints (T, 17, 3) in pictures, NaN where not found."""
     joints = believed(joints, rate)
     frames = len(joints)
     rotations = np.full((frames, len(body), 3, 3), np.nan, np.float32)
-    scale, shift = np.full(frames, np.nan), np.full((frames, 2), np.nan)
+    place = np.full((frames, 3), np.nan)
     parts = stretches(joints, round(LONGEST_PAUSE * rate))
-    filled = [complete(joints[part]) for part in parts]
-    places = [torch.as_tensor(one, dtype=torch.float32) for one, _ in filled]
-    belief = [torch.as_tensor(one, dtype=torch.float32) for _, one in filled]
-    turned, shape = find(places, belief)
-    size, bones = _size(body, shape), body.skeleton_only()
-    for part, own, (at, believe) in zip(parts, turned, filled):
-        posed = _posed(bones, own, shape)
-        pose = size * (posed.landmarks - posed.landmarks[:, :1]).numpy()
-        rotations[part] = own.numpy()
-        scale[part], shift[part] = seen_in_picture(pose, at, believe, rate)
-    return BodyMovement(body, rotations, shape.numpy(), scale, shift, joints)
+    filled = [
+        [torch.as_tensor(part, dtype=torch.float32) for part in complete(joints[rows])]
+        for rows in parts
+    ]
+    seen = [Seen(camera.rays(places), belief) for places, belief in filled]
+    turned, shape = find([places for places, _ in filled], seen)
+    own_size, bones = _size(body, shape), body.skeleton_only()
+    for rows, own, there in zip(parts, turned, seen):
+        landmarks = _posed(bones, own, shape).landmarks
+        rotations[rows] = own.numpy()
+        place[rows] = stand(own_size * (landmarks - landmarks[:, :1]), there).numpy()
+    return BodyMovement(body, rotations, shape.numpy(), place, camera, joints)
 
 
 def _smoothed(rotations: Tensor, window: int) -> Tensor:

@@ -17,7 +17,7 @@ MOST_JOINTS = 4  # that move a vertex in glTF
 TO_VIEWER = [1.0, 0.0, 0.0, 0.0]  # half a turn about x: from y down and z away to y up
 
 
-def write_gltf(path: Path, one: BodyMovement, rate: float, way: np.ndarray) -> None:
+def write_gltf(path: Path, one: BodyMovement, rate: float) -> None:
     """Write a binary glTF 2.0 file: the body with its skeleton and how it moved.
 
     Of a vertex the four joints that move it most count. In pictures without the person the body
@@ -55,15 +55,13 @@ def write_gltf(path: Path, one: BodyMovement, rate: float, way: np.ndarray) -> N
         "skins": [
             {"joints": list(range(len(body))), "inverseBindMatrices": file.add(bind, "MAT4")}
         ],
-        "animations": [_animation(file, one, rate, way, rest)],
+        "animations": [_animation(file, one, rate, rest)],
     }
     with replacing(path) as part:
         part.write_bytes(file.packed(document))
 
 
-def _animation(
-    file: "_Buffer", one: BodyMovement, rate: float, way: np.ndarray, rest: np.ndarray
-) -> dict[str, Any]:
+def _animation(file: "_Buffer", one: BodyMovement, rate: float, rest: np.ndarray) -> dict[str, Any]:
     """A rotation of every joint, and the way of the first, at the moments where it was found."""
     rows = np.flatnonzero(one.found)
     times = file.add((rows / rate).astype(np.float32), "SCALAR", bounds=True)
@@ -71,7 +69,7 @@ def _animation(
     turns = np.concatenate([turns[..., 1:], turns[..., :1]], axis=-1)  # glTF has w last
     flips = np.cumprod(np.where((turns[1:] * turns[:-1]).sum(-1) < 0, -1, 1), axis=0)
     turns[1:] *= flips[..., None]  # the short way round between moments
-    root = (one.first_joint() + way)[rows]
+    root = (one.first_joint() + one.place)[rows]
     channels = [("translation", 0, file.add(root.astype(np.float32), "VEC3"))]
     channels += [
         ("rotation", k, file.add(turns[:, k].astype(np.float32), "VEC4"))

@@ -1,5 +1,6 @@
 """Training of meshes: on simulated people with bodies fitted, and by the original's files."""
 
+import dataclasses
 import pickle
 from functools import partial
 
@@ -12,6 +13,7 @@ from build import TINY, config
 from data.originals import FULL_SIZE
 from run.headless import command_line
 
+from mbnb.baselines.meshes import FrameMesh
 from mbnb.bodies import load_body, recordings
 from mbnb.bodies.fit import fit_person
 from mbnb.bodies.windows import MeshRecipe
@@ -19,6 +21,7 @@ from mbnb.config import Config, read_yaml
 from mbnb.data.motion import load_motion
 from mbnb.evaluate import meshes
 from mbnb.evaluate.meshes import ERRORS, FITTED, IK, NETWORK, by_part, evaluate_meshes, mesh_table
+from mbnb.files import InputError
 from mbnb.model.checkpoints import build_backbone, read_checkpoint
 from mbnb.model.mesh import MeshHead, MeshNet
 from mbnb.skeleton import load_skeleton
@@ -87,9 +90,14 @@ def test_a_training_goes_through_the_loop_and_is_resumed_and_scored(trained, cap
     train_meshes(chosen, data)
     assert "has its 2 epochs already" in capsys.readouterr().out
     assert sorted(recordings.CACHE.glob("fit-*.npz")) == fits  # nobody is fitted again
-    recovered = evaluate_meshes(chosen, chosen.folder.best, data)
+    simpler = dataclasses.replace(chosen, run="frames", epochs=1)
+    train_meshes(simpler, data, network=FrameMesh)
+    others = {"frames": simpler.folder.best}
+    recovered = evaluate_meshes(chosen, chosen.folder.best, data, others)
     table = mesh_table(recovered, chosen)
-    assert list(table.index) == [NETWORK, IK, FITTED]
+    assert list(table.index) == [NETWORK, "frames", IK, FITTED]
+    with pytest.raises(InputError, match="--each-frame"):
+        evaluate_meshes(chosen, chosen.folder.best, data, {"frames": chosen.folder.best})
     assert np.isfinite(table[list(ERRORS)]).all(axis=None)
     # A lifter that knows how people move is better than a network after two epochs.
     assert table.loc[IK, "mpve"] < table.loc[NETWORK, "mpve"]

@@ -1,5 +1,6 @@
 """Bodies in the wild: from joints to files of other tools, which hold the very same surface."""
 
+import dataclasses
 import json
 import struct
 
@@ -9,18 +10,20 @@ import torch
 from build import TINY
 
 from mbnb.bodies import load_body
+from mbnb.bodies.camera import camera_of
 from mbnb.bodies.rotations import axis_angle_to_matrix
 from mbnb.config import Config
 from mbnb.data.motion import MOVEMENT
 from mbnb.files import InputError
 from mbnb.model.checkpoints import save_checkpoint
 from mbnb.model.mesh_files import build_mesh_net
-from mbnb.wild.mesh_tool import mesh_into
+from mbnb.wild.mesh_tool import doubts, mesh_into
 from mbnb.wild.meshes import BodyMovement
 from mbnb.wild.models import write_gltf, write_obj
 from mbnb.wild.surface import silhouette
 
 FRAMES = 12
+CAMERA = camera_of((800, 900))
 
 
 @pytest.fixture
@@ -30,13 +33,11 @@ def mover():
     torch.manual_seed(0)
     turns = axis_angle_to_matrix(0.4 * torch.randn(FRAMES, len(body), 3)).numpy()
     turns[:, 0] = turns[:, 0] @ np.diag([1, -1, -1]).astype(np.float32)
-    scale = np.full(FRAMES, 300.0)
-    scale[5:7] = np.nan
     turns[5:7] = np.nan
-    shift = np.column_stack([np.linspace(300, 500, FRAMES), np.full(FRAMES, 400.0)])
-    shift[5:7] = np.nan
+    place = np.column_stack([np.linspace(-0.3, 0.3, FRAMES), *np.full((2, FRAMES), [[0], [4]])])
+    place[5:7] = np.nan
     shape = np.array([0.3, -1, 0.5, 0, 0, 0, 0, 0, 0, 0], np.float32)
-    return BodyMovement(body, turns, shape, scale, shift, np.zeros((FRAMES, 17, 3)))
+    return BodyMovement(body, turns, shape, place, CAMERA, np.zeros((FRAMES, 17, 3)))
 
 
 def read_gltf(path):
@@ -73,8 +74,7 @@ def turned(quaternion):
 
 
 def test_gltf_s_own_rules_give_the_same_surface(mover, tmp_path):
-    way = mover.way((800, 800))
-    write_gltf(tmp_path / "one.glb", mover, 25.0, way)
+    write_gltf(tmp_path / "one.glb", mover, 25.0)
     document, array = read_gltf(tmp_path / "one.glb")
     animation = document["animations"][0]
     times = array(animation["samplers"][0]["input"])[:, 0]
@@ -103,7 +103,7 @@ def test_gltf_s_own_rules_give_the_same_surface(mover, tmp_path):
     points = np.concatenate([parts["POSITION"], np.ones((len(parts["POSITION"]), 1))], axis=1)
     each = np.einsum("vwij,vj->vwi", joints[parts["JOINTS_0"]], points)[..., :3]
     found = (each * parts["WEIGHTS_0"][..., None]).sum(1)
-    expected = (mover.vertices[9] + way[9]) * (1, -1, -1)
+    expected = (mover.vertices[9] + mover.place[9]) * (1, -1, -1)
     off = np.linalg.norm(found - expected, axis=1)
     assert np.median(off) < 1e-4 and off.max() < 0.02  # of some vertices more joints move a little
     np.testing.assert_allclose(parts["WEIGHTS_0"].sum(1), 1, atol=1e-5)
@@ -123,9 +123,23 @@ def test_obj_and_silhouette_show_the_body_where_it_is(mover, tmp_path):
     assert (across.min(), across.max()) == pytest.approx(
         (pixels[:, 0].min(), pixels[:, 0].max()), abs=1.5
     )
-    trunk = mover.vertices[9][mover.body.main_joint() == 0] * 300 + (*mover.shift[9], 0)
+    trunk = pixels[mover.body.main_joint() == 0]
     assert mask[trunk[:, 1].astype(int), trunk[:, 0].astype(int)].mean() > 0.9
     assert down.min() >= pixels[:, 1].min() - 1.5
+
+
+def test_a_body_aside_from_what_was_found_is_told(mover):
+    rows = np.flatnonzero(mover.found)
+    shape = torch.as_tensor(mover.shape).expand(len(rows), -1)
+    posed = mover.body.pose(torch.as_tensor(mover.rotations[rows]), shape).landmarks
+    points = mover.size * (posed - posed[:, :1]).numpy() + mover.place[rows, None]
+    joints = np.full((FRAMES, 17, 3), np.nan)
+    joints[rows] = np.concatenate([CAMERA.project(points), np.ones((len(rows), 17, 1))], axis=2)
+    assert not doubts({"me": dataclasses.replace(mover, joints=joints)})
+    joints[9, :, 0] += 0.2 * CAMERA.focal / mover.place[9, 2]  # two decimetres
+    joints[9, 3, :2], joints[9, 3, 2] = 1e4, 0  # what is not believed
+    (line,) = doubts({"me": dataclasses.replace(mover, joints=joints)})
+    assert "me: in 1 frames" in line and "in frame 9 20 cm" in line
 
 
 def test_simulated_people_get_bodies_pages_and_files(tmp_path):
@@ -141,7 +155,7 @@ def test_simulated_people_get_bodies_pages_and_files(tmp_path):
     with np.load(tmp_path / "out" / "person_2.npz") as file:
         assert file["vertices"].shape == (len(one.found), 1229, 3)
         assert file["shape"].shape == (10,) and file["names"][0] == "root"
-        np.testing.assert_array_equal(np.isnan(file["scale"]), ~one.found)
+        np.testing.assert_array_equal(np.isnan(file["place"][:, 0]), ~one.found)
     assert np.isfinite(one.vertices[one.found]).all()
     # A trunk of half a metre, whatever the shape.
     joints = torch.as_tensor(one.rotations[one.found][:1])
