@@ -88,6 +88,7 @@ DISK_FAULTS = {
     errno.ESTALE: "the disk does not answer",
 }
 FULL = (errno.ENOSPC, errno.EDQUOT)
+PART = ".part-"  # in the name of a hidden folder in which a file is written
 PROBE = 1 << 20  # bytes that are tried where a library does not say why it could not write
 
 
@@ -162,7 +163,7 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
     path = Path(path)
     with contextlib.ExitStack() as at_the_end, on_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        holder = tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=beside or path.parent)
+        holder = tempfile.mkdtemp(prefix=f".{path.name[:40]}{PART}", dir=beside or path.parent)
         holder = Path(holder)
         at_the_end.callback(shutil.rmtree, holder, ignore_errors=True)
         part = holder / path.name
@@ -170,6 +171,15 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
         if part.is_dir() and path.is_dir():
             os.rename(path, holder / "replaced")
         os.replace(part, path)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what `replacing` left in a folder when its process was killed.
+
+    Nobody else may be writing there.
+    """
+    for holder in folder.glob(f".*{PART}*"):
+        shutil.rmtree(holder, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from filelock import LeaseCompromise, LeaseSettingsMismatch, SoftFileLease, Timeout
 
-from mbnb.files import InputError, on_disk
+from mbnb.files import InputError, clear_unfinished, on_disk
 
 # Seconds: how often who writes into a run gives a sign of life, and after how long without one
 # another process takes its place. A process of the same machine is known to be gone at once.
@@ -100,6 +100,7 @@ class RunFolder:
             yield
             return
         os.environ[CLAIMS] = f"{inherited} {lock.token}"
+        clear_unfinished(self.path)
         try:
             yield
         finally:

@@ -81,7 +81,7 @@ def read_posetrack(files: list[Path], findings: Findings) -> Tracks | None:
         try:
             people = _people(json.loads(path.read_text(encoding="utf-8")))
             points += [np.array(frames, np.float64).reshape(-1, 17, 3) for frames in people]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             faults += 1
             findings.error(
                 path,
