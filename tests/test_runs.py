@@ -28,7 +28,9 @@ try:
 except ImportError:
     pass
 """
-HOLD = WITHOUT + """
+HOLD = (
+    WITHOUT
+    + """
 import sys, time
 from pathlib import Path
 from mbnb.runs import RunFolder
@@ -36,6 +38,7 @@ with RunFolder(Path(sys.argv[1])).claimed():
     print("held", flush=True)
     time.sleep(60)
 """
+)
 
 
 @contextmanager

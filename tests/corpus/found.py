@@ -76,7 +76,10 @@ FOUND: dict[str, tuple[str, Change]] = {
     "metrics in no letters": ("metrics.json", instead(b"\x1f\x8b\xff")),
     "metrics that are a list": ("metrics.json", instead(b"[[]]")),
     "metrics of a text": ("metrics.json", instead(b'"top1"')),
-    "metrics without a split": ("metrics.json", instead(METRICS[19:].replace(b",", b"{", 1) + b"}")),
+    "metrics without a split": (
+        "metrics.json",
+        instead(METRICS[19:].replace(b",", b"{", 1) + b"}"),
+    ),
     "metrics of half a clip": ("metrics.json", swapped((b'"n_test": 40', b'"n_test": "40"'))),
     "metrics with lists for scores": ("metrics.json", swapped((b'"top1": 0.5', b'"top1": [[]]'))),
     "an interval of one number": ("metrics.json", swapped((b"[0.4, 0.6]", b"[0.4]"))),

@@ -228,7 +228,9 @@ def _write_pickles(folder: Path) -> dict[str, Reader]:
     clips = write_clips(aside("made") / "AMASS" / "train", 1, 12) / "train" / "00000000.pkl"
     shutil.copyfile(clips, folder / "clip.pkl")
     return {
-        "keypoints.pkl": lambda path: load(Config.of({"data_root": str(path), "data_split": "xsub"})),
+        "keypoints.pkl": lambda path: load(
+            Config.of({"data_root": str(path), "data_split": "xsub"})
+        ),
         "mesh_det_h36m.pkl": read_mesh_pictures,
         "smpl.pkl": placed("smpl pkl", "a.pkl", lambda top: read_smpl(top / "a.pkl")),
         "smpl.npz": placed("smpl npz", "a.npz", lambda top: read_smpl(top / "a.npz")),

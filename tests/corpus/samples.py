@@ -280,5 +280,3 @@ def bytes_of(array: np.ndarray, **how: Any) -> bytes:
     file = io.BytesIO()
     np.lib.format.write_array(file, array, **how)
     return file.getvalue()
-
-

@@ -194,7 +194,9 @@ CHECKPOINTS: dict[str, Callable[[bytes], bytes]] = {
     "half a pickle": torch_zip(lambda raw: raw[: len(raw) // 2]),
     "code": torch_zip(lambda _: PICKLES["code"]),
     "a class of builtins": torch_zip(lambda raw: raw.replace(b"collections", b"builtins\x0a")),
-    "a sparse tensor": torch_zip(lambda raw: raw.replace(b"_rebuild_tensor_v2", b"_rebuild_sparse")),
+    "a sparse tensor": torch_zip(
+        lambda raw: raw.replace(b"_rebuild_tensor_v2", b"_rebuild_sparse")
+    ),
     "strides of 2^30": torch_zip(lambda raw: raw.replace(b"K\x08\x86q", b"J\xff\xff\xff?\x86q")),
     "packed once more": lambda raw: _deflated(raw),
 }

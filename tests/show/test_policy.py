@@ -15,7 +15,7 @@ from mbnb.show.timeline import timeline, write_timeline
 
 RUNS = "document.title = 'injected'"
 # What a person, a clip, a class, a file may be called by somebody who means no good.
-NAME = f"\"'></script><script>{RUNS}</script><img src=x onerror=\"{RUNS}\">${{{RUNS}}}{{{{ 7 * 7 }}}}"
+NAME = f'"\'></script><script>{RUNS}</script><img src=x onerror="{RUNS}">${{{RUNS}}}{{{{ 7 * 7 }}}}'
 
 INJECTED = (
     "<script>document.title = 'injected'</script>"

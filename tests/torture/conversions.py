@@ -103,7 +103,9 @@ def _killed(
             takes_long = takes * PATIENCE**attempts
             late = time.monotonic() + takes_long > end or outcome.tried >= kills
         outcome.lost += [f"{out.name}: {said}" for said in _unlike(whole, out)]
-        outcome.lost += [f"{out.name}: {n} was done again" for n in _done_again(kept, _records(out))]
+        outcome.lost += [
+            f"{out.name}: {n} was done again" for n in _done_again(kept, _records(out))
+        ]
     outcome.note = f"{number} ends of {takes:.1f} s compared byte by byte"
     return outcome
 

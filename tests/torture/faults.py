@@ -28,6 +28,8 @@ from mbnb.files import ROOT
 from mbnb.formats import WRITERS
 from mbnb.train import train
 
+LONG, SHORT = 200, 8  # epochs, of which the first take longer than Python to start
+
 
 def faults(folder: Path, kills: int, seconds: float, seed: int) -> Iterator[Outcome]:
     """Each once; it takes some two minutes, whatever `seconds` says."""
@@ -36,7 +38,7 @@ def faults(folder: Path, kills: int, seconds: float, seed: int) -> Iterator[Outc
         "val": build.clips("ij", [0, 2], "val", pose=build.moving, classes=build.CLASSES),
     }
     root = build.data_folder(folder / "data", people, build.CLASSES)
-    given = SMALL | dict(epochs=40, data_root=str(root), outputs=str(folder), run="whole")
+    given = SMALL | dict(epochs=LONG, data_root=str(root), outputs=str(folder), run="whole")
     whole = Config.of(given)
     train(whole, load(whole))
     for what, try_it in (
@@ -74,15 +76,18 @@ def _begun(config: Config) -> subprocess.Popen:
     path = config.folder.path.with_suffix(".yaml")
     config.save(path)
     command = [sys.executable, "-m", "mbnb", "train", "-f", str(path)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not list(config.folder.points.glob("*.pt")):
+    before = set(config.folder.points.glob("*.pt"))
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+    while process.poll() is None and set(config.folder.points.glob("*.pt")) <= before:
         time.sleep(INTERVAL / 10)
     return process
 
 
 def _process_killed(whole: Config, folder: Path) -> tuple[list[str], str]:
     both, broken = (
-        dataclasses.replace(whole, run=name, devices=2) for name in ("both", "one of two")
+        dataclasses.replace(whole, run=name, devices=2, epochs=SHORT)
+        for name in ("both", "one of two")
     )
     train(both, load(both))
     process = _begun(broken)
@@ -91,7 +96,9 @@ def _process_killed(whole: Config, folder: Path) -> tuple[list[str], str]:
     ranks = [one for one in ranks if "mbnb" in one.cmdline()]
     ranks[-1].kill()
     said, code = process.communicate()[1], process.returncode
-    lost = [] if code == 2 and "failed; the end of" in said else [f"exit code {code}: {said[-200:]}"]
+    lost = (
+        [] if code == 2 and "failed; the end of" in said else [f"exit code {code}: {said[-200:]}"]
+    )
     train(broken, load(broken))
     note = "the other one ends, too, and the same command goes on from the last point"
     return lost + differences(both.folder, broken.folder), note
@@ -100,7 +107,7 @@ def _process_killed(whole: Config, folder: Path) -> tuple[list[str], str]:
 def _two_in_one(whole: Config, folder: Path) -> tuple[list[str], str]:
     config = dataclasses.replace(whole, run="shared")
     first = _begun(config)
-    second = _begun(config)
+    second = subprocess.Popen(first.args, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     said, lost = second.communicate()[1], []
     if second.returncode != 2 or "is being written to by process" not in said:
         lost = [f"the second: exit code {second.returncode}: {said[-200:]}"]
@@ -122,7 +129,10 @@ def _asked_to_stop(whole: Config, folder: Path) -> tuple[list[str], str]:
 
 def _without_data(whole: Config, folder: Path) -> tuple[list[str], str]:
     root = Path(whole.data_root)
-    config, away = dataclasses.replace(whole, run="no data", clips_on="disk"), root.with_name("away")
+    config, away = (
+        dataclasses.replace(whole, run="no data", clips_on="disk"),
+        root.with_name("away"),
+    )
     data = load(config)
     try:
         train(config, data, on_epoch=lambda history: root.exists() and os.rename(root, away))

@@ -138,7 +138,9 @@ def try_out(target: Target, seeds: list[bytes], seconds: float, atheris) -> None
 
         def mutated(raw: bytes, most: int, seed: int) -> bytes:
             rng = random.Random(seed)
-            made = changed(raw or seeds[0], rng) if rng.random() < 0.7 else atheris.Mutate(raw, most)
+            made = (
+                changed(raw or seeds[0], rng) if rng.random() < 0.7 else atheris.Mutate(raw, most)
+            )
             return made[:most]
 
         options = ["fuzz", str(place), "-max_len=200000", "-verbosity=0", "-rss_limit_mb=0"]

@@ -20,11 +20,46 @@ import numpy as np
 
 from mbnb.formats.pickles import read_pickle
 
-WORDS = [b"nan", b"-inf", b"1e999", b"-1", b"0", b"9" * 30, b"1_000", b"0x10", b"1e5", b"\0", b"..", b"<"]
-WORDS += [b"\xff\xff\xff\x7f", b"[[[[", b'"', b"", b" ", b"null", b"true", b"a" * 5000, b"/etc/passwd"]
+WORDS = [
+    b"nan",
+    b"-inf",
+    b"1e999",
+    b"-1",
+    b"0",
+    b"9" * 30,
+    b"1_000",
+    b"0x10",
+    b"1e5",
+    b"\0",
+    b"..",
+    b"<",
+]
+WORDS += [
+    b"\xff\xff\xff\x7f",
+    b"[[[[",
+    b'"',
+    b"",
+    b" ",
+    b"null",
+    b"true",
+    b"a" * 5000,
+    b"/etc/passwd",
+]
 WORDS += [
     text.encode()
-    for text in ("²", "١٢", "１", "é", "e\u0301", "\u202e", "\u2028", "\x85", "\ufeff", "\u00a0", "😀")
+    for text in (
+        "²",
+        "١٢",
+        "１",
+        "é",
+        "e\u0301",
+        "\u202e",
+        "\u2028",
+        "\x85",
+        "\ufeff",
+        "\u00a0",
+        "😀",
+    )
 ]
 VALUES = [None, True, 0, -1, 10**30, 0.5, math.nan, math.inf, "", "a", "1", "\0", "\ud800", [], {}]
 VALUES += [[[]], [None], {"a": 1}, [1, 2, 3], b"a"]
@@ -111,7 +146,9 @@ def _another(array: np.ndarray, rng: random.Random) -> np.ndarray:
         case 5:
             return np.concatenate([array, array], rng.randrange(array.ndim))
     array = array.copy().reshape(-1)
-    values = [np.nan, np.inf, -1, 0, 1e30, 1e300, 2**31 - 1] if array.dtype.kind in "fiu" else ["..", ""]
+    values = (
+        [np.nan, np.inf, -1, 0, 1e30, 1e300, 2**31 - 1] if array.dtype.kind in "fiu" else ["..", ""]
+    )
     array[rng.randrange(len(array))] = rng.choice(values)
     return array
 
@@ -141,7 +178,13 @@ def _tree_of_pickle(raw: bytes, rng: random.Random) -> bytes | None:
 
 def tree(value: Any, rng: random.Random) -> Any:
     """The same values in each other, but for one of them."""
-    inner = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list | tuple) else []
+    inner = (
+        list(value)
+        if isinstance(value, dict)
+        else list(range(len(value)))
+        if isinstance(value, list | tuple)
+        else []
+    )
     if isinstance(value, np.ndarray) and value.size and rng.random() < 0.8:
         return _another(value, rng)
     if not inner or rng.random() < 0.1:
@@ -181,6 +224,3 @@ def _table(raw: bytes, rng: random.Random) -> bytes | None:
         case _:
             row[column] = rng.choice(WORDS)
     return b"\n".join(map(mark.join, rows))
-
-
-
