@@ -78,7 +78,7 @@ FOUND: dict[str, tuple[str, Change]] = {
     "metrics of a text": ("metrics.json", instead(b'"top1"')),
     "metrics without a split": (
         "metrics.json",
-        instead(METRICS[19:].replace(b",", b"{", 1) + b"}"),
+        instead(METRICS.replace(b"split", b"spilt") + b"}"),
     ),
     "metrics of half a clip": ("metrics.json", swapped((b'"n_test": 40', b'"n_test": "40"'))),
     "metrics with lists for scores": ("metrics.json", swapped((b'"top1": 0.5', b'"top1": [[]]'))),

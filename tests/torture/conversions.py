@@ -15,12 +15,13 @@ import numpy as np
 from torture.kills import PATIENCE, digests, ends
 from torture.outcome import Outcome
 
-from mbnb.config import Config
+from mbnb.config import DETECTOR, Config
 from mbnb.convert import convert, find_sources
 from mbnb.detect.detector import load_detector
 from mbnb.detect.tool import detect_into
 from mbnb.files import InputError
 from mbnb.formats import WRITERS
+from mbnb.model.shipped import find_weights
 from mbnb.video.landmarks import require_mediapipe
 from mbnb.video.portrait import sample_video
 
@@ -69,7 +70,7 @@ def detections(folder: Path, kills: int, seconds: float, seed: int) -> Iterator[
     source = folder / "talks.npz"
     np.savez(source, frames=np.concatenate(poses), offsets=offsets, clip_names=names)
     config = Config.of({"device": "cpu"})
-    detector = load_detector("detector", config)
+    detector = load_detector(find_weights(DETECTOR), config)
 
     def detect(out: Path) -> None:
         detect_into([source], out, detector, config)
@@ -85,7 +86,7 @@ def _killed(
     seconds: float,
     rng: np.random.Generator,
 ) -> Outcome:
-    """Work that writes a folder, again and again; a folder that is the same byte by byte is well."""
+    """Work that writes a folder, again and again; what is the same byte by byte is well."""
     outcome, number, end = Outcome(f"kill -9: {what}"), 0, time.monotonic() + seconds
     whole, began = folder / f"{what}, unbroken", time.monotonic()
     ends(partial(work, whole))

@@ -20,47 +20,10 @@ import numpy as np
 
 from mbnb.formats.pickles import read_pickle
 
-WORDS = [
-    b"nan",
-    b"-inf",
-    b"1e999",
-    b"-1",
-    b"0",
-    b"9" * 30,
-    b"1_000",
-    b"0x10",
-    b"1e5",
-    b"\0",
-    b"..",
-    b"<",
-]
-WORDS += [
-    b"\xff\xff\xff\x7f",
-    b"[[[[",
-    b'"',
-    b"",
-    b" ",
-    b"null",
-    b"true",
-    b"a" * 5000,
-    b"/etc/passwd",
-]
-WORDS += [
-    text.encode()
-    for text in (
-        "²",
-        "١٢",
-        "１",
-        "é",
-        "e\u0301",
-        "\u202e",
-        "\u2028",
-        "\x85",
-        "\ufeff",
-        "\u00a0",
-        "😀",
-    )
-]
+WORDS = [b"nan", b"-inf", b"1e999", b"-1", b"0", b"9" * 30, b"1_000", b"0x10", b"1e5", b"null"]
+WORDS += [b"\xff\xff\xff\x7f", b"[[[[", b'"', b"", b" ", b"\0", b"..", b"<", b"true", b"a" * 5000]
+LETTERS = ("²", "١٢", "１", "é", "e\u0301", "\u202e", "\u2028", "\x85", "\ufeff", "\u00a0", "😀")
+WORDS += [b"/etc/passwd", *(text.encode() for text in LETTERS)]
 VALUES = [None, True, 0, -1, 10**30, 0.5, math.nan, math.inf, "", "a", "1", "\0", "\ud800", [], {}]
 VALUES += [[[]], [None], {"a": 1}, [1, 2, 3], b"a"]
 KINDS = ("f2", "f8", ">f4", "i1", "i8", "u1", "?", "c8", "U3", "S2", "M8[s]", "m8[s]")
