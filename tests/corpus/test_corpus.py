@@ -38,7 +38,8 @@ UNPLACED = ("settings.yaml", "original.yaml", "pretrain.yaml", "grid.yaml", "sam
 
 def some(faults: Iterable[str]) -> list[str]:
     """All of them in `make torture`; `make test` takes every eighth, since it must be quick."""
-    return list(faults)[:: 1 if os.environ.get("MBNB_EVERY_FAULT") else 8]
+    faults = list(faults)
+    return faults if os.environ.get("MBNB_EVERY_FAULT") else faults[2::8]
 
 
 def _heard(event: str, arguments: tuple) -> None:

@@ -19,7 +19,7 @@ OF_THE_FILE = "checkpoint_fingerprint"
 def made(folder) -> dict[str, object]:
     """A training and its evaluation: what came of them, but for times."""
     whole = {"outputs": folder / "runs", "run": "a", "data_root": folder / "data"}
-    config = build.config(**whole, seed=3, dropout_ratio=0.3, people=["adapt", "quota"])
+    config = build.config(**whole, seed=3, dropout_ratio=0.3, people=["quota"])
     data = load(config)
     train(config, data)
     evaluate(config, data)
