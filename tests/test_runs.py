@@ -175,3 +175,13 @@ def test_every_command_that_writes_a_run_is_refused(command, tmp_path):
         done = command_line(command, *what, *given)
     assert done.exit_code == 2, done.output
     assert "is being written to by process" in done.stderr and done.stderr.count("\n") < 6
+
+
+def test_after_ctrl_c_it_is_said_what_is_kept(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mbnb.convert.find_sources", interrupted)
+    done = command_line("convert", tmp_path, tmp_path / "out")
+    assert done.exit_code == 130 and "Aborted" not in done.output
+    assert "Ctrl-C: what was written before is whole; the same command goes on" in done.output

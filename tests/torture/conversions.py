@@ -95,7 +95,7 @@ def _killed(
         number, attempts, kept = number + 1, 0, {}
         out = folder / f"{what}, {number}"
         late = False
-        while not ends(partial(work, out), np.inf if late else rng.uniform(0, takes)):
+        while not ends(partial(work, out), np.inf if late else rng.uniform(0, 0.8 * takes)):
             attempts += 1
             outcome.tried += 1
             lost = _done_again(kept, kept := _records(out))

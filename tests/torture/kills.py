@@ -179,14 +179,18 @@ def _trained(
         outcome.lost += differences(config.folder, broken.config.folder)
     outcome.note = (
         f"{number} ends of {takes:.0f} s compared bit by bit; a point every {INTERVAL:g} s, a kill "
-        f"cost {np.median(costs):.2f} s in the median, {max(costs):.2f} s at most"
+        f"cost {np.median(costs or [0]):.2f} s in the median, {max(costs, default=0):.2f} s at most"
     )
     return outcome
 
 
 def _within(rng: np.random.Generator, reach: float, attempts: int, end: float) -> float:
-    """Seconds after which an attempt is killed; none any more when it is late."""
-    return math.inf if time.monotonic() > end else rng.uniform(0, reach * PATIENCE**attempts)
+    """Seconds after which an attempt is killed; after the first, none any more when it is late."""
+    return (
+        math.inf
+        if attempts and time.monotonic() > end
+        else rng.uniform(0, reach * PATIENCE**attempts)
+    )
 
 
 def differences(one: RunFolder, other: RunFolder) -> list[str]:
