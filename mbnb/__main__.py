@@ -41,6 +41,9 @@ from mbnb.text import VIDEO_ENDINGS, listed
 LAYOUT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
+# What is said, and the exit code, after Ctrl-C.
+KEPT = "what was written before is whole; the same command goes on from there, or begins again"
+INTERRUPTED = 130
 # How consoles show what they have no letters for, where leaving off accents is not enough.
 PLAIN = str.maketrans("█░▁▂▃▄▅▆▇–—−×·‘’“”„", '#.1234567---x.\'\'"""') | {
     ord(letter): text for letter, text in (("ß", "ss"), ("æ", "ae"), ("ø", "o"), ("ł", "l"))
@@ -106,6 +109,9 @@ class _Commands(click.Group):
                 raise
             click.echo(f"error: {said}", err=True)
             sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo(f"\nCtrl-C: {KEPT}", err=True)
+            sys.exit(INTERRUPTED)
 
 
 def with_settings(command):

@@ -48,12 +48,26 @@ ZIPPED = {
     "": ("a zip archive", "unpack it"),
 }
 
+# What moves a terminal's cursor, colours it, or turns the writing round.
+STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+LONGEST = 2000  # letters of a line that says what is wrong
+
 
 class InputError(ValueError):
     """Something that a user gave cannot be used.
 
-    The message says which file, which line, what was expected and what came, one fault a line.
+    The message says which file, which line, what was expected and what came, one fault a line. Of
+    a line that quotes too much of a file the middle is left out, and what would steer a terminal
+    is written out.
     """
+
+    def __init__(self, message: object = ""):
+        lines = STEERING.sub(lambda found: repr(found[0])[1:-1], str(message)).split("\n")
+        super().__init__("\n".join(one if len(one) <= LONGEST else _cut(one) for one in lines))
+
+
+def _cut(line: str) -> str:
+    return f"{line[: LONGEST * 2 // 3]} … {line[-LONGEST // 4 :]}"
 
 
 class DiskError(OSError):
@@ -74,6 +88,7 @@ DISK_FAULTS = {
     errno.ESTALE: "the disk does not answer",
 }
 FULL = (errno.ENOSPC, errno.EDQUOT)
+PART = ".part-"  # in the name of a hidden folder in which a file is written
 PROBE = 1 << 20  # bytes that are tried where a library does not say why it could not write
 
 
@@ -148,7 +163,7 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
     path = Path(path)
     with contextlib.ExitStack() as at_the_end, on_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        holder = tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=beside or path.parent)
+        holder = tempfile.mkdtemp(prefix=f".{path.name[:40]}{PART}", dir=beside or path.parent)
         holder = Path(holder)
         at_the_end.callback(shutil.rmtree, holder, ignore_errors=True)
         part = holder / path.name
@@ -156,6 +171,15 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
         if part.is_dir() and path.is_dir():
             os.rename(path, holder / "replaced")
         os.replace(part, path)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what `replacing` left in a folder when its process was killed.
+
+    Nobody else may be writing there.
+    """
+    for holder in folder.glob(f".*{PART}*"):
+        shutil.rmtree(holder, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -209,7 +233,8 @@ def _foreign(raw: bytes) -> tuple[str, str] | None:
     """What a file that is no text is and what to do, None where nothing speaks against text."""
     head, names = raw[:64].lstrip().lower(), ""
     if raw.startswith(b"PK\x03\x04"):
-        with contextlib.suppress(zipfile.BadZipFile):
+        # Damaged names and versions to come are other errors than a damaged list.
+        with contextlib.suppress(zipfile.BadZipFile, ValueError, NotImplementedError):
             names = " ".join(zipfile.ZipFile(io.BytesIO(raw)).namelist())
         return next(kind for part, kind in ZIPPED.items() if part in names)
     return next((kind for mark, kind in FOREIGN.items() if head.startswith(mark)), None)

@@ -2,6 +2,7 @@
 
 import _thread
 import contextlib
+import json
 import os
 import shlex
 import sys
@@ -9,11 +10,12 @@ import textwrap
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import LeaseCompromise, LeaseSettingsMismatch, SoftFileLease, Timeout
 
-from mbnb.files import InputError, on_disk
+from mbnb.files import InputError, clear_unfinished, on_disk
 
 # Seconds: how often who writes into a run gives a sign of life, and after how long without one
 # another process takes its place. A process of the same machine is known to be gone at once.
@@ -98,6 +100,7 @@ class RunFolder:
             yield
             return
         os.environ[CLAIMS] = f"{inherited} {lock.token}"
+        clear_unfinished(self.path)
         try:
             yield
         finally:
@@ -106,6 +109,29 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 if is_new:
                     self.path.rmdir()  # where nothing came of it
+
+
+# What every `metrics.json` says, and as what.
+OF_METRICS = {"split": str, "n_test": int, "people": int, "people_also_in_train": int}
+PARTS = ("intervals", "official", "with_people", "baselines")  # of it, dictionaries or nothing
+
+
+def metrics_of(folder: RunFolder) -> dict[str, Any]:
+    """A run's `metrics.json`. Raises InputError where it is not as an evaluation writes it."""
+    try:
+        metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
+        if not isinstance(metrics, dict):
+            raise ValueError(f"a {type(metrics).__name__}")
+        wrong = [name for name, kind in OF_METRICS.items() if type(metrics.get(name)) is not kind]
+        wrong += [name for name in PARTS if not isinstance(metrics.get(name), dict | None)]
+        if wrong:
+            raise ValueError(f"found no {', '.join(wrong)} as it should be")
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{folder.metrics}: not as an evaluation has written it ({error}): delete it, and "
+            f"evaluate the run anew"
+        ) from None
+    return metrics
 
 
 class DetectionFolder:

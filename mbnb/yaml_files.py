@@ -13,6 +13,7 @@ MERGE = "tag:yaml.org,2002:merge"
 # Blanks of web pages and word processors, where they are not part of a name.
 COPIED = re.compile(r"^[ \u00a0]+|(?<=[:-])[ \u00a0]+", re.MULTILINE)
 MOST, DEEPEST = 100_000, 50  # values of a file, and how many may stand in each other
+LONGEST = 400  # letters of a number; those in sixties take time by the square of them
 SAID = 200  # letters of what is said of a fault
 # What YAML takes 007, 12:30, 1e3 and 2024-05-01 for.
 NUMBERS = [f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")]
@@ -56,6 +57,8 @@ def _weight(node: yaml.Node | None) -> int:
 
     def of(node: Any) -> int:
         if isinstance(node, yaml.ScalarNode):
+            if node.tag in NUMBERS and len(node.value) > LONGEST:
+                raise ValueError(f"a number of {len(node.value)} letters")
             return 1
         if weights.setdefault(id(node), 0):
             return weights[id(node)]

@@ -1,5 +1,6 @@
 """A run's folder belongs to one process at a time, and to who it is inside of."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,10 +12,25 @@ import pytest
 from run.headless import command_line
 
 from mbnb import runs
-from mbnb.files import ROOT, InputError
+from mbnb.files import ROOT, InputError, replacing
 from mbnb.runs import RunFolder
 
-HOLD = """
+# What a network file system without locks, or without links, says to whoever asks for one.
+WITHOUT = """
+import errno, os
+def refused(*args, **kwargs):
+    raise OSError(number, os.strerror(number))
+number = getattr(errno, os.environ.get("NO_LOCKS", ""), 0)
+try:
+    import fcntl
+    if number:
+        fcntl.flock = fcntl.lockf = os.link = refused
+except ImportError:
+    pass
+"""
+HOLD = (
+    WITHOUT
+    + """
 import sys, time
 from pathlib import Path
 from mbnb.runs import RunFolder
@@ -22,6 +38,7 @@ with RunFolder(Path(sys.argv[1])).claimed():
     print("held", flush=True)
     time.sleep(60)
 """
+)
 
 
 @contextmanager
@@ -58,6 +75,46 @@ def test_a_second_process_is_told_who_writes_and_a_killed_one_is_followed_at_onc
         with folder.claimed():
             assert folder.lock.exists()
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(("number", "days"), [("ENOLCK", -400), ("EOPNOTSUPP", 400)])
+def test_disks_without_locks_and_clocks_that_are_set_keep_runs_apart_all_the_same(
+    number, days, tmp_path, monkeypatch
+):
+    fcntl = pytest.importorskip("fcntl", reason="Windows has other locks")
+    monkeypatch.setenv("NO_LOCKS", number)
+
+    def refused(*args, **kwargs):
+        raise OSError(getattr(errno, number), number)
+
+    for module, name in ((fcntl, "flock"), (fcntl, "lockf"), (os, "link")):
+        monkeypatch.setattr(module, name, refused)
+    folder, then = RunFolder(tmp_path / "mine"), time.time() + days * 86_400
+    with held_elsewhere(folder) as other:
+        os.utime(folder.lock, (then, then))
+        with pytest.raises(InputError, match="is being written to"), folder.claimed():
+            pass
+        other.kill()
+        other.wait()
+        os.utime(folder.lock, (then, then))
+        began = time.monotonic()
+        with folder.claimed():
+            assert folder.lock.exists() and time.monotonic() - began < 5
+
+
+def test_what_a_killed_process_left_half_written_is_cleared_by_the_next(tmp_path):
+    folder = RunFolder(tmp_path / "mine")
+    folder.path.mkdir()
+    try:
+        with replacing(folder.metrics) as part:
+            part.write_text("half")
+            left = part.parent.rename(part.parent.with_name(f"{part.parent.name}x"))
+            raise KeyboardInterrupt  # and nobody clears up
+    except KeyboardInterrupt:
+        assert left.is_dir()
+    (folder.path / ".mine.settings").mkdir()  # somebody's own
+    with folder.claimed():
+        assert {path.name for path in folder.path.iterdir()} == {".lock", ".mine.settings"}
 
 
 def test_who_is_started_by_the_holder_is_inside(tmp_path):
@@ -118,3 +175,13 @@ def test_every_command_that_writes_a_run_is_refused(command, tmp_path):
         done = command_line(command, *what, *given)
     assert done.exit_code == 2, done.output
     assert "is being written to by process" in done.stderr and done.stderr.count("\n") < 6
+
+
+def test_after_ctrl_c_it_is_said_what_is_kept(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mbnb.convert.find_sources", interrupted)
+    done = command_line("convert", tmp_path, tmp_path / "out")
+    assert done.exit_code == 130 and "Aborted" not in done.output
+    assert "Ctrl-C: what was written before is whole; the same command goes on" in done.output

@@ -3,6 +3,7 @@
 To add a format, write one file with `recognises` and `read` beside these and give it a line here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,8 @@ def read_codings(path: Path) -> tuple[Coding, ...]:
         for name, reader in READERS.items():
             if reader.recognises(file):
                 codings = tuple(reader.read(file))
+                if any(not math.isfinite(o.start) or math.isnan(o.end) for c in codings for o in c):
+                    raise InputError(f"{path}: {name}, with a time that is no number")
                 if not codings:
                     raise InputError(f"{path}: {name}, in which there is no recording")
                 return codings

@@ -9,7 +9,7 @@ from typing import Any
 
 from mbnb.convert.folder import Folder
 from mbnb.data.convert import FLAT, LIFT, Found, Source, people_in, refused
-from mbnb.files import DiskError, InputError
+from mbnb.files import DiskError, InputError, fingerprint
 from mbnb.video.convert import PoseOf, clips_of
 from mbnb.video.frames import FPS
 from mbnb.video.landmarks import VERSION
@@ -53,9 +53,13 @@ def stamp(source: Source, how: How) -> dict[str, Any]:
         facts = [path.stat() for path in paths]
     except OSError:
         return {}
+    changed: Any = max((fact.st_mtime_ns for fact in facts), default=0)
+    if source.path.is_dir():  # a file that gives way to an older one, too
+        states = (f"{p.name} {fact.st_size} {fact.st_mtime_ns}" for p, fact in zip(paths, facts))
+        changed = fingerprint("\n".join(states).encode("utf-8", "surrogateescape"))
     known = {
         "size": sum(fact.st_size for fact in facts),
-        "changed": max((fact.st_mtime_ns for fact in facts), default=0),
+        "changed": changed,
         "fps": how.fps,
         "form": how.form,
         "skeleton": how.skeleton,

@@ -112,6 +112,14 @@ def unique(names: Sequence[str]) -> list[str]:
     return [re.sub(r"\s", "_", safe[name]) for name in numbered]
 
 
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; what is too long, or no name at all, is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _is_list(path: Path) -> bool:
     """Whether a table names files, and has no numbers of joints."""
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
@@ -137,7 +145,7 @@ def _listed(path: Path, classes: ClassTable, person: str) -> list[Source]:
     sources = []
     for line, row in there:
         file = path.parent / row["file"]
-        if not file.exists():
+        if not _exists(file):
             faults.append(fault_line(path, line, f"{row['file']}: no such file"))
             continue
         one = _source(file, readable(row["file"]), row.get("clip") or _stem(file), person)

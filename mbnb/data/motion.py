@@ -8,6 +8,7 @@ what `kind` of movement it is, and the `fps` of all.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,9 +26,11 @@ from mbnb.data.simulated import simulated_folder
 from mbnb.data.sources import Recording, clip_pickles, of_clips, of_pictures, of_positions
 from mbnb.data.tracks import Tracks, is_instavariety, read_instavariety, read_posetrack
 from mbnb.files import ROOT, InputError, fingerprint
+from mbnb.formats import arrays
 from mbnb.formats.pickles import is_pickle
 from mbnb.skeleton import Skeleton, load_skeleton
 
+MOST = 1 << 28  # numbers of a clip
 SHORTEST = 8  # frames of a clip that is worth learning from
 MOVEMENT = ClassTable(codes=("M",), names=("movement",), regions=("body",))
 
@@ -186,9 +189,8 @@ def _rate(rate: float, config: Config) -> float:
 def _has_positions(path: Path) -> bool:
     """Whether a file is one of VideoPose3D's."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return "positions_3d" in file
-    except Exception:  # numpy and zipfile raise a different kind for every sort of damage
+        return "positions_3d" in arrays.members(path)
+    except Exception:  # zipfile raises a different kind for every sort of damage
         return False  # and whoever reads it says what it is instead
 
 
@@ -199,10 +201,8 @@ def _of_file(
     poses = read_packed(path, findings) or {}
     if not poses:
         return {}
-    with np.load(path, allow_pickle=False) as file:
-        keys = ("subject", "split", "kind", "terms")
-        told = {key: file[key].tolist() for key in keys if key in file}
-        rate = _rate(float(file["fps"]) if "fps" in file else config.fps, config)
+    told, rate = _told_in(path, len(poses))
+    rate = _rate(rate or config.fps, config)
     subjects = told.get("subject", [path.stem] * len(poses))
     kinds = told.get("kind", [""] * len(poses))
     terms = told.get("terms", [""] * len(poses))
@@ -227,10 +227,45 @@ def _of_file(
     return split_of
 
 
+def _told_in(path: Path, count: int) -> tuple[dict[str, list[str]], float | None]:
+    """What an npz tells of each of its clips, by key, and their rate, None where it does not.
+
+    Raises InputError for anything but a text for each clip, and a number.
+    """
+    there, told = arrays.members(path), {}
+    for key in ("subject", "split", "kind", "terms"):
+        if key in there:
+            found = _array(path, key)
+            if found.shape != (count,) or found.dtype.kind != "U":
+                raise InputError(
+                    f"{path}: expected {key} ({count},) of text, found {found.shape} of "
+                    f"{found.dtype}"
+                )
+            told[key] = found.tolist()
+    if "fps" not in there:
+        return told, None
+    fps = _array(path, "fps")
+    if fps.size != 1 or fps.dtype.kind not in "fiu" or not 0 < fps.item() < math.inf:
+        raise InputError(f"{path}: expected frames a second as fps, found {str(fps)[:40]}")
+    return told, float(fps.item())
+
+
+def _array(path: Path, name: str) -> np.ndarray:
+    try:
+        return arrays.load(path, name)
+    except Exception as error:  # numpy and zipfile raise a different kind for every sort of damage
+        raise InputError(f"{path}: {name} cannot be read ({error})") from None
+
+
 def at_rate(pose: np.ndarray, rate: float, fps: float) -> np.ndarray:
-    """(T, J, 3) at `rate` frames a second -> (T′, J, 3) at `fps`, linear between frames."""
+    """(T, J, 3) at `rate` frames a second -> (T′, J, 3) at `fps`, linear between frames.
+
+    Raises InputError where that is more than can be kept in memory.
+    """
     if rate == fps:
         return pose
+    if pose.size * fps / rate > MOST:
+        raise InputError(f"{len(pose)} frames of {rate:g} a second are too many at {fps:g}")
     moments = np.arange(0, len(pose) - 1 + 1e-6, rate / fps)
     before = np.minimum(moments.astype(int), len(pose) - 2)
     share = (moments - before)[:, None, None].astype(np.float32)

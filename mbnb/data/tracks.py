@@ -15,7 +15,7 @@ import numpy as np
 
 from mbnb.clips import digest_of
 from mbnb.data.checks import Findings, has_file
-from mbnb.formats import posetrack18
+from mbnb.formats import arrays, posetrack18
 
 MOTION, IDS = "motion_all.npy", "id_all.npy"
 
@@ -56,8 +56,8 @@ def read_instavariety(path: Path, findings: Findings) -> Tracks | None:
         findings.error(path, f"expected {MOTION} beside {IDS}")
         return None
     try:
-        motion, ids = (np.load(path / name, allow_pickle=False) for name in (MOTION, IDS))
-    except (OSError, ValueError) as error:
+        motion, ids = (arrays.load(path / name) for name in (MOTION, IDS))
+    except Exception as error:  # numpy raises a different kind for every sort of damage
         findings.error(path, f"expected the arrays {MOTION} and {IDS} ({error})")
         return None
     if motion.shape[1:] != (17, 3) or ids.shape[:1] != motion.shape[:1] or ids.size != len(ids):
@@ -81,7 +81,7 @@ def read_posetrack(files: list[Path], findings: Findings) -> Tracks | None:
         try:
             people = _people(json.loads(path.read_text(encoding="utf-8")))
             points += [np.array(frames, np.float64).reshape(-1, 17, 3) for frames in people]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             faults += 1
             findings.error(
                 path,

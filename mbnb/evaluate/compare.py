@@ -16,7 +16,7 @@ from mbnb.evaluate.score import fit_stage, known_clips, load_evaluation
 from mbnb.evaluate.tables import find_clips, read_scores
 from mbnb.files import InputError, write_text
 from mbnb.people import look
-from mbnb.runs import RunFolder
+from mbnb.runs import RunFolder, metrics_of
 from mbnb.scores.intervals import compare, score_intervals
 from mbnb.scores.metrics import SCORES, score
 from mbnb.text import too_few
@@ -56,7 +56,7 @@ def compare_with_baselines(config: Config, data: DataSet, evaluation: Evaluation
     if not len(known):
         print("no labelled clips to learn from: no baselines")
         return pd.DataFrame(columns=["method", *SCORES])
-    metrics = json.loads(config.folder.metrics.read_text())
+    metrics = metrics_of(config.folder)
     beside = f", with people's other clips ({', '.join(evaluation.steps)})"
     answers: dict[str, np.ndarray] = {}
     for method, name in BASELINES.items():

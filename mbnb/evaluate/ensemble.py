@@ -23,7 +23,7 @@ from mbnb.evaluate.tables import (
 )
 from mbnb.files import InputError, fingerprint, write_text
 from mbnb.people import Known
-from mbnb.runs import RunFolder
+from mbnb.runs import RunFolder, metrics_of
 
 
 def fuse(
@@ -107,10 +107,7 @@ def _read_runs(
     """The folders that sources may be, and the metrics of those that are evaluated runs."""
     outputs = config.folder.path.parent
     folders = [RunFolder(outputs / str(source)) for source in sources]
-    runs = [
-        json.loads(folder.metrics.read_text(encoding="utf-8")) if folder.metrics.exists() else None
-        for folder in folders
-    ]
+    runs = [metrics_of(folder) if folder.metrics.exists() else None for folder in folders]
     missing = [
         f"{source}: neither an evaluated run in {outputs} nor a CSV file"
         for source, metrics in zip(sources, runs)

@@ -1,6 +1,5 @@
 """All evaluated runs in one table, the best first."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,10 @@ import numpy as np
 import pandas as pd
 
 from mbnb.config import read_yaml
-from mbnb.runs import RunFolder
+from mbnb.files import InputError
+from mbnb.runs import RunFolder, metrics_of
 from mbnb.scores.metrics import SCORES
+from mbnb.settings import say_once
 from mbnb.text import too_few
 
 COLUMNS = [
@@ -34,9 +35,16 @@ def leaderboard(outputs: Path) -> pd.DataFrame:
 
     Scores are clip by clip: every score, the interval `low` to `high` of top-1, F1_mean and the
     calibration error; `top1_with_people` is what the people stage made of it. The split tells
-    where it is of pooled people, where it chose the epoch, and where it is too few to score.
+    where it is of pooled people, where it chose the epoch, and where it is too few to score. A run
+    whose files are damaged is left out, which is said.
     """
-    rows = [_row(RunFolder(path.parent)) for path in sorted(outputs.glob("*/metrics.json"))]
+    rows = []
+    for path in sorted(outputs.glob("*/metrics.json")):
+        try:
+            rows.append(_row(RunFolder(path.parent)))
+        except (ValueError, TypeError, KeyError) as error:
+            why = error if isinstance(error, InputError) else f"{path}: not as it was written"
+            say_once(f"{path.parent.name} is left out: {why}")
     return pd.DataFrame(rows, columns=COLUMNS).sort_values(
         ["data", "split", "top1"], ascending=[True, True, False], ignore_index=True
     )
@@ -48,7 +56,7 @@ def read_metrics(folder: RunFolder) -> dict[str, Any]:
     As far as it goes: earlier versions gave the scores of a person's clips judged together, and
     beside them just the top-1 of each clip by itself.
     """
-    metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
+    metrics = metrics_of(folder)
     if not metrics.get("quota"):
         return metrics
     print(f"{folder.metrics}: written by an earlier version, which knew clip by clip only top-1")
@@ -69,13 +77,14 @@ def _row(folder: RunFolder) -> dict[str, Any]:
         split += ", too few to score"
         known = {}
     low, high = known.get("intervals", {}).get("top1") or (np.nan, np.nan)
+    scores = {key: known.get(key, np.nan) for key in SCORES}
     return {
         "run": folder.path.name,
         "data": Path(settings.get("data_root") or "simulated").name,
         "split": split,
         "clips": metrics["n_test"],
         "people": metrics["people"],
-        **{key: known.get(key, np.nan) for key in SCORES},
+        **{key: np.nan if value is None else float(value) for key, value in scores.items()},
         "low": low,
         "high": high,
         "top1_with_people": (known.get("with_people") or {}).get("top1", np.nan),

@@ -1,12 +1,11 @@
 """What stands behind a model's answers: whom it learned from, and how often it was right."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mbnb.files import fingerprint
 from mbnb.model.checkpoints import read_checkpoint
-from mbnb.runs import RunFolder
+from mbnb.runs import RunFolder, metrics_of
 from mbnb.text import counted, too_few
 
 # What the weights that come with mbnb are, where a model started from them.
@@ -53,8 +52,8 @@ def _source(learned: dict[str, Any]) -> str:
 
 
 def _scored(checkpoint: Path, content: dict[str, Any]) -> str:
-    path = RunFolder(checkpoint.resolve().parent.parent).metrics
-    metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    folder = RunFolder(checkpoint.resolve().parent.parent)
+    metrics = metrics_of(folder) if folder.metrics.exists() else {}
     if metrics.get("checkpoint_fingerprint") == fingerprint(checkpoint.read_bytes()):
         return _of_metrics(metrics)
     history, epoch = content.get("history"), content.get("epoch")

@@ -28,7 +28,7 @@ from mbnb.model.predict import Network
 from mbnb.people import Stage, look
 from mbnb.people.stage import Predictor
 from mbnb.prepare.recipe import known_joints
-from mbnb.runs import RunFolder, probability_columns, region_columns
+from mbnb.runs import RunFolder, metrics_of, probability_columns, region_columns
 from mbnb.scores.calibration import calibration_error, log_loss
 from mbnb.scores.intervals import official_interval, score_intervals
 from mbnb.scores.metrics import SCORES, official_scores, score
@@ -320,7 +320,7 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
     folder = config.folder
     if not (folder.predictions.exists() and folder.metrics.exists()):
         return evaluate(config, data)
-    metrics = json.loads(folder.metrics.read_text(encoding="utf-8"))
+    metrics = metrics_of(folder)
     if others := _differences(config, data, metrics):
         print(
             f"the predictions in {folder.path.name} belong to {' and '.join(others)}: "

@@ -113,7 +113,7 @@ def read_scores(path: Path, classes: ClassTable) -> pd.DataFrame:
     faults += [f"{path}: the clip {name} stands there more than once" for name in repeated]
     if faults:
         raise InputError("\n".join(faults))
-    values = table[columns].apply(numbers)
+    values = table[columns].apply(numbers).astype(float)  # of no row they are objects
     broken = (~np.isfinite(values)).any(axis=1)
     _refuse(path, lines, table.index, broken, "expected numbers, found something else")
     scores = values.to_numpy(float)

@@ -3,6 +3,7 @@
 Imports clips and what stands before it.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,8 @@ OTHERS = {
     b"version https://git-lfs": "it is a pointer of Git LFS: `git lfs pull` fetches the file",
 }
 
+FARTHEST = 1e9  # metres or pixels, beyond which nobody is
+RATES = (0.1, 1e5)  # frames a second
 # What reads files, each by what it holds; the first that knows a file for its own reads it.
 READERS = (
     openpose,
@@ -122,12 +125,32 @@ def read_all(path: Path, layout: str = "") -> dict[str, PoseFile]:
         if reader is None:
             raise InputError(_unknown(content))
         expected = reader.EXPECTED
-        return reader.read(content, layout)
+        with np.errstate(all="ignore"):  # of numbers that no joint has
+            recordings = reader.read(content, layout)
+        return {name: _possible(file) for name, file in recordings.items()}
     except InputError as error:
         said = str(error).removeprefix(f"{path}: ").removeprefix(f"expected {expected}: ")
         raise InputError(f"{path}: expected {expected}: {said}") from None
     except Exception as error:  # every sort of damage raises a different kind
         raise InputError(f"{path}: expected {expected} ({type(error).__name__}: {error})") from None
+
+
+def _possible(file: PoseFile) -> PoseFile:
+    """The same without places where nothing can be, and without a rate that none can have."""
+    people, count, notes = {}, 0, []
+    for who, points in file.people.items():
+        wrong = (np.abs(points) > FARTHEST).any(-1)  # not where it is NaN
+        count += int(wrong.sum())
+        people[who] = np.where(wrong[..., None], np.nan, points) if wrong.any() else points
+    if count:
+        notes.append(f"{count} points beyond {FARTHEST:g} count as not found")
+    rate = file.rate
+    if rate is not None and not RATES[0] <= rate <= RATES[1]:
+        notes.append(f"{rate:g} frames a second cannot be, so the rate is not known")
+        rate = None
+    if not notes:
+        return file
+    return dataclasses.replace(file, people=people, rate=rate, notes=(*file.notes, *notes))
 
 
 def _unknown(content: Content) -> str:

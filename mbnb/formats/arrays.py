@@ -10,6 +10,7 @@ from mbnb.formats.pickles import header_of, read_objects
 
 LARGEST = 1 << 30  # bytes of one array
 AT_ONCE = 1 << 24  # bytes that are read at a time
+LAST_LETTER, SURROGATES = 0x10FFFF, 0xD800 >> 11  # of Unicode; halves of letters are none
 
 
 def members(path: Path) -> list[str]:
@@ -54,6 +55,10 @@ def _array(file, size: int, name: str, most: int) -> np.ndarray:
         raw[first : first + len(part)] = np.frombuffer(part, np.uint8)
         if len(part) < min(AT_ONCE, len(raw) - first):
             raise InputError(f"{name} is cut off")
+    if kind.kind == "U":
+        letters = raw.view(">u4" if kind.byteorder == ">" else "<u4")
+        if ((letters > LAST_LETTER) | (letters >> 11 == SURROGATES)).any():
+            raise InputError(f"{name} holds text of letters that there are not")
     return raw.view(kind).reshape(shape, order="F" if by_columns else "C")
 
 

@@ -171,6 +171,8 @@ def _check_zip(path: Path) -> None:
     except zipfile.BadZipFile:
         what = f"a cut-off file: its end is missing after {path.stat().st_size:,} bytes"
         raise _refusal(path, what, AGAIN) from None
+    except (ValueError, NotImplementedError) as error:
+        raise _refusal(path, f"an archive whose list is damaged ({error})", AGAIN) from None
     last = {name.rpartition("/")[2] for name in names}
     if "constants.pkl" in last:
         advice = "have torch.jit.load(FILE).state_dict() saved with torch.save"

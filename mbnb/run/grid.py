@@ -37,12 +37,15 @@ def plan_grid(given: dict[str, Any]) -> Plan:
         isinstance(values, list) and values for values in grid.values()
     ):
         raise InputError("grid: expected a list of values for each setting")
+    start = shared.get("run", "grid")
+    if not isinstance(start, str | int | float):
+        raise InputError(f"setting 'run': expected a name, found {str(start)[:60]!r}")
     plan, faults = {}, []
     for variant, particular in variants.items():
         plan[str(variant)] = runs = {}
         for values in itertools.product(*grid.values()):
             cell = dict(zip(grid, values))
-            parts = [shared.get("run", "grid"), str(variant), *(f"{k}{v}" for k, v in cell.items())]
+            parts = [str(start), str(variant), *(f"{k}{v}" for k, v in cell.items())]
             name = re.sub(r"[^\w.-]+", "_", "-".join(part for part in parts if part))
             runs[name] = shared | (particular or {}) | cell | {"run": name}
             try:

@@ -107,6 +107,10 @@ def _read_sample(sample: Path) -> tuple[list[str], list[str]]:
     while not header[-1]:
         header.pop()
     if not set(header) & {*COLUMNS, *OTHER_HEADERS}:
+        if nameless := [line for line, row in rows if not row[0]]:
+            raise InputError(
+                f"{sample}: expected a clip at the start, found none in line {listed(nameless)}"
+            )
         return list(COLUMNS), [row[0].split()[0] for _, row in rows]
     place = header.index("vid") if "vid" in header else 0
     too_short = [line for line, row in rows if len(row) <= place or not row[place]]

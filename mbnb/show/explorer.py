@@ -22,7 +22,7 @@ from mbnb.evaluate.score import find_checkpoint
 from mbnb.explain.attribution import Importance, explain
 from mbnb.explain.embedding import embed, maps
 from mbnb.explain.neighbours import alike_of_others, nearest
-from mbnb.files import ROOT, InputError, write_text
+from mbnb.files import ROOT, InputError, fingerprint, write_text
 from mbnb.model.checkpoints import load_trained
 from mbnb.show.cards import SCRIPTS, class_cards, example_clips
 from mbnb.show.figures import confusion_matrix
@@ -59,7 +59,8 @@ class Explorer(Widget):
         return fragment(self.mount, data=self.data, poses=self.poses, notes=self.notes, view={})
 
     def _keep_view(self, view: dict[str, Any]) -> None:
-        write_text(self.config.folder.explorer_state, json.dumps(view) + "\n")
+        kept = {"of": _mark(self.config), "view": view}
+        write_text(self.config.folder.explorer_state, json.dumps(kept) + "\n")
 
     def _reply(self, message: dict[str, Any]) -> None:
         """Do what the page asks for and send it the outcome; what fails is told to the page."""
@@ -265,11 +266,17 @@ def _clustered(evaluation: Evaluation) -> list[int]:
     return leaves_list(linkage(condensed, "average", optimal_ordering=True)).tolist()
 
 
+def _mark(config: Config) -> str:
+    """What tells a run's predictions from others, whatever any clock says of their files."""
+    predictions = config.folder.predictions
+    return fingerprint(predictions.read_bytes()) if predictions.exists() else ""
+
+
 def _last_view(config: Config) -> dict[str, Any]:
     """What was last looked at in the run; nothing where that was another evaluation."""
-    view, predictions = config.folder.explorer_state, config.folder.predictions
-    if not (view.exists() and predictions.exists()):
+    try:
+        kept = json.loads(config.folder.explorer_state.read_text(encoding="utf-8"))
+        same = kept["of"] == _mark(config) != ""
+        return dict(kept["view"]) if same else {}
+    except (OSError, ValueError, TypeError, KeyError):  # none, or one of an earlier version
         return {}
-    if view.stat().st_mtime <= predictions.stat().st_mtime:
-        return {}
-    return json.loads(view.read_text(encoding="utf-8"))

@@ -82,8 +82,9 @@ def lanes_and_segments(
     ]
     shown += [("", one, OTHERS, homes.lane(one, False)) for one in against or ()]
     listed = [] if classes else [(t.person, t.name) for t in coding.tiers if not t.parent]
+    used = [lane for *_, lane in shown]
     listed = [lane for lane in listed if not tiers or lane[1] in tiers]
-    lanes = _in_order([*listed, *(lane for *_, lane in shown)], coding, classes)
+    lanes = _in_order([*listed, *used], coding, classes, used)
     labels = _labels([one.label for _, one, *_ in shown], coding, classes, more_labels)
     place = {label: i for i, label in enumerate(labels)}
     tier_names = [tier for _, tier in lanes]
@@ -117,7 +118,10 @@ def _known(number: float, end: float) -> float:
 
 
 def _in_order(
-    lanes: Sequence[tuple[str, str]], coding: Coding, classes: ClassTable | None
+    lanes: Sequence[tuple[str, str]],
+    coding: Coding,
+    classes: ClassTable | None,
+    used: Sequence[tuple[str, str]],
 ) -> list[tuple[str, str]]:
     """Lanes (person, tier), each once: person by person, tiers as the class table has them."""
     listed = [*(classes.region_names if classes else ()), *(tier.name for tier in coding.tiers)]
@@ -129,9 +133,10 @@ def _in_order(
         at = listed.index(tier) if tier in listed else len(listed)
         return (people.index(person) if person in people else len(people), at)
 
-    # A tier that the file lists without a person is no lane of its own beside those of people.
-    of_people = {tier for person, tier in lanes if person}
-    return sorted((x for x in lanes if x[0] or x[1] not in of_people), key=order)
+    # A tier that the file lists without a person, and where nobody's segments lie, is no lane of
+    # its own beside those of people.
+    spare = {("", tier) for person, tier in lanes if person} - set(used)
+    return sorted((lane for lane in lanes if lane not in spare), key=order)
 
 
 def _labels(

@@ -13,6 +13,7 @@ from mbnb.config import Config, read_yaml
 from mbnb.data.dataset import load
 from mbnb.evaluate.score import load_evaluation
 from mbnb.files import write_text
+from mbnb.runs import metrics_of
 from mbnb.show.explorer import Explorer, explore
 from mbnb.show.figures import CAPTIONS, SAVED_DPI
 from mbnb.show.figures.captions import OTHER_TRAININGS
@@ -35,8 +36,10 @@ def write_report(config: Config) -> Path:
     # First, since an evaluation that is out of date is made anew, and its metrics with it.
     if folder.metrics.exists():
         page |= _errors(config)
-    for name, path in (("metrics", folder.metrics), ("environment", folder.environment)):
-        page[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    page["metrics"] = metrics_of(folder) if folder.metrics.exists() else None
+    page["environment"] = None
+    if folder.environment.exists():
+        page["environment"] = json.loads(folder.environment.read_text(encoding="utf-8"))
     if metrics := page["metrics"]:
         page["counted"] = counted(metrics["n_test"], metrics["people"])
         page["too_few"] = too_few(metrics["n_test"], metrics["people"])

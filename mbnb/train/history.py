@@ -10,11 +10,12 @@ import torch
 
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
-from mbnb.files import replacing, write_text
+from mbnb.files import InputError, replacing, write_text
 from mbnb.runs import RunFolder
 
 REGION_COLUMNS = ["epoch", "split", "true", "predicted", "clips"]  # of region_confusion.csv
 TEXTS = ("split", "true", "predicted")
+MOST_EPOCHS = 1_000_000
 PACKAGES = (
     "mbnb",
     "torch",
@@ -101,7 +102,7 @@ def read_history(folder: RunFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`history.csv`, a row an epoch, and `region_confusion.csv` of a run.
 
     Its training may be finished, going on or broken off; without files there are tables without
-    rows.
+    rows. Raises InputError where they are not as a training writes them.
     """
     return _read(folder.history, ["epoch"]), _read(folder.region_confusion, REGION_COLUMNS)
 
@@ -110,6 +111,19 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     """A table as it was written: regions are text, even where they are called 1, True or NA."""
     if not path.exists():
         return pd.DataFrame(columns=columns)
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    numbers = {name: pd.to_numeric(table[name]) for name in table if name not in TEXTS}
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        numbers = {name: pd.to_numeric(table[name]) for name in table if name not in TEXTS}
+        wanted = {*columns, *["val_loss"] * ("val_top1" in table)}
+        if lost := sorted(wanted - set(table)):
+            raise ValueError(f"no column {', '.join(lost)}")
+        epochs = numbers["epoch"]
+        twice = columns != REGION_COLUMNS and not epochs.is_unique
+        if twice or not (epochs.between(1, MOST_EPOCHS) & (epochs % 1 == 0)).all():
+            raise ValueError("an epoch that is none, or stands there twice")
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{path}: not as a training has written it ({error}): delete it, and the same command "
+            f"writes it anew"
+        ) from None
     return table.assign(**numbers)

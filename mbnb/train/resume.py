@@ -81,9 +81,17 @@ def furthest(config: Config, data: DataSet | None) -> dict[str, Any]:
 def read_point(path: Path) -> dict[str, Any]:
     """A checkpoint to go on from. Raises InputError where it is damaged, or is none."""
     content = read_checkpoint(path)
-    with contextlib.suppress(zipfile.BadZipFile), on_disk(path), zipfile.ZipFile(path) as archive:
-        if damaged := archive.testzip():  # torch does not compare what it reads with the sums
-            raise InputError(f"{path}: not a checkpoint, but damaged in {damaged}")
+    with on_disk(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                # torch does not compare what it reads with the sums.
+                damaged = archive.testzip()
+        except OSError:
+            raise
+        except Exception as error:  # zipfile raises a different kind for every sort of damage
+            damaged = f"its list of parts ({error})"
+    if damaged:
+        raise InputError(f"{path}: not a checkpoint, but damaged in {damaged}")
     return content
 
 

@@ -290,7 +290,7 @@ def test_in_jupyterlab_a_click_plays_clips_and_a_note_reaches_the_run(simulated_
     kept = pd.read_csv(simulated_run / "review.csv", keep_default_na=False)
     assert kept.to_dict("records") == [{"clip": clip, "note": "mislabelled? dd", "label": ""}]
     state = simulated_run / "explorer.json"
-    until(lambda: json.loads(state.read_text())["cell"] == [true, predicted])
+    until(lambda: json.loads(state.read_text())["view"]["cell"] == [true, predicted])
     picture(live_05, "explorer")
 
 

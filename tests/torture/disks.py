@@ -2,14 +2,14 @@
 
 import contextlib
 import dataclasses
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import build
-from torture.kills import SMALL, Outcome, differences
+from torture.kills import SMALL, differences
+from torture.outcome import Outcome
 
 from mbnb.config import Config
 from mbnb.data.dataset import load
@@ -56,7 +56,7 @@ def mend(place: Path) -> None:
         subprocess.run(["umount", str(RunFolder(place / "a").checkpoints)], check=True)
 
 
-def disks(folder: Path) -> Iterator[Outcome]:
+def disks(folder: Path, kills: int, seconds: float, seed: int) -> Iterator[Outcome]:
     """Each fault of a disk once, at the end of the second epoch."""
     people = {
         "train": build.clips("abcd", [0, 2] * 2, pose=build.moving, classes=build.CLASSES),
@@ -79,7 +79,6 @@ def disks(folder: Path) -> Iterator[Outcome]:
             outcome.note = f"skipped: no file system of its own ({error})"
         outcome.survived = int(not outcome.lost)
         yield outcome
-    yield _without_data(whole, root)
 
 
 def _spoilt(config: Config, place: Path, spoil: Callable[[Path], None]) -> str:
@@ -89,13 +88,3 @@ def _spoilt(config: Config, place: Path, spoil: Callable[[Path], None]) -> str:
     except DiskError as error:
         return str(error).replace(str(place), "…")
     raise AssertionError("the training did not notice")
-
-
-def _without_data(whole: Config, root: Path) -> Outcome:
-    """The data are taken away in the first epoch; what is in memory suffices to end well."""
-    config = dataclasses.replace(whole, outputs=whole.outputs + " without data", clips_on="disk")
-    data, away = load(config), root.with_name("away")
-    train(config, data, on_epoch=lambda h: root.exists() and os.rename(root, away))
-    os.rename(away, root)
-    lost = differences(whole.folder, config.folder)
-    return Outcome("data gone while training", 1, int(not lost), lost)
