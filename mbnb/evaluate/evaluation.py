@@ -1,7 +1,7 @@
 """What a predictor gets right and wrong: predictions, and errors by class and body region."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -122,6 +122,13 @@ class Evaluation:
         """Places of the clips of class `true` that were taken for `predicted`, surest first."""
         places = np.flatnonzero((self.clips.labels == true) & (self.predictions == predicted))
         return places[np.argsort(-self.probabilities[places, predicted], kind="stable")]
+
+    def take(self, indices: np.ndarray) -> "Evaluation":
+        """That of the clips at `indices` alone, in that order."""
+        arrays = ("probabilities", "regions", "adapted")
+        rows = {key: getattr(self, key) for key in arrays}
+        rows = {key: None if array is None else array[indices] for key, array in rows.items()}
+        return replace(self, clips=self.clips.take(indices), **rows)
 
     def places_in(self, other: "Evaluation") -> np.ndarray:
         """(N,) where each clip stands in another evaluation.

@@ -2,7 +2,7 @@
 
 `explore` makes the widget of a notebook, `write_explorer` a page of it; the report holds one, too.
 It shows predictions clip by clip. What the people stage makes of them, if there is one, stands
-below a clip.
+below a clip. Of many clips it holds `MOST_CLIPS` with their poses; its counts are of all.
 """
 
 import json
@@ -14,7 +14,7 @@ import traitlets
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from mbnb.clips import Clips
+from mbnb.clips import Clips, first_rows
 from mbnb.config import Config
 from mbnb.data.dataset import DataSet
 from mbnb.evaluate.evaluation import Evaluation
@@ -24,7 +24,7 @@ from mbnb.explain.embedding import embed, maps
 from mbnb.explain.neighbours import alike_of_others, nearest
 from mbnb.files import ROOT, InputError, fingerprint, write_text
 from mbnb.model.checkpoints import load_trained
-from mbnb.show.cards import SCRIPTS, class_cards, example_clips
+from mbnb.show.cards import EXAMPLES, SCRIPTS, class_cards, example_clips
 from mbnb.show.figures import confusion_matrix
 from mbnb.show.page import Widget, fragment, page_script, png, rendered
 from mbnb.show.review import Notes, read_review, write_relabelled, write_review
@@ -32,6 +32,8 @@ from mbnb.show.store import clip_store, importance_colours, run_facts
 from mbnb.video.convert import landmark_file
 from mbnb.video.folder import find_video
 from mbnb.video.pictures import thumbnails
+
+MOST_CLIPS = 6000  # of an evaluation that a page holds; MA-52's test has 5,586
 
 
 class Explorer(Widget):
@@ -47,8 +49,16 @@ class Explorer(Widget):
     notes = traitlets.Dict().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, config: Config, data_set: DataSet, evaluation: Evaluation, **values: Any):
+    def __init__(
+        self,
+        config: Config,
+        data_set: DataSet,
+        evaluation: Evaluation,
+        held: Evaluation,
+        **values: Any,
+    ):
         self.config, self.data_set, self.evaluation = config, data_set, evaluation
+        self.held = held  # that of the clips which the page holds; it calls them by their places
         super().__init__(
             still=png(confusion_matrix(evaluation)), label="confusion matrix", **values
         )
@@ -79,7 +89,7 @@ class Explorer(Widget):
                 raise  # it is no user's mistake, so the log shall have it
 
     def _keep_note(self, message: dict[str, Any]) -> dict[str, Any]:
-        name = self.evaluation.clips.names[message["clip"]]
+        name = self.held.clips.names[message["clip"]]
         # Somebody may have written in the meantime.
         notes: Notes = read_review(self.config, self.data_set.classes)
         notes.pop(name, None)
@@ -95,11 +105,11 @@ class Explorer(Widget):
 
     def _explain(self, message: dict[str, Any]) -> dict[str, Any]:
         clip = message["clip"]
-        importance = explain_clips(self.config, self.data_set, self.evaluation, np.array([clip]))
+        importance = explain_clips(self.config, self.data_set, self.held, np.array([clip]))
         return {"importance": importance_colours(importance, self.data["every"])[clip]}
 
     def _video(self, message: dict[str, Any]) -> dict[str, Any]:
-        name, folder = self.evaluation.clips.names[message["clip"]], ROOT / self.config.videos
+        name, folder = self.held.clips.names[message["clip"]], ROOT / self.config.videos
         path, faces = find_video(folder, name), self.config.faces
         if not path:
             raise InputError(f"{folder}: expected a video named {name}, found none")
@@ -128,26 +138,33 @@ def explore(
     """
     if evaluation.clips.flat:
         raise InputError(f"{data.root}: 2D keypoints cannot be looked at in the explorer")
+    which = _clips_to_hold(evaluation, importance)
+    held, place = evaluation.take(which), {int(i): k for k, i in enumerate(which)}
     train_clips, map_data = None, {}
     if has_model(config) and mapped and "train" in data.splits:
-        train_clips, map_data = _map_with_neighbours(config, data, evaluation)
-    every_clip = np.arange(len(evaluation.clips))
-    store, poses = clip_store(evaluation, data, config, every_clip, train_clips)
+        train_clips, map_data = _map_with_neighbours(config, data, held)
+    store, poses = clip_store(held, data, config, np.arange(len(which)), train_clips)
+    colours = importance_colours(importance, store["every"]) if importance else {}
     store |= map_data | {
         "order": {"region": list(data.classes.by_region), "cluster": _clustered(evaluation)},
-        "cards": class_cards(evaluation, config),
+        "counts": evaluation.confusion.tolist(),
+        "cards": [
+            card | {kind: place[card[kind]] for kind in EXAMPLES if kind in card}
+            for card in class_cards(evaluation, config)
+        ],
         "model": has_model(config),
         "videos": bool(config.videos),
-        "importance": importance_colours(importance, store["every"]) if importance else {},
+        "importance": {place[i]: colour for i, colour in colours.items()},
     }
     if against:
         name, other = against
-        predicted = other.predictions[evaluation.places_in(other)]
+        predicted = other.predictions[evaluation.places_in(other)[which]]
         store["against"] = {"name": name, "predicted": predicted.tolist()}
     return Explorer(
         config,
         data,
         evaluation,
+        held,
         data=store,
         poses=poses,
         notes=read_review(config, data.classes),
@@ -213,6 +230,30 @@ def _clips_to_explain(evaluation: Evaluation, count: int) -> np.ndarray:
     confidence = evaluation.probabilities.max(1)
     order = np.lexsort((-confidence, -sharing, evaluation.correct))
     return np.array(list(dict.fromkeys([*on_cards, *order.tolist()]))[:count])
+
+
+def _clips_to_hold(evaluation: Evaluation, importance: Importance | None) -> np.ndarray:
+    """(K,) places of the clips that a page holds, ascending: all of them, or MOST_CLIPS of many.
+
+    Of many these are the clips on class cards and those explained, then wrong ones, up to three
+    quarters, then right ones. A cell of the confusion matrix has a share by the root of its count,
+    its surest clips, so that rare confusions have theirs.
+    """
+    if len(evaluation.clips) <= MOST_CLIPS:
+        return np.arange(len(evaluation.clips))
+    first = [place for places in example_clips(evaluation) for place in places.values()]
+    first += [] if importance is None else importance.indices.tolist()
+    # (N,) each clip's cell, and how many of its cell are surer
+    cell = evaluation.clips.labels * len(evaluation.classes) + evaluation.predictions
+    by_cell = np.lexsort((-evaluation.probabilities.max(1), cell))
+    sizes = evaluation.confusion.ravel()
+    surer = np.empty(len(cell), int)
+    surer[by_cell] = np.arange(len(cell)) - first_rows(sizes)[cell[by_cell]]
+    order = np.argsort(surer / np.sqrt(sizes[cell]), kind="stable")
+    is_right = evaluation.correct[order]
+    right, wrong, most = order[is_right], order[~is_right], 3 * MOST_CLIPS // 4
+    chosen = dict.fromkeys([*first, *wrong[:most], *right[:MOST_CLIPS], *wrong[most:MOST_CLIPS]])
+    return np.sort(list(chosen)[: max(MOST_CLIPS, len(set(first)))])
 
 
 def _map_with_neighbours(

@@ -46,14 +46,14 @@ def clip_store(
         about["label"] += train_clips.labels.tolist()
         about["top"] += [[]] * len(train_clips)
         about["p"] += [[]] * len(train_clips)
-    people = sorted(set(subjects))
-    about["person"] = [people.index(subject) for subject in subjects]
+    people, person = np.unique(subjects, return_inverse=True)
+    about["person"] = person.tolist()
     return {
         "scene": scene_of(data.skeleton, config.fps / every),
         "every": every,
         "clips": about,
         "scored": len(which),
-        "people": people,
+        "people": people.tolist(),
         "steps": list(evaluation.steps),
         "classes": {
             "codes": classes.codes,

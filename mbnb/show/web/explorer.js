@@ -96,6 +96,15 @@ async function mountExplorer(host, model) {
   if (!(state.region in classes.region_names)) state.region = ''
   const everyClip = Array.from({ length: scored }, (_, i) => i)
   store.shown = () => everyClip.filter(fits)
+  // Many clips are counted in the matrix, and some of them are here; filters other than the region see those alone.
+  const total = data.counts.flat().reduce((a, b) => a + b, 0), few = scored < total
+  const whole = () => few && Object.keys(everything).every(key => key === 'region' || state[key] === everything[key])
+  store.counts = () => {
+    if (whole()) return data.counts.map((row, i) => state.region === '' || classes.regions[i] === +state.region ? row : row.map(() => 0))
+    const counts = data.counts.map(row => row.map(() => 0))
+    for (const i of store.shown()) counts[clips.label[i]][store.predicted(i)]++
+    return counts
+  }
   const number = (key, title, max) => make('input', { className: 'number', type: 'number', min: 0, max, step: 'any', value: state[key] || (max ? 0 : ''),
     title, ariaLabel: title, onchange: event => { state[key] = event.target.value === '' ? everything[key] : +event.target.value; refresh() } })
   const pick = (key, options, title) => make('select', { title, ariaLabel: title, className: 'filter-' + key, onchange: event => { state[key] = event.target.value; refresh() } },
@@ -133,7 +142,8 @@ async function mountExplorer(host, model) {
     const besides = i === j ? [] : [...correctOf(i), ...correctOf(j)]
     const named = Object.fromEntries(besides.map(k => [k, `to compare: ${store.short(k)}`]))
     // The first one and what to compare it with stand in one row, even on a laptop.
-    showClips(`${store.title(i)}${i === j ? ', recognised' : ` taken for ${store.title(j)}`}: ${counted(all.length)}`, [...shown.slice(0, 1), ...besides, ...shown.slice(1)], named)
+    const number = whole() && all.length < data.counts[i][j] ? `${counted(data.counts[i][j])}, ${all.length} of them on this page` : counted(all.length)
+    showClips(`${store.title(i)}${i === j ? ', recognised' : ` taken for ${store.title(j)}`}: ${number}`, [...shown.slice(0, 1), ...besides, ...shown.slice(1)], named)
     const turn = (by, text, off) => make('button', { type: 'button', textContent: text, disabled: off, onclick: () => openCell(i, j, page + by) })
     pager.replaceChildren(...(all.length > PAGE ? [turn(-PAGE, '‹ before', page === 0), `${page + 1} – ${Math.min(page + PAGE, all.length)} of ${all.length}, the surest first`,
       turn(PAGE, 'next ›', page + PAGE >= all.length)] : []))
@@ -281,7 +291,7 @@ async function mountExplorer(host, model) {
         make('td', {}, make('button', { className: 'plain', type: 'button', textContent: store.title(id), onclick: () => chosen.class(id) })),
         ...[percent(cards[id].f1), cards[id].support, percent(cards[id].recall), percent(cards[id].precision)].map(text => make('td', { textContent: text })))))
     fill('class')
-    return { element: make('div', {}, make('div', { className: 'status', textContent: `Scores of all ${counted(scored)}, whatever the filters say.` }),
+    return { element: make('div', {}, make('div', { className: 'status', textContent: `Scores of all ${counted(total)}, whatever the filters say.` }),
       make('div', { className: 'tall' }, table)), refresh() {} }
   }
 
@@ -308,7 +318,10 @@ async function mountExplorer(host, model) {
   }
   function refresh() {
     const shown = store.shown()
-    count.textContent = `${shown.length} of ${scored} clips, ${shown.filter(i => !store.wrong(i)).length} right`
+    if (whole()) {
+      const counts = store.counts(), right = counts.reduce((sum, row, i) => sum + row[i], 0), all = counts.flat().reduce((a, b) => a + b, 0)
+      count.textContent = `${all} of ${total} clips, ${right} right; ${shown.length} of them on this page`
+    } else count.textContent = `${shown.length} of ${scored} clips${few ? ' on this page' : ''}, ${shown.filter(i => !store.wrong(i)).length} right`
     panels[state.tab].refresh()
     if (state.cell) openCell(...state.cell)
     store.changed()
@@ -317,7 +330,9 @@ async function mountExplorer(host, model) {
   fillReview()
   let width = 0
   new ResizeObserver(() => { if (width !== root.host.clientWidth) { width = root.host.clientWidth; panels[state.tab].refresh() } }).observe(root.host)
-  root.append(make('datalist', { id: 'presets' }, ...PRESETS.map(value => make('option', { value }))), filters,
+  root.append(make('datalist', { id: 'presets' }, ...PRESETS.map(value => make('option', { value }))),
+    ...(few ? [make('div', { className: 'status', textContent: `This page holds ${scored} of ${total} clips: examples of each class, the surest of every confusion, and some that are right. `
+      + 'The matrix and the scores of classes are of all; filters by person, outcome, confidence or length count those that are here.' })] : []), filters,
     make('div', { className: 'tabs', role: 'tablist' }, ...Object.values(tabs)), make('div', { className: 'panels' }, panel, detail))
   detail.replaceChildren(make('div', { className: 'empty', textContent: `Choose a cell${data.map ? ', a class or a point' : ' or a class'}: its clips move here.` }))
   openTab(state.tab)

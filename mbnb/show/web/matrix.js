@@ -23,8 +23,7 @@ function matrixPanel(root, store, state, chosen) {
 
   function refresh() {
     hovered = null
-    counts = codes.map(() => new Array(codes.length).fill(0))
-    for (const i of store.shown()) counts[store.data.clips.label[i]][store.predicted(i)]++
+    counts = store.counts()
     totals = counts.map(row => row.reduce((a, b) => a + b, 0))
     const all = orderOf()
     rows = state.region === '' ? all : all.filter(i => regions[i] === +state.region)
