@@ -112,22 +112,33 @@ class Clips:
 
 
 def join(parts: Sequence[Clips]) -> Clips:
-    """The clips of all `parts`, one part after the other; none of none."""
+    """The clips of all `parts`, one part after the other; none of none.
+
+    Nothing is copied where they share their frames.
+    """
     if not parts:
         return pack([], [], [], [])
-    starts = np.cumsum([0, *(part.lengths.sum() for part in parts)])[:-1]
-    seen = [part.gather_seen() for part in parts]
-    if any(rows is not None for rows in seen):
+    lengths, first = np.concatenate([part.lengths for part in parts]), parts[0]
+    if all(part.frames is first.frames and part.seen is first.seen for part in parts):
+        frames, seen = first.frames, first.seen
+        starts = np.concatenate([part.starts for part in parts])
+    else:
+        frames, starts = np.concatenate([part.gather() for part in parts]), first_rows(lengths)
+        masks = [part.gather_seen() for part in parts]
         shapes = [(part.lengths.sum(), part.frames.shape[1]) for part in parts]
-        seen = [np.ones(shape, bool) if s is None else s for s, shape in zip(seen, shapes)]
+        masks = [
+            np.ones(shape, bool) if mask is None and any(m is not None for m in masks) else mask
+            for mask, shape in zip(masks, shapes)
+        ]
+        seen = None if masks[0] is None else np.concatenate(masks)
     return Clips(
-        np.concatenate([part.gather() for part in parts]),
-        np.concatenate([first_rows(part.lengths) + start for part, start in zip(parts, starts)]),
-        np.concatenate([part.lengths for part in parts]),
+        frames,
+        starts,
+        lengths,
         tuple(name for part in parts for name in part.names),
         np.concatenate([part.labels for part in parts]),
         tuple(subject for part in parts for subject in part.subjects),
-        None if seen[0] is None else np.concatenate(seen),
+        seen,
     )
 
 
@@ -151,28 +162,31 @@ def pack(
     subjects: list[str],
     joints: int = 17,
     seen: list[np.ndarray | None] | None = None,
+    frames: np.ndarray | None = None,
+    starts: Sequence[int] = (),
 ) -> Clips:
     """Clips from a list of (T, J, 3) arrays; `joints` is J where the list is empty.
 
-    seen: for each clip which of its joints were seen, (T, J) bool, or None for all.
+    seen: for each clip which of its joints were seen, (T, J) bool, or None for all. frames: where
+    all of them lie already, from the rows `starts` on, and stay.
     """
-    if seen is not None and any(rows is not None for rows in seen):
-        rows = [np.ones(p.shape[:2], bool) if s is None else s for p, s in zip(poses, seen)]
-        seen = np.concatenate(rows)
-    else:
-        seen = None
-    frames = (
-        np.concatenate(poses).astype(np.float32, copy=False)
-        if poses
-        else np.zeros((0, joints, 3), np.float32)
-    )
     lengths = np.array([len(pose) for pose in poses], np.int64)
+    if frames is None:
+        starts, frames = first_rows(lengths), np.zeros((0, joints, 3), np.float32)
+        frames = np.concatenate(poses).astype(np.float32, copy=False) if poses else frames
+    starts = np.asarray(starts, np.int64)
+    all_seen = None
+    if seen is not None and any(rows is not None for rows in seen):
+        all_seen = np.ones(frames.shape[:2], bool)
+        for start, rows in zip(starts, seen):
+            if rows is not None:
+                all_seen[start : start + len(rows)] = rows
     return Clips(
         frames,
-        first_rows(lengths),
+        starts,
         lengths,
         tuple(names),
         np.asarray(labels, np.int64).reshape(-1),
         tuple(subjects),
-        seen,
+        all_seen,
     )

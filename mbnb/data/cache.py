@@ -2,7 +2,7 @@
 
 A cache in `data/cache` belongs to one state of a data folder. The sizes and times of all its files
 are part of the cache's name, so that any change to them makes a new one. It may be deleted at any
-time.
+time. What is mapped already, since an npz is large (`formats.arrays.MAPPED`), is not copied.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from mbnb.clips import Clips, first_rows
 from mbnb.files import ROOT, fingerprint, replacing
 
 WORTH = 1000  # clips; fewer are read as fast as they are
+BLOCK = 4096  # clips whose frames are written at a time
 
 
 def cache_of(root: Path, *context: bytes) -> Path:
@@ -45,11 +46,15 @@ def write_cache(folder: Path, splits: dict[str, Clips], **remarks) -> None:
     with contextlib.suppress(OSError), replacing(folder) as part:
         part.mkdir()
         for split, clips in splits.items():
-            np.save(part / f"{split}.npy", clips.gather())
+            mapped = _mapped(clips)
+            if not mapped:
+                _save_frames(part / f"{split}.npy", clips)
             if (seen := clips.gather_seen()) is not None:
                 np.save(part / f"{split}_seen.npy", seen)
             np.savez(
                 part / f"{split}.npz",
+                mapped=np.array(mapped, str),
+                starts=clips.starts if mapped else first_rows(clips.lengths),
                 lengths=clips.lengths,
                 labels=clips.labels,
                 names=np.array(clips.names, str),
@@ -61,6 +66,26 @@ def write_cache(folder: Path, splits: dict[str, Clips], **remarks) -> None:
     for other in folder.parent.glob(f"{folder.name.split('-')[0]}-*"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _mapped(clips: Clips) -> list[object]:
+    """File, offset and rows of frames that lie on the disk as they are; else nothing."""
+    frames = clips.frames
+    # What was filled in is in memory alone.
+    if not isinstance(frames, np.memmap) or frames.filename is None or clips.seen is not None:
+        return []
+    return [frames.filename, frames.offset, len(frames), frames.shape[1]]
+
+
+def _save_frames(path: Path, clips: Clips) -> None:
+    """Write all frames as a npy file, some clips at a time, since there may be too many."""
+    shape = int(clips.lengths.sum()), *clips.frames.shape[1:]
+    about = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, about)
+        for first in range(0, len(clips), BLOCK):
+            frames = clips.gather(slice(first, first + BLOCK))
+            np.ascontiguousarray(frames, "<f4").tofile(file)
 
 
 def read_cache(folder: Path) -> tuple[dict[str, Clips], dict] | None:
@@ -76,11 +101,16 @@ def read_cache(folder: Path) -> tuple[dict[str, Clips], dict] | None:
         with np.load(folder / f"{split}.npz", allow_pickle=False) as file:
             index = {key: file[key] for key in file.files}
         # Copy on write: torch warns of arrays that it may not write to, and nothing here writes.
-        frames = np.load(folder / f"{split}.npy", mmap_mode="c", allow_pickle=False)
+        if len(index["mapped"]):
+            file, *numbers = index["mapped"].tolist()
+            offset, rows, joints = map(int, numbers)
+            frames = np.memmap(file, np.float32, "c", offset, (rows, joints, 3))
+        else:
+            frames = np.load(folder / f"{split}.npy", mmap_mode="c", allow_pickle=False)
         seen = folder / f"{split}_seen.npy"
         splits[split] = Clips(
             frames,
-            first_rows(index["lengths"]),
+            index["starts"],
             index["lengths"],
             tuple(index["names"].tolist()),
             index["labels"],

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ class Reader:
     classes: ClassTable
     subjects: dict[str, str]
     findings: Findings
-    first_with: dict[bytes, Path] = field(default_factory=dict)
+    first_with: dict[bytes, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     with_poses: bool = True
     flat: bool | None = None  # whether clips are without depth; None before the first
@@ -65,13 +65,13 @@ class Reader:
             return None
         if folder.is_dir() and has_packed:
             self.findings.error(packed, f"expected either {split}/ or {split}.npz, found both")
-        poses = read_packed(packed, self.findings) if has_packed else None
+        poses = _packed(packed, self.findings) if has_packed else None
         if has_packed and poses is None:
             return None
         if poses is None:
             present = clip_folders(folder, self.findings)
         else:
-            present = dict.fromkeys(poses, packed)
+            present = dict.fromkeys(poses.rows, packed)
         self.seen |= set(present)
         labels = self._labels(split, has_labels, present)
         return self._clips(split, labels if self.with_poses else {}, present, poses)
@@ -113,9 +113,9 @@ class Reader:
         split: str,
         labels: dict[str, int],
         present: dict[str, Path],
-        packed: dict[str, np.ndarray] | None,
+        packed: "Packed | None",
     ) -> Clips:
-        """The labelled clips, those without a fault; `packed` has all poses of the split's npz."""
+        """The labelled clips, those without a fault; `packed` is what the split's npz holds."""
         bodies: dict[str, Body] = {}
         useless: dict[str, list[str]] = {}
         for name in tqdm(
@@ -125,7 +125,7 @@ class Reader:
                 where = self._pose_file(split, name, present[name])
                 pose = read_pose(self.folder.root, where, self.findings)
             else:
-                where, pose, self.flat = present[name] / name, packed[name], False
+                where, pose, self.flat = f"{present[name]}/{name}", packed[name], False
             if pose is not None:
                 pose = check_pose(pose, where, self.skeleton, self.findings, self.flat)
             if pose is None:
@@ -134,18 +134,21 @@ class Reader:
             if isinstance(body, str):
                 useless.setdefault(body, []).append(name)
                 continue
-            twin = self.first_with.setdefault(digest_of(body.pose), where)
-            if twin != where:
-                place = twin.relative_to(self.folder.root)
+            twin = self.first_with.setdefault(digest_of(body.pose), str(where))
+            if twin != str(where):
+                place = Path(twin).relative_to(self.folder.root)
                 self.findings.warning(where, f"the same frames as {place}")
-            bodies[name] = body
+            bodies[name] = body if packed is None else packed.keep(name, body)
         check_seen(self.folder.root / split, bodies, useless, self.skeleton, self.findings)
         labels = {name: labels[name] for name in bodies}
         if self.classes is not UNREADABLE:
             check_codes(self.folder.labels(split), labels, self.classes, self.findings)
         people = [self.subjects.get(name, f"{split}/{name}") for name in bodies]
         poses, seen = ([getattr(b, key) for b in bodies.values()] for key in ("pose", "seen"))
-        return pack(poses, list(bodies), list(labels.values()), people, len(self.skeleton), seen)
+        about = list(bodies), list(labels.values()), people, len(self.skeleton), seen
+        if packed is None or not packed.fits(self.skeleton):
+            return pack(poses, *about)
+        return pack(poses, *about, packed.frames, [packed.rows[name].start for name in bodies])
 
     def _pose_file(self, split: str, name: str, place: Path) -> Path:
         """The file of a clip, with depth or without, as that of the first clip is."""
@@ -214,8 +217,38 @@ def read_pose(root: Path, path: Path, findings: Findings) -> np.ndarray | None:
         return None
 
 
+@dataclass(frozen=True)
+class Packed:
+    """What a `<split>.npz` holds: the frames of all clips, and which rows of them are whose."""
+
+    frames: np.ndarray
+    rows: dict[str, slice]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.frames[self.rows[name]]
+
+    def fits(self, skeleton: Skeleton) -> bool:
+        """Whether clips can stay where they are in the frames."""
+        kind = self.frames.dtype == np.float32 and self.frames.flags.c_contiguous
+        return kind and self.frames.shape[1:] == (len(skeleton), 3)
+
+    def keep(self, name: str, body: Body) -> Body:
+        """`body` with its pose in its place in the frames, where that is of the same kind."""
+        place = self[name]
+        if place.dtype != body.pose.dtype:
+            return body
+        if body.seen is not None:
+            place[...] = body.pose
+        return replace(body, pose=place)
+
+
 def read_packed(path: Path, findings: Findings) -> dict[str, np.ndarray] | None:
     """Clip name -> (T, J, 3) of a `<split>.npz`; None after an error."""
+    packed = _packed(path, findings)
+    return packed and {name: packed[name] for name in packed.rows}
+
+
+def _packed(path: Path, findings: Findings) -> Packed | None:
     try:
         most = max(arrays.LARGEST, DENSEST * path.stat().st_size)
         frames, offsets, names = (
@@ -253,4 +286,5 @@ def read_packed(path: Path, findings: Findings) -> dict[str, np.ndarray] | None:
         if Path(name).name != name:
             findings.error(path, f"expected the plain names of clips, found the path {name!r}")
             return None
-    return {name: frames[start:stop] for name, start, stop in zip(names, offsets[:-1], offsets[1:])}
+    offsets = offsets.tolist()
+    return Packed(frames, {name: slice(*ends) for name, *ends in zip(names, offsets, offsets[1:])})

@@ -13,7 +13,15 @@ import numpy as np
 from scipy.stats import DegenerateDataWarning, binomtest, bootstrap, norm, t
 
 from mbnb.classes import ClassTable
-from mbnb.scores.metrics import SCORES, confusion, f1_per_class, official_scores, score
+from mbnb.scores.metrics import (
+    SCORES,
+    Answers,
+    confusion,
+    f1_per_class,
+    official_answers,
+    official_of,
+    scores_of,
+)
 
 
 def score_intervals(
@@ -29,8 +37,9 @@ def score_intervals(
     Where there are three or four people the interval ends with the best and the worst of them, and
     is still too narrow.
     """
+    answers = Answers.of(labels, probabilities)
     bounds = over_people(
-        lambda counts: list(score(labels, probabilities, classes, counts).values()),
+        lambda weights: list(scores_of(answers.counts(weights), classes).values()),
         subjects,
         resamples,
         seed,
@@ -71,9 +80,10 @@ def official_interval(
     """The 95 % interval of F1_mean over people; None where there is one person only."""
     if len(set(subjects)) < 2:
         return None
+    answers = official_answers(labels, probabilities, classes, regions)
     (bounds,) = over_people(
-        lambda counts: [
-            official_scores(labels, probabilities, classes, regions, counts)["F1_mean"]
+        lambda weights: [
+            official_of({k: each.counts(weights) for k, each in answers.items()})["F1_mean"]
         ],
         subjects,
         resamples,

@@ -1,5 +1,7 @@
 """Scores of predictions: confusion, F1, top-k, body regions, and the official ones of MA-52."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mbnb.classes import ClassTable
@@ -35,6 +37,32 @@ def hits(labels: np.ndarray, probabilities: np.ndarray, k: int) -> np.ndarray:
     return ahead.sum(1) < k
 
 
+@dataclass(frozen=True)
+class Answers:
+    """All that scores need of N answers, so that thousands of resamples count it in a moment.
+
+    kinds: (N,) a clip's cell of the confusion matrix, whether its class is the likeliest, and
+    whether it is among the five likeliest, in one number. classes: C.
+    """
+
+    kinds: np.ndarray
+    classes: int
+
+    @classmethod
+    def of(cls, labels: np.ndarray, probabilities: np.ndarray) -> "Answers":
+        """Of labels (N,) and probabilities or logits (N, C)."""
+        classes = probabilities.shape[1]
+        kinds = labels * classes + probabilities.argmax(1)
+        for k in (1, 5):
+            kinds = 2 * kinds + hits(labels, probabilities, k)
+        return cls(kinds, classes)
+
+    def counts(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """(C, C, 2, 2) how many there are of each kind; `weights` (N,) as in `confusion`."""
+        shape = self.classes, self.classes, 2, 2
+        return np.bincount(self.kinds, weights, np.prod(shape)).reshape(shape)  # (C·C·4,) ->
+
+
 def score(
     labels: np.ndarray,
     probabilities: np.ndarray,
@@ -46,14 +74,17 @@ def score(
     macro_f1 is the mean over classes that are true or predicted somewhere; region_top1 counts a
     prediction as right when its region is. `weights` (N,) count a clip more than once.
     """
-    predictions = probabilities.argmax(1)
-    regions = np.array(classes.region_ids)
-    matrix = confusion(labels, predictions, len(classes), weights)
+    return scores_of(Answers.of(labels, probabilities).counts(weights), classes)
+
+
+def scores_of(counts: np.ndarray, classes: ClassTable) -> dict[str, float]:
+    """`score` of counted `Answers`."""
+    regions, matrix = np.array(classes.region_ids), counts.sum((2, 3))
     return {
-        "top1": _share(predictions == labels, weights),
-        "top5": _share(hits(labels, probabilities, 5), weights),
+        "top1": float(matrix.diagonal().sum() / matrix.sum()),
+        "top5": float(counts[:, :, :, 1].sum() / matrix.sum()),
         "macro_f1": float(np.nanmean(f1_per_class(matrix))),
-        "region_top1": _share(regions[predictions] == regions[labels], weights),
+        "region_top1": float(matrix[regions[:, None] == regions].sum() / matrix.sum()),
     }
 
 
@@ -62,7 +93,6 @@ def official_scores(
     probabilities: np.ndarray,
     classes: ClassTable,
     regions: np.ndarray | None = None,
-    weights: np.ndarray | None = None,
 ) -> dict[str, float]:
     """The scores of the MA-52 challenges, of actions and of body parts, and their mean F1_mean.
 
@@ -71,28 +101,41 @@ def official_scores(
     its own tells them. Macro-F1 is over classes that are true or predicted somewhere; the micro-F1
     of one prediction a clip is its top-1.
     """
-    region_ids = np.array(classes.region_ids)
+    answers = official_answers(labels, probabilities, classes, regions)
+    return official_of({level: each.counts() for level, each in answers.items()})
+
+
+def official_answers(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    classes: ClassTable,
+    regions: np.ndarray | None = None,
+) -> dict[str, Answers]:
+    """The answers of either level, action and body, that `official_scores` are of."""
     parts = region_probabilities(probabilities, classes, regions)
+    return {
+        "action": Answers.of(labels, probabilities),
+        "body": Answers.of(np.array(classes.region_ids)[labels], parts),
+    }
+
+
+def official_of(counts: dict[str, np.ndarray]) -> dict[str, float]:
+    """`official_scores` of counted `official_answers`."""
     scores = {
         f"{level}_{name}": value
-        for level, truth, values in (
-            ("action", labels, probabilities),
-            ("body", region_ids[labels], parts),
-        )
-        for name, value in _of_one_level(truth, values, weights).items()
+        for level, counted in counts.items()
+        for name, value in _of_one_level(counted).items()
     }
     f1 = [value for name, value in scores.items() if "_f1_" in name]
     return scores | {"F1_mean": float(np.mean(f1))}
 
 
-def _of_one_level(
-    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
-) -> dict[str, float]:
+def _of_one_level(counts: np.ndarray) -> dict[str, float]:
     """Top-1, top-5, macro-F1 and micro-F1 of one list of classes."""
-    matrix = confusion(labels, probabilities.argmax(1), probabilities.shape[1], weights)
+    matrix = counts.sum((2, 3))
     return {
-        "top1": _share(hits(labels, probabilities, 1), weights),
-        "top5": _share(hits(labels, probabilities, 5), weights),
+        "top1": float(counts[:, :, 1].sum() / matrix.sum()),
+        "top5": float(counts[:, :, :, 1].sum() / matrix.sum()),
         "f1_macro": float(np.nanmean(f1_per_class(matrix))),
         "f1_micro": float(matrix.diagonal().sum() / matrix.sum()),
     }
@@ -108,7 +151,3 @@ def region_probabilities(
     """
     sums = probabilities @ np.eye(len(classes.region_names))[list(classes.region_ids)]
     return sums if head is None else (sums + head) / 2
-
-
-def _share(right: np.ndarray, weights: np.ndarray | None) -> float:
-    return float(np.average(right, weights=weights))
