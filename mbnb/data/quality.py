@@ -32,6 +32,7 @@ MENTIONED = 2.0  # millimetres from which on a shortcoming is worth a word
 # What a conversion tells beside or better than a clip's joints.
 TOLD = ("source_fps", "fps", "decoded", "declared", "detected", "longest_gap", "seen")
 TOLD += ("jitter_mm", "bone_variation", "flips", "jumps", "trunk_m")
+BLOCK = 4096  # clips whose rows are kept as such, which takes far more room than a table
 USUAL_RATE = 30.0  # frames a second of which nothing is missed
 # What is worth so many millimetres of a joint's mean error, see `shortcomings`.
 WORTH = {
@@ -155,7 +156,7 @@ def quality_table(
     such as frames without a person, visibility, and the rate of the recording. out: a CSV file that
     gets the table, too.
     """
-    told, rows = _told(root / TABLE), []
+    told, rows, parts = _told(root / TABLE), [], []
     total = sum(map(len, splits.values()))
     with tqdm(total=total, desc="measuring", unit="clip", delay=2, leave=False) as bar:
         for split, clips in splits.items():
@@ -164,7 +165,11 @@ def quality_table(
                 about = {"clip": name, "split": split, "score": score(row)}
                 rows.append(about | {"frames": len(clips[i])} | row)
                 bar.update()
-    table = pd.DataFrame(rows, columns=None if rows else ["clip", "split", "score"])
+                if len(rows) == BLOCK:
+                    parts.append(pd.DataFrame(rows))
+                    rows.clear()
+    parts += [pd.DataFrame(rows)] if rows else []
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=["clip", "split", "score"])
     table = table.sort_values("score", kind="stable", ignore_index=True)
     if out:
         with replacing(out) as part:

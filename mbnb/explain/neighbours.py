@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+BLOCK = 512  # clips that are compared with all at a time
+
 
 def nearest(
     features: np.ndarray, train_features: np.ndarray, count: int = 3
@@ -25,10 +27,14 @@ def alike_of_others(
 
     Features are unit vectors; fewer are given where other people have fewer.
     """
-    people, found = np.array(subjects), []
-    for vector, person in zip(features, people):
-        others = np.flatnonzero(people != person)
-        cosines = features[others] @ vector
-        best = np.argsort(-cosines, kind="stable")[:count]
-        found.append([(int(others[i]), round(float(cosines[i]), 3)) for i in best])
+    people, found = np.unique(subjects, return_inverse=True)[1], []
+    for rows in np.split(np.arange(len(people)), range(BLOCK, len(people), BLOCK)):
+        cosines = features[rows] @ features.T  # (B, N)
+        cosines[people[rows][:, None] == people] = -np.inf
+        best = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+        alike = np.take_along_axis(cosines, best, axis=1)
+        found += [
+            [(i, round(cosine, 3)) for i, cosine in zip(*row) if cosine > -np.inf]
+            for row in zip(best.tolist(), alike.tolist())
+        ]
     return found

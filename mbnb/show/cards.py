@@ -146,26 +146,13 @@ def _most_frequent(counts: np.ndarray) -> list[list[int]]:
 
 def _class_profiles(evaluation: Evaluation, fps: float) -> np.ndarray:
     """(C, J, MOMENTS) mean speeds in each class, relative to the joint's greatest anywhere."""
-    labels = evaluation.clips.labels
-    profiles = np.stack([_profile(clip, fps) for clip in evaluation.clips])  # (N, J, MOMENTS)
-    means = np.stack(
-        [
-            profiles[labels == i].sum(0) / max((labels == i).sum(), 1)
-            for i in range(len(evaluation.classes))
-        ]
-    )
+    clips, joints = evaluation.clips, evaluation.clips.frames.shape[1]
+    sums = np.zeros((len(evaluation.classes), MOMENTS, joints))
+    for index, speed in speeds(clips, fps, MOMENTS):
+        np.add.at(sums, clips.labels[index], speed)
+    counts = np.bincount(clips.labels, minlength=len(sums))[:, None, None]
+    means = (sums / np.maximum(counts, 1)).swapaxes(1, 2)  # -> (C, J, MOMENTS)
     return means / np.maximum(means.max((0, 2), keepdims=True), 1e-9)
-
-
-def _profile(clip: np.ndarray, fps: float) -> np.ndarray:
-    """(T, J, 3) -> (J, MOMENTS): each joint's mean speed in each part of the clip, in m/s."""
-    speed = speeds(clip, fps) if len(clip) > 1 else np.zeros((1, clip.shape[1]))  # (T - 1, J)
-    edges = np.linspace(0, len(speed), MOMENTS + 1)
-    means = []
-    for first, last in zip(edges, edges[1:]):
-        frames = slice(int(first), max(int(np.ceil(last)), int(first) + 1))
-        means.append(speed[frames].mean(0))
-    return np.stack(means, axis=1)
 
 
 def _file_name(classes: ClassTable, i: int) -> str:

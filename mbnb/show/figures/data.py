@@ -132,7 +132,7 @@ def _speeds(data: DataSet, split: str, fps: float) -> pd.DataFrame:
     never seen.
     """
     clips = data.splits[split]
-    speeds = np.array([motion_energy(clip, fps) for clip in clips]).reshape(-1, len(data.skeleton))
+    speeds = motion_energy(clips, fps)
     for i, clip in enumerate(speeds):
         if (seen := clips.seen_in(i)) is not None:
             clip[~seen.any(0)] = np.nan
