@@ -21,14 +21,20 @@ from mbnb.config import Config, found_in, read_yaml
 from mbnb.data.dataset import NEEDS_DEPTH, DataSet, people_overlap
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.evaluate.remarks import remarks
-from mbnb.evaluate.tables import find_clips, numbers, prediction_table, read_by_clip, write_csv
+from mbnb.evaluate.tables import (
+    find_clips,
+    prediction_table,
+    read_numbers,
+    read_regions,
+    write_csv,
+)
 from mbnb.files import ROOT, InputError, fingerprint, write_text
 from mbnb.model.checkpoints import Trained, load_trained
 from mbnb.model.predict import Network
 from mbnb.people import Stage, look
 from mbnb.people.stage import Predictor
 from mbnb.prepare.recipe import known_joints
-from mbnb.runs import RunFolder, metrics_of, probability_columns, region_columns
+from mbnb.runs import RunFolder, metrics_of, probability_columns
 from mbnb.scores.calibration import calibration_error, log_loss
 from mbnb.scores.intervals import official_interval, score_intervals
 from mbnb.scores.metrics import SCORES, official_scores, score
@@ -327,21 +333,21 @@ def load_evaluation(config: Config, data: DataSet) -> Evaluation:
             f"evaluating anew"
         )
         return evaluate(config, data)
-    table, _ = read_by_clip(folder.predictions)
+    columns = probability_columns(data.classes.codes)
+    table = read_numbers(folder.predictions, columns)
+    regions = read_regions(folder.predictions, data.classes)
     members = "members" in metrics
     clips = find_clips(data, table.index) if members else data.splits[metrics["split"]]
-    columns = probability_columns(data.classes.codes)
-    heads = region_columns(data.classes.region_names)
     adapted, steps = None, ()
     if metrics.get("with_people"):
-        adapted = read_by_clip(folder.people_predictions)[0][columns].apply(numbers).to_numpy()
+        adapted = read_numbers(folder.people_predictions, columns).to_numpy()
         steps = tuple(metrics["with_people"]["steps"])
     return Evaluation(
         metrics["split"],
         clips,
         data.classes,
-        table[columns].apply(numbers).to_numpy(),
-        table[heads].apply(numbers).to_numpy() if heads[0] in table else None,
+        table.to_numpy(),
+        None if regions is None else regions.to_numpy(),
         adapted,
         steps,
     )

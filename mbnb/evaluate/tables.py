@@ -152,9 +152,22 @@ def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
 
     None where it had none.
     """
-    table, _ = read_by_clip(path)
-    columns = region_columns(classes.region_names)
-    return table[columns].apply(numbers) if set(columns) <= set(table) else None
+    return read_numbers(path, region_columns(classes.region_names))
+
+
+def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
+    """Some `columns` of our own table of predictions by the names of its clips, None without them.
+
+    What `write_csv` wrote is read at once; what a spreadsheet has made of it, cell by cell, which
+    takes ten times the memory.
+    """
+    kinds = {"clip": str} | dict.fromkeys(columns, float)
+    how = dict(usecols=list(kinds), dtype=kinds, index_col="clip", float_precision="round_trip")
+    try:
+        return pd.read_csv(path, **how, keep_default_na=False, encoding="utf-8")[list(columns)]
+    except ValueError:  # pandas' errors of what is no such table are some, too
+        table, _ = read_by_clip(path)
+        return table[columns].apply(numbers) if set(columns) <= set(table) else None
 
 
 def read_by_clip(path: Path) -> tuple[pd.DataFrame, list[int]]:

@@ -8,7 +8,7 @@ Shapes: N clips of the collection, D numbers of a vector.
 
 import difflib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,36 +60,45 @@ def find(config: Config, clip: str, model: Path, count: int = 12) -> Found:
     there is no such clip, or the model does not fit.
     """
     data = load(config)
-    clips = join(list(data.splits.values()))
-    if clips.flat:
+    if any(clips.flat for clips in data.splits.values()):
         raise InputError(f"{data.root}: expected joints in 3D, found 2D keypoints")
     splits = [split for split, some in data.splits.items() for _ in some.names]
-    vectors, look = _embedded(config, data, clips, model)
-    if clip in clips.names:
-        place = clips.names.index(clip)
-        asked, vector = clips.take(np.array([place])), vectors[place]
+    names = [name for some in data.splits.values() for name in some.names]
+    vectors, look = _embedded(config, data, names, model)
+    if clip in names:
+        place = names.index(clip)
+        asked, vector = _pick(data, [place]), vectors[place]
     else:
-        place, asked = -1, _read_clip(Path(clip), clips.names, data.skeleton)
+        place, asked = -1, _read_clip(Path(clip), names, data.skeleton)
         vector = look()(asked)[0]
     cosines = vectors @ vector
     if place >= 0:
         cosines[place] = -np.inf
-    order = np.argsort(-cosines, kind="stable")[: min(count, len(clips) - (place >= 0))]
-    titles = [data.classes.titles[i] if i != UNLABELLED else "" for i in clips.labels[order]]
+    order = np.argsort(-cosines, kind="stable")[: min(count, len(names) - (place >= 0))]
+    found = _pick(data, order)
     table = pd.DataFrame(
         {
             "rank": np.arange(1, len(order) + 1),
-            "clip": [clips.names[i] for i in order],
+            "clip": found.names,
             "split": [splits[i] for i in order],
-            "subject": [clips.subjects[i] for i in order],
-            "class": titles,
+            "subject": found.subjects,
+            "class": [data.classes.titles[i] if i != UNLABELLED else "" for i in found.labels],
             "cosine": cosines[order],
         }
     )
-    return Found(asked, table, clips.take(order), data)
+    return Found(asked, table, found, data)
 
 
-def _read_clip(path: Path, names: tuple[str, ...], skeleton: Skeleton) -> Clips:
+def _pick(data: DataSet, places: Sequence[int]) -> Clips:
+    """The clips at `places` where all splits stand one after the other, whose frames stay."""
+    parts, where = list(data.splits.values()), np.asarray(places)
+    ends = np.cumsum([len(part) for part in parts])
+    split = np.searchsorted(ends, where, side="right")
+    own = where - (ends - [len(part) for part in parts])[split]
+    return join([parts[s].take(np.array([i])) for s, i in zip(split, own)])
+
+
+def _read_clip(path: Path, names: Sequence[str], skeleton: Skeleton) -> Clips:
     """A clip that lies by itself. Raises InputError with what is wrong with it."""
     file = path / "pose_3d.npy" if path.is_dir() else path
     if not file.exists():
@@ -110,39 +119,44 @@ def _read_clip(path: Path, names: tuple[str, ...], skeleton: Skeleton) -> Clips:
 
 
 def _embedded(
-    config: Config, data: DataSet, clips: Clips, model: Path
+    config: Config, data: DataSet, names: Sequence[str], model: Path
 ) -> tuple[np.ndarray, Callable[[], Look]]:
     """(N, D) unit vectors, as they are kept or made now, and what makes such of other clips."""
     mark = fingerprint(model.read_bytes(), repr((config.fps, COMPONENTS, SAMPLE)).encode())
     # Settings may leave clips out.
-    cache = cache_of(data.root, mark.encode(), repr((data.skeleton.name, clips.names)).encode())
+    cache = cache_of(data.root, mark.encode(), repr((data.skeleton.name, tuple(names))).encode())
     place, _, state = cache.name.partition("-")
     file = cache.with_name(f"alike-{place}-{mark}") / f"{state}.npz"
     if file.is_file():
         with np.load(file, allow_pickle=False) as kept:
             content = {name: kept[name] for name in kept.files}
     else:
-        content = _embed(_looker(config, data, model), clips)
+        content = _embed(_looker(config, data, model), data)
         shutil.rmtree(file.parent, ignore_errors=True)  # of earlier states of the collection
         with on_disk(file), replacing(file) as part, open(part, "wb") as out:
             np.savez(out, **content)
     return content["vectors"], lambda: _projected(_looker(config, data, model), content)
 
 
-def _embed(look: Look, clips: Clips) -> dict[str, np.ndarray]:
+def _embed(look: Look, data: DataSet) -> dict[str, np.ndarray]:
     """`vectors` of all clips, and the components of an encoder's numbers where there are any."""
-    parts = np.array_split(np.arange(len(clips)), -(-len(clips) // BLOCK))
+    parts = [
+        clips.take(np.arange(first, min(first + BLOCK, len(clips))))
+        for clips in data.splits.values()
+        for first in range(0, len(clips), BLOCK)
+    ]
     content = {}
     if isinstance(look, _Encoder):
-        sample = np.unique(np.linspace(0, len(clips) - 1, SAMPLE).astype(int))
-        numbers = look(clips.take(sample))
+        total = sum(map(len, data.splits.values()))
+        sample = np.unique(np.linspace(0, total - 1, SAMPLE).astype(int))
+        numbers = look(_pick(data, sample))
         mean, deviation = numbers.mean(0), numbers.std(0) + 1e-6
         size = min(COMPONENTS, len(sample))
         fitted = PCA(size, svd_solver="randomized", random_state=0)
         fitted.fit((numbers - mean) / deviation)
         content = {"mean": mean, "components": fitted.components_ / deviation}
     look = _projected(look, content)
-    vectors = [look(clips.take(part)) for part in tqdm(parts, desc="embedding", delay=2)]
+    vectors = [look(part) for part in tqdm(parts, desc="embedding", delay=2)]
     return content | {"vectors": np.concatenate(vectors).astype(np.float32)}
 
 
