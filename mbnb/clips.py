@@ -91,6 +91,11 @@ class Clips:
             self.seen,
         )
 
+    def blocks(self, size: int = 1024) -> Iterator[np.ndarray]:
+        """The indices of all clips, `size` at a time: all at once may not fit into memory."""
+        starts = range(0, len(self), size)
+        return (np.arange(first, min(first + size, len(self))) for first in starts)
+
     def gather(self, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
         """(sum T, J, 3) frames of the clips at `indices`, one clip after the other.
 

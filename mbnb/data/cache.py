@@ -17,7 +17,6 @@ from mbnb.clips import Clips, first_rows
 from mbnb.files import ROOT, fingerprint, replacing
 
 WORTH = 1000  # clips; fewer are read as fast as they are
-BLOCK = 4096  # clips whose frames are written at a time
 
 
 def cache_of(root: Path, *context: bytes) -> Path:
@@ -83,9 +82,8 @@ def _save_frames(path: Path, clips: Clips) -> None:
     about = {"descr": "<f4", "fortran_order": False, "shape": shape}
     with open(path, "wb") as file:
         np.lib.format.write_array_header_1_0(file, about)
-        for first in range(0, len(clips), BLOCK):
-            frames = clips.gather(slice(first, first + BLOCK))
-            np.ascontiguousarray(frames, "<f4").tofile(file)
+        for index in clips.blocks():
+            np.ascontiguousarray(clips.gather(index), "<f4").tofile(file)
 
 
 def read_cache(folder: Path) -> tuple[dict[str, Clips], dict] | None:

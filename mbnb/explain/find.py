@@ -140,11 +140,7 @@ def _embedded(
 
 def _embed(look: Look, data: DataSet) -> dict[str, np.ndarray]:
     """`vectors` of all clips, and the components of an encoder's numbers where there are any."""
-    parts = [
-        clips.take(np.arange(first, min(first + BLOCK, len(clips))))
-        for clips in data.splits.values()
-        for first in range(0, len(clips), BLOCK)
-    ]
+    parts = [clips.take(index) for clips in data.splits.values() for index in clips.blocks(BLOCK)]
     content = {}
     if isinstance(look, _Encoder):
         total = sum(map(len, data.splits.values()))

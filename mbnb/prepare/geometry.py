@@ -17,7 +17,6 @@ from torch import Tensor
 from mbnb.clips import Clips, first_rows
 from mbnb.skeleton import Skeleton
 
-SOME = 1024  # clips that are looked at together
 LEAST_TRUNK = 0.2  # of the joints' mean distance from the pelvis, which is about a trunk
 # Root mean square distance of a person's joints from their middle, in a picture, in lengths of the
 # trunk: 0.92 to 0.97 in the median of motion capture and of two depth sensors.
@@ -205,7 +204,7 @@ def speeds(
     Yields places of clips (N,) and means (N, each, J) over `each` equal parts of a clip, which
     share a frame where they are more than its frames. Nothing moves in a clip of one frame.
     """
-    for index in np.split(np.arange(len(clips)), range(SOME, len(clips), SOME)):
+    for index in clips.blocks():
         lengths = torch.as_tensor(clips.lengths[index])
         smoothed = smooth(torch.as_tensor(clips.gather(index)), lengths)
         steps = smoothed.diff(dim=0).norm(dim=-1).double() * fps  # (sum T - 1, J)

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from scipy.spatial import KDTree
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.neighbors import NearestNeighbors
 
 from mbnb.clips import Clips
 from mbnb.data.dataset import DataSet, people_overlap
@@ -27,6 +28,8 @@ MOMENTS = 16  # frames at which clips are compared
 NEAR = 0.02
 # Share of the clips that guessing the largest class gets wrong which a trace must win.
 TELLING = 0.5
+DIRECTIONS, LIKELY = 12, 8  # in which copies are looked for, and how many are looked at
+SAMPLE = 20_000  # clips that tell of all
 FEWEST = 5  # clips with a value of a name's field for it to be a rule
 
 
@@ -81,35 +84,62 @@ def _copies(data: DataSet) -> list[Finding]:
     if not train:
         return []
     findings = []
-    search = NearestNeighbors(n_neighbors=1).fit(_shapes(train, data.skeleton))
+    # In few directions no two clips are farther apart than they are, so that a tree finds who may
+    # be a copy of whom without comparing all with all.
+    shapes = _shapes(_some(train), data.skeleton)
+    axes = PCA(min(DIRECTIONS, *shapes.shape), random_state=0).fit(shapes).components_.T
+    tree = KDTree(_shapes(train, data.skeleton, axes))
     for split, clips in data.splits.items():
         if split == "train" or not len(clips):
             continue
-        distance, nearest = search.kneighbors(_shapes(clips, data.skeleton))
-        copies = np.flatnonzero(distance[:, 0] < NEAR)
-        if len(copies):
-            closest = copies[distance[copies, 0].argmin()]
+        places = _shapes(clips, data.skeleton, axes)
+        near, of_train = tree.query(places, range(1, LIKELY + 1), distance_upper_bound=NEAR)
+        which, k = np.nonzero(np.isfinite(near))  # pairs of a clip and one in train
+        others = of_train[which, k]
+        ones, twins = clips.take(which), train.take(others)
+        far = [
+            np.linalg.norm(
+                _shapes(ones.take(i), data.skeleton) - _shapes(twins.take(i), data.skeleton), axis=1
+            )
+            for i in ones.blocks()
+        ]
+        far = np.concatenate([*far, []])
+        copies = len(np.unique(which[far < NEAR]))
+        if copies:
+            closest = far.argmin()
             findings.append(
                 Finding(
                     "copies",
                     "leak",
                     split,
-                    f"{len(copies)} of {len(clips)} clips are nearly the same as one in train, as "
-                    f"{clips.names[closest]} and {train.names[nearest[closest, 0]]}",
+                    f"{copies} of {len(clips)} clips are nearly the same as one in train, as "
+                    f"{clips.names[which[closest]]} and {train.names[others[closest]]}",
                 )
             )
     return findings
 
 
-def _shapes(clips: Clips, skeleton: Skeleton) -> np.ndarray:
-    """(N, MOMENTS·J·3) standardised poses.
+def _some(clips: Clips) -> Clips:
+    """SAMPLE of the clips, drawn by chance, where there are more."""
+    if len(clips) <= SAMPLE:
+        return clips
+    return clips.take(np.sort(np.random.default_rng(0).permutation(len(clips))[:SAMPLE]))
+
+
+def _shapes(clips: Clips, skeleton: Skeleton, axes: np.ndarray | None = None) -> np.ndarray:
+    """(N, MOMENTS·J·3) standardised poses, or where they are along `axes` (MOMENTS·J·3, D).
 
     The Euclidean distance of two is the root mean square distance of their joints.
     """
-    windows = at_moments(
-        torch.as_tensor(clips.gather()), torch.as_tensor(clips.lengths), skeleton, MOMENTS
-    ).flatten(1)  # (N, M, J, 3) -> (N, M·J·3)
-    return (windows / (windows.shape[1] / 3) ** 0.5).numpy()
+    parts = [np.zeros((0, MOMENTS * len(skeleton) * 3 if axes is None else axes.shape[1]))]
+    for index in clips.blocks():
+        frames, lengths = clips.gather(index), clips.lengths[index]
+        windows = at_moments(
+            torch.as_tensor(frames), torch.as_tensor(lengths), skeleton, MOMENTS
+        ).flatten(1)  # (N, M, J, 3) -> (N, M·J·3)
+        shapes = (windows / (windows.shape[1] / 3) ** 0.5).numpy()
+        parts.append(shapes if axes is None else shapes @ axes)
+    return np.concatenate(parts)
 
 
 def _names(data: DataSet) -> list[Finding]:
@@ -161,6 +191,7 @@ def _recording(data: DataSet) -> list[Finding]:
     train = data.splits.get("train")
     if train is None or not train.labelled:
         return []
+    train = _some(train)  # trees of a million clips would not fit into memory
     people = np.unique(train.subjects, return_inverse=True)[1]
     if people.max() == 0 or len(np.unique(train.labels)) < 2:
         return []
