@@ -11,6 +11,7 @@ held at its ends; hands and face so as seen from wrist and head. A joint that is
 clip hangs from the nearest seen ones as in a resting body of the clip's size and direction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mbnb.skeleton import ANCHORS, Skeleton
 from mbnb.text import listed
 
 FAR = 8.0  # sizes of the body; hands and feet are at most 4 from the middle of what was seen
+SURELY = 0.9  # of a limit: what is nearer to it is looked at by itself
 TORN = 4.0  # sizes of the body; in 6,677 real clips no bone is longer than 2.2
 ROUNDING = 1e-4  # sizes of the body that a zero may be off, as where -0 or 1e-6 is written
 # Trunks by which a centre may miss the place where a resting body has it: the root, or another.
@@ -94,6 +96,47 @@ def complete(pose: np.ndarray, skeleton: Skeleton) -> Body | str:
         _hang(filled, never, resting[0], skeleton)
     whole = has_trunk(filled, skeleton)
     return Body(filled, seen, bool(far.any())) if whole else "pelvis and neck are in one place"
+
+
+def surely_whole(poses: Sequence[np.ndarray], skeleton: Skeleton) -> np.ndarray:
+    """(N,) bool, which clips (T, J, 3) float32 `complete` would leave as they are, quickly told.
+
+    Of some that it would leave it says nothing. Clips of one length are looked at together.
+    """
+    lengths, whole = np.array([len(pose) for pose in poses]), np.zeros(len(poses), bool)
+    for length in np.unique(lengths):
+        index = np.flatnonzero(lengths == length)
+        whole[index] = _surely_whole(np.stack([poses[i] for i in index]), skeleton)
+    return whole
+
+
+def _surely_whole(pose: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(B,) the same of clips of one length (B, T, J, 3); what has NaN passes no comparison."""
+    pelvis, neck = skeleton.index("Pelvis", "Neck")
+    parents, children = np.array(skeleton.bones).T
+    middles = np.median(pose, axis=2)  # (B, T, 3)
+    distances = _length(pose - middles[:, :, None])  # (B, T, J)
+    size = np.median(distances.reshape(len(pose), -1), axis=1)  # (B,)
+    bones = _length(pose[:, :, children] - pose[:, :, parents])  # (B, T, J - 1)
+    trunk = np.median(_length(pose[:, :, neck] - pose[:, :, pelvis]), axis=1)
+    extent = _length(pose - pose[:, :, [pelvis]]).mean((1, 2))
+    x, y, z = np.moveaxis(pose, -1, 0)
+    places = x + np.pi * y.astype(np.float64) + np.e * z  # (B, T, J)
+    apart = (np.diff(np.sort(places, axis=-1), axis=-1) != 0).all((1, 2))
+    marked = ((x == y) & (x == z)).any((1, 2)) | ~apart
+    return (
+        (distances.max((1, 2)) < SURELY * FAR * size)
+        & (bones.max((1, 2)) < SURELY * TORN * size)
+        & (_length(np.ptp(middles, axis=1)) < SURELY * FAR * size)
+        & (np.abs(pose).max(-1).min((1, 2)) > ROUNDING / SURELY * size)
+        & (trunk > COLLAPSED / SURELY * extent)
+        & ~marked
+    )
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    """(..., 3) -> (...)."""
+    return np.sqrt(np.einsum("...c,...c->...", vectors, vectors))
 
 
 def _marks(pose: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ TRUNK_TO_SHOULDERS = 1.4
 FACING = 0.6  # of the mean direction, where people face one way
 LIMBS = ("Hip", "Knee", "Ankle", "Shoulder", "Elbow", "Wrist")
 FRAMES = 60  # of a clip that are looked at, evenly spaced
+TOGETHER = 256  # clips that are looked at together
 BENT_KNEE = 0.4  # what a knee at a right angle counts beside a nose a trunk before the neck
 POINTERS = (("Head", "Neck"), ("Nose", "Neck"), ("L_Big_toe", "L_Heel"), ("R_Big_toe", "R_Heel"))
 
@@ -68,88 +69,97 @@ class Stance:
 
 def stance_of(clips: Clips, skeleton: Skeleton) -> Stance:
     """How the bodies of all clips stand, by medians over their frames."""
-    rows = [_stance(clips.drawn(i), skeleton) for i in range(len(clips))]
-    columns = zip(*rows) if rows else [np.zeros((0, 3))] * 3 + [np.zeros(0)] * 2 + [np.zeros(0)] * 5
-    return Stance(*map(np.array, columns))
+    count = len(clips)
+    shapes = [(count, 3)] * 3 + [count] * 7
+    columns = [np.zeros(shape, float if k < 5 else bool) for k, shape in enumerate(shapes)]
+    columns[7] = columns[7].astype(float)  # lopsided
+    for block in clips.blocks(TOGETHER):
+        steps = -(-clips.lengths[block] // FRAMES)
+        looked_at = -(-clips.lengths[block] // steps)
+        for frames in np.unique(looked_at):
+            index, every = block[looked_at == frames], steps[looked_at == frames]
+            poses = np.stack([clips.drawn(i)[::k] for i, k in zip(index, every)])  # (B, T, J, 3)
+            for column, values in zip(columns, _stances(poses, skeleton), strict=True):
+                column[index] = values
+    return Stance(*columns)
 
 
-def _stance(pose: np.ndarray, skeleton: Skeleton) -> tuple:
-    """Of one clip (T, J, 3), NaN where a joint was not seen."""
-    pose = pose[:: -(-len(pose) // FRAMES)]
-    place = dict(zip(skeleton.joints, pose.transpose(1, 0, 2).astype(np.float64)))  # (T, 3) each
+def _stances(pose: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, ...]:
+    """Of clips of one length (B, T, J, 3), NaN where a joint was not seen."""
+    place = dict(zip(skeleton.joints, pose.transpose(2, 0, 1, 3).astype(np.float64)))  # (B, T, 3)
     trunk = place["Neck"] - place["Pelvis"]
     hips = _unit(place["L_Hip"] - place["R_Hip"])
-    shoulders = _unit(place["L_Shoulder"] - place["R_Shoulder"])
-    length = median_of(np.linalg.norm(trunk, axis=-1))
-    if np.isnan(length) and "Head_top" in place:  # heads and shoulders have a way up, too
-        trunk = place["Head_top"] - place["Neck"]
+    across = place["L_Shoulder"] - place["R_Shoulder"]
+    shoulders = _unit(across)
+    length = _medians(np.linalg.norm(trunk, axis=-1)[..., None])[:, 0]  # (B,)
+    unknown = np.isnan(length)
+    if unknown.any() and "Head_top" in place:  # heads and shoulders have a way up, too
+        trunk = np.where(unknown[:, None, None], place["Head_top"] - place["Neck"], trunk)
     up, left = _unit(trunk), _unit(_either(hips, shoulders))
     front = np.cross(left, up)
-    unit = length
-    if np.isnan(unit):
-        across = np.linalg.norm(place["L_Shoulder"] - place["R_Shoulder"], axis=-1)
-        unit = TRUNK_TO_SHOULDERS * median_of(across)
-    clues = [_face(place, front, unit), BENT_KNEE * _knees(place, hips)]
-    known = [clue for clue in clues if np.isfinite(clue)]
-    forwards = sum(known) if known else np.nan
-    mirrored = forwards < (BACKWARDS if len(known) == 2 else BACKWARDS_ALONE)
+    width = _medians(np.linalg.norm(across, axis=-1)[..., None])[:, 0]
+    unit = np.where(unknown, TRUNK_TO_SHOULDERS * width, length)
+    clues = np.stack([_face(place, front, unit), BENT_KNEE * _knees(place, hips)])  # (2, B)
+    known = np.isfinite(clues)
+    forwards = np.where(known.any(0), np.where(known, clues, 0).sum(0), np.nan)
+    mirrored = forwards < np.where(known.all(0), BACKWARDS, BACKWARDS_ALONE)
     up, left, front = (_unit(_medians(axis)) for axis in (up, left, front))
     feet = [place[name] - place["Pelvis"] for name in ("L_Ankle", "R_Ankle") if name in place]
-    below = np.dot(_medians(np.concatenate(feet)) if feet else up * np.nan, up) < -length / 2
-    known_points = pose[np.isfinite(pose).all(-1)]  # (N, 3)
-    extent = np.ptp(known_points, axis=0) if len(known_points) else np.full(3, np.nan)
+    feet = _medians(np.concatenate(feet, axis=1)) if feet else up * np.nan
+    below = (feet * up).sum(-1) < -length / 2
+    seen = np.isfinite(pose).all(-1, keepdims=True)
+    extent = np.where(seen, pose, -np.inf).max((1, 2)) - np.where(seen, pose, np.inf).min((1, 2))
     return (
         up,
         left,
-        -front if mirrored else front,
+        np.where(mirrored[:, None], -front, front),
         forwards,
         length,
         mirrored,
-        median_of((hips * shoulders).sum(-1)) < 0,
+        _medians((hips * shoulders).sum(-1)[..., None])[:, 0] < 0,
         _lopsided(pose, skeleton),
-        below and abs(up[2]) > ALONG_Z,
-        extent.min() < FLAT * extent.max(),
+        below & (np.abs(up[:, 2]) > ALONG_Z),
+        extent.min(-1) < FLAT * extent.max(-1),
     )
 
 
-def _face(place: dict[str, np.ndarray], front: np.ndarray, trunk: float) -> float:
-    """How far nose and toes are before neck and heels, in trunks."""
+def _face(place: dict[str, np.ndarray], front: np.ndarray, trunk: np.ndarray) -> np.ndarray:
+    """(B,) how far nose and toes are before neck and heels, in trunks."""
     ahead = [
-        ((place[tip] - place[base]) * front).sum(-1) / trunk
+        ((place[tip] - place[base]) * front).sum(-1) / trunk[:, None]
         for tip, base in POINTERS
         if tip in place and base in place
     ]
-    return median_of(np.array(ahead))
+    return _medians(np.concatenate(ahead, 1)[..., None])[:, 0] if ahead else trunk * np.nan
 
 
-def _knees(place: dict[str, np.ndarray], hips: np.ndarray) -> float:
-    """The sine by which shins are swung back from thighs, about the line from right to left hip."""
+def _knees(place: dict[str, np.ndarray], hips: np.ndarray) -> np.ndarray:
+    """(B,) the sine by which shins are swung back from thighs, about the line of the hips."""
     bends = []
     for side in ("L", "R"):
         names = f"{side}_Hip", f"{side}_Knee", f"{side}_Ankle"
         if set(names) <= set(place):
             hip, knee, ankle = (place[name] for name in names)
             bends.append((np.cross(_unit(knee - hip), _unit(ankle - knee)) * hips).sum(-1))
-    return median_of(np.array(bends))
+    return _medians(np.concatenate(bends, 1)[..., None])[:, 0] if bends else hips[:, 0, 0] * np.nan
 
 
-def _lopsided(pose: np.ndarray, skeleton: Skeleton) -> float:
-    """The greatest factor between a limb's bone and that of the other side; 1 if none is known."""
+def _lopsided(pose: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(B,) the greatest factor between a limb's bone and the other side's; 1 if none is known."""
     limbs = [bone for bone in skeleton.bones if skeleton.joints[bone[1]][2:] in LIMBS]
     parents, children = np.array(limbs).T
-    length = np.ones(len(skeleton))
-    bones = np.linalg.norm(pose[:, children] - pose[:, parents], axis=-1)  # (T, J - 1)
-    known = np.isfinite(bones).any(0)
-    length[children[known]] = np.maximum(_medians(bones[:, known]), 1e-9)
-    other = length[list(skeleton.mirror)]
-    both = np.isin(np.arange(len(skeleton)), children[known])
-    both &= both[list(skeleton.mirror)]
-    return float(np.max((length / other)[both], initial=1.0))
+    bones = np.linalg.norm(pose[:, :, children] - pose[:, :, parents], axis=-1)  # (B, T, limbs)
+    never = ~np.isfinite(bones).any(1, keepdims=True)
+    length = np.full((len(pose), len(skeleton)), np.nan)
+    length[:, children] = np.maximum(_medians(np.where(never, 0, bones)), 1e-9)
+    length[:, children] = np.where(never[:, 0], np.nan, length[:, children])
+    ratio = length / length[:, list(skeleton.mirror)]
+    return np.maximum(np.where(np.isfinite(ratio), ratio, 1.0).max(1), 1.0)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     """(..., 3) of unit length; NaN for what has no length."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    length = np.sqrt((vectors * vectors).sum(-1, keepdims=True))
     return np.divide(vectors, length, out=np.full_like(vectors, np.nan), where=length > 0)
 
 
@@ -165,9 +175,13 @@ def median_of(values: np.ndarray) -> float:
 
 
 def _medians(values: np.ndarray) -> np.ndarray:
-    """(T, C) -> (C,) the medians over the rows in which all is known; NaN of none."""
-    known = values[np.isfinite(values).all(1)]
-    return np.median(known, 0) if len(known) else np.full(values.shape[1], np.nan)
+    """(B, T, C) -> (B, C) the medians over the rows in which all is known; NaN of none."""
+    known = np.isfinite(values).all(-1)  # (B, T)
+    whole, found = known.all(1), np.full((len(values), values.shape[-1]), np.nan)
+    found[whole] = np.median(values[whole], 1)
+    for i in np.flatnonzero(~whole & known.any(1)):
+        found[i] = np.median(values[i, known[i]], 0)
+    return found
 
 
 def axes_to_ours(stance: Stance) -> str:

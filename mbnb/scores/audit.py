@@ -29,7 +29,7 @@ NEAR = 0.02
 # Share of the clips that guessing the largest class gets wrong which a trace must win.
 TELLING = 0.5
 DIRECTIONS, LIKELY = 12, 8  # in which copies are looked for, and how many are looked at
-SAMPLE = 20_000  # clips that tell of all
+SAMPLE = 5_000  # clips that tell of all
 FEWEST = 5  # clips with a value of a name's field for it to be a rule
 
 
