@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mbnb.data.checks import Findings, check_codes, check_pose, has_file, has_te
 from mbnb.data.flat import flat_body
 from mbnb.data.labels import UNREADABLE, read_labels
 from mbnb.data.layout import DataFolder
-from mbnb.data.missing import Body, check_seen, complete
+from mbnb.data.missing import Body, check_seen, complete, surely_whole
 from mbnb.formats import arrays
 from mbnb.skeleton import Skeleton
 from mbnb.text import clip_name, listed
@@ -22,7 +23,7 @@ from mbnb.text import clip_name, listed
 # What file managers leave behind; what begins with a dot is passed over, too.
 LEFT_BEHIND = set("thumbs.db desktop.ini icon\r __macosx @eadir $recycle.bin lost+found".split(" "))
 
-
+TOGETHER = 256  # clips that are looked at together
 # Bytes that one of a packed file may hold; joints do not become nearly so small.
 DENSEST = 64
 
@@ -118,19 +119,9 @@ class Reader:
         """The labelled clips, those without a fault; `packed` is what the split's npz holds."""
         bodies: dict[str, Body] = {}
         useless: dict[str, list[str]] = {}
-        for name in tqdm(
-            labels, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False
-        ):
-            if packed is None:
-                where = self._pose_file(split, name, present[name])
-                pose = read_pose(self.folder.root, where, self.findings)
-            else:
-                where, pose, self.flat = f"{present[name]}/{name}", packed[name], False
-            if pose is not None:
-                pose = check_pose(pose, where, self.skeleton, self.findings, self.flat)
-            if pose is None:
-                continue
-            body = (flat_body if self.flat else complete)(pose, self.skeleton)
+        for name, where, pose, is_whole in self._poses(split, labels, present, packed):
+            look = flat_body if self.flat else complete
+            body = Body(pose) if is_whole else look(pose, self.skeleton)
             if isinstance(body, str):
                 useless.setdefault(body, []).append(name)
                 continue
@@ -149,6 +140,41 @@ class Reader:
         if packed is None or not packed.fits(self.skeleton):
             return pack(poses, *about)
         return pack(poses, *about, packed.frames, [packed.rows[name].start for name in bodies])
+
+    def _poses(
+        self,
+        split: str,
+        names: Iterable[str],
+        present: dict[str, Path],
+        packed: "Packed | None",
+    ) -> Iterator[tuple[str, object, np.ndarray, bool]]:
+        """Name, place and (T, J, 3) of the clips without a fault, and whether surely all is seen.
+
+        Some are looked at together, which is far quicker.
+        """
+        some: list[tuple[str, object, np.ndarray]] = []
+
+        def looked_at() -> Iterator[tuple[str, object, np.ndarray, bool]]:
+            poses = [pose for _, _, pose in some]
+            whole = [False] * len(some) if self.flat else surely_whole(poses, self.skeleton)
+            yield from ((*each, bool(is_whole)) for each, is_whole in zip(some, whole))
+            some.clear()
+
+        for name in tqdm(
+            names, desc=f"reading {split}", unit="clip", mininterval=0.5, delay=2, leave=False
+        ):
+            if packed is None:
+                where = self._pose_file(split, name, present[name])
+                pose = read_pose(self.folder.root, where, self.findings)
+            else:
+                where, pose, self.flat = f"{present[name]}/{name}", packed[name], False
+            if pose is not None:
+                pose = check_pose(pose, where, self.skeleton, self.findings, self.flat)
+            if pose is not None:
+                some.append((name, where, pose))
+            if len(some) == TOGETHER:
+                yield from looked_at()
+        yield from looked_at()
 
     def _pose_file(self, split: str, name: str, place: Path) -> Path:
         """The file of a clip, with depth or without, as that of the first clip is."""
