@@ -37,3 +37,13 @@ def test_a_split_is_labelled_where_every_clip_is():
     assert not clips("", [0]).labelled
     with pytest.raises(IndexError, match="clip 2 of 2"):
         clips("a", [0, 8])[2]
+
+
+def test_clips_of_the_same_frames_are_joined_without_a_copy():
+    whole = clips("abc", [0, 8])
+    both = join([whole.take(np.array([4, 1])), whole.take(np.array([0]))])
+    assert both.frames is whole.frames
+    assert both.names == tuple(whole.names[i] for i in (4, 1, 0))
+    np.testing.assert_array_equal(both.gather(), np.concatenate([whole[i] for i in (4, 1, 0)]))
+    blocks = [block.tolist() for block in whole.blocks(4)]
+    assert blocks == [[0, 1, 2, 3], [4, 5]] and list(both.take(np.arange(0)).blocks()) == []

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from build import H36M, SEATED, clips, config, data_folder, posture, splits
+from build import H36M, SEATED, clips, config, data_folder, person, posture, splits
 from data.findings import errors_of, find
 from run.headless import command_line
 from scipy.spatial.transform import Rotation
 
-from mbnb.clips import Clips
+from mbnb.clips import Clips, pack
 from mbnb.data.checks import Findings
 from mbnb.data.dataset import load, verify
 from mbnb.data.standing import check_standing
@@ -234,3 +234,21 @@ def test_heads_and_shoulders_are_enough_to_see_it(kind, word, tmp_path):
     assert word in problem
     assert command_line(*command_of(problem)).exit_code == 0
     assert not len(errors_of(verify(tmp_path / "data_turned")))
+
+
+def test_many_clips_stand_as_each_of_them_does():
+    """Whatever their lengths, and however much of them was seen."""
+    rng, poses, masks = np.random.default_rng(0), [], []
+    for i in range(40):
+        poses.append(person(i, int(rng.integers(2, 200)) if i % 3 else 60))
+        mask = np.ones(poses[i].shape[:2], bool)
+        mask[:, rng.integers(17, size=i % 9)] = False
+        mask[rng.random(mask.shape) < (i % 4) / 10] = False
+        masks.append(mask)
+    names = [str(i) for i in range(40)]
+    many = pack(poses, names, [0] * 40, names, seen=masks)
+    together = stance_of(many, H36M)
+    alone = [stance_of(many.take(np.array([i])), H36M) for i in range(40)]
+    for field in dataclasses.fields(together):
+        each = np.concatenate([getattr(one, field.name) for one in alone])
+        np.testing.assert_allclose(getattr(together, field.name), each, atol=1e-12)

@@ -1,5 +1,6 @@
 """The cache of a data set: it is read once, and again where anything has changed."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -93,3 +94,36 @@ def test_a_faulty_data_set_is_not_cached_and_an_unwritable_cache_is_no_fault(cac
     caches.parent.mkdir(parents=True)
     caches.write_text("in the way")
     assert len(load(config(data_root=root)).splits["train"]) == 18
+
+
+@pytest.mark.parametrize("gaps", [False, True], ids=["whole", "with gaps"])
+def test_what_is_large_is_mapped_where_it_lies_and_copied_only_if_filled_in(
+    cached, monkeypatch, tmp_path, gaps
+):
+    _, caches, _ = cached
+    parts = splits()
+    if gaps:
+        seen = np.ones(parts["train"].frames.shape[:2], bool)
+        seen[3:6, 13] = False
+        parts["train"] = dataclasses.replace(parts["train"], seen=seen)
+    in_folders = load(config(data_root=data_folder(tmp_path / "folders", parts))).splits["train"]
+    expected = {name: in_folders.drawn(i) for i, name in enumerate(in_folders.names)}
+    shutil.rmtree(caches)
+    root = data_folder(tmp_path / "packed", parts, packed=True)
+    labels = root / "train_labels.txt"  # in another order than the clips
+    labels.write_text("\n".join(reversed(labels.read_text().split("\n"))))
+    content = (root / "train.npz").read_bytes()
+    monkeypatch.setattr("mbnb.formats.arrays.MAPPED", 0)
+    for _ in ("read", "from the cache"):
+        train = load(config(data_root=root)).splits["train"]
+        assert isinstance(train.frames, np.memmap) and train.names == in_folders.names[::-1]
+        for i, name in enumerate(train.names):
+            np.testing.assert_array_equal(train.drawn(i), expected[name])
+    assert (root / "train.npz").read_bytes() == content
+    copies = {path.name for path in caches.glob("*/*.npy")}
+    assert copies == ({"train.npy", "train_seen.npy"} if gaps else set())
+    damaged = bytearray(content)
+    damaged[len(content) // 2] ^= 1
+    (root / "train.npz").write_bytes(damaged)
+    with pytest.raises(InputError, match="Bad CRC-32"):
+        load(config(data_root=root))

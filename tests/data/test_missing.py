@@ -7,7 +7,7 @@ from data.findings import errors_of, find
 
 from mbnb.clips import join
 from mbnb.data.dataset import load, verify
-from mbnb.data.missing import complete, moves
+from mbnb.data.missing import complete, moves, surely_whole
 from mbnb.files import InputError
 from mbnb.skeleton import load_skeleton
 
@@ -219,3 +219,21 @@ def test_a_hand_that_is_lost_for_a_while_stays_at_its_wrist():
     body = complete(pose, whole)
     assert not body.seen[lost, whole.index("L_Index")[0]].any()
     np.testing.assert_allclose(body.pose[:, arm], true[:, arm], atol=1e-5)
+
+
+def test_what_is_told_of_many_clips_at_once_is_told_of_each():
+    """Nothing that needs a look is passed over, and most whole clips are told at once."""
+    rng = np.random.default_rng(0)
+    poses = [person(i, 60 if i % 2 else None) for i in range(60)]
+    whole = surely_whole(poses, H36M)
+    assert whole.mean() > 0.9
+    spoilt = []
+    for i, pose in enumerate(poses):
+        frame, joint = rng.integers(len(pose)), rng.integers(17)
+        value = ([np.nan] * 3, [0, 0, 0], [9e5, 0, 1], [-1, -1, -1], [0, 0, 30])[i % 5]
+        pose = pose.copy()
+        pose[frame : frame + 4, joint] = pose[frame, joint] + 1e-9 if i % 7 == 0 else value
+        spoilt.append(pose)
+    for pose, is_whole in zip([*poses, *spoilt], [*whole, *surely_whole(spoilt, H36M)]):
+        body = complete(pose, H36M)
+        assert not is_whole or (body.seen is None and body.pose is pose)

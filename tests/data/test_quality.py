@@ -121,3 +121,10 @@ def test_bad_clips_are_left_out_of_training_alone_and_listed(folder):
         assert good.splits[split].names == whole.splits[split].names
     with pytest.raises(InputError, match="min_quality.* leaves 0 of 18"):
         load(config(data_root=folder, min_quality=0.999999))
+
+
+def test_a_table_that_is_made_in_parts_is_the_same(folder, monkeypatch):
+    clips = load(config(data_root=folder)).splits
+    whole = quality_table(folder, clips, H36M, 30.0)
+    monkeypatch.setattr("mbnb.data.quality.BLOCK", 7)
+    pd.testing.assert_frame_equal(quality_table(folder, clips, H36M, 30.0), whole)

@@ -12,7 +12,13 @@ from mbnb.data.dataset import load
 from mbnb.evaluate.ensemble import combine
 from mbnb.evaluate.evaluation import Evaluation
 from mbnb.evaluate.score import load_evaluation, write_evaluation
-from mbnb.evaluate.tables import find_clips, read_scores
+from mbnb.evaluate.tables import (
+    find_clips,
+    prediction_table,
+    read_numbers,
+    read_scores,
+    write_csv,
+)
 from mbnb.files import InputError
 
 
@@ -110,3 +116,19 @@ def test_a_name_that_two_splits_use_tells_no_clip(tmp_path):
     wanted = "1 of 3 clips have a name that two splits .* use, c17 the first"
     with pytest.raises(InputError, match=wanted):
         find_clips(data, ["c16", "c17", "c07"])
+
+
+def test_numbers_of_our_own_table_are_read_whatever_a_spreadsheet_made_of_it(tmp_path):
+    ours, spreadsheets = tmp_path / "ours.csv", tmp_path / "sheet.csv"
+    values = np.random.default_rng(0).dirichlet(np.ones(len(CLASSES)), 9)
+    names = ["NA", "1e5", *(f"clip {i}" for i in range(7))]
+    table = prediction_table(names, CLASSES, values)
+    write_csv(table, ours)
+    columns = [f"p_{code}" for code in CLASSES.codes]
+    rows = ours.read_text().replace(",", ";").replace(".", ",")
+    spreadsheets.write_text(rows, encoding="cp1252")
+    for path in (ours, spreadsheets):
+        found = read_numbers(path, columns)
+        assert found.index.tolist() == names
+        np.testing.assert_allclose(found, values, rtol=1e-5)
+        assert read_numbers(path, ["r_head"]) is None

@@ -24,7 +24,7 @@ def test_neighbours_are_the_nearest_and_maps_keep_them_together():
     assert maps(train_features[:2])["PCA"].shape == (2, 2)
 
 
-def test_alike_are_clips_of_other_people():
+def test_alike_are_clips_of_other_people(monkeypatch):
     vectors = np.eye(3)[[0, 0, 1, 0, 2]]
     vectors[3] = 0.8, 0.6, 0
     assert alike_of_others(vectors, list("aabbb"), 2) == [
@@ -35,3 +35,8 @@ def test_alike_are_clips_of_other_people():
         [(0, 0.0), (1, 0.0)],
     ]
     assert alike_of_others(vectors[:2], ["a", "a"]) == [[], []]
+    monkeypatch.setattr("mbnb.explain.neighbours.BLOCK", 2)
+    assert alike_of_others(vectors, list("aabbb"), 2)[3:] == [
+        [(0, 0.8), (1, 0.8)],
+        [(0, 0.0), (1, 0.0)],
+    ]

@@ -6,7 +6,9 @@ import torch
 from build import H36M, person
 from scipy.signal import savgol_filter
 
+from mbnb.clips import pack
 from mbnb.prepare import geometry
+from mbnb.prepare.geometry import motion_energy, smooth, speeds
 from mbnb.prepare.streams import to_streams
 
 POSE = torch.tensor(person(0, 20, step=0.0067))  # (20, 17, 3) of somebody who moves at random
@@ -103,3 +105,17 @@ def test_smoothing_many_clips_is_what_scipy_does_with_each(window):
         width = min(window, len(clip) - 1 + len(clip) % 2)
         expected = savgol_filter(clip.numpy(), width, 2, axis=0) if width > 2 else clip.numpy()
         np.testing.assert_allclose(smoothed, expected, atol=1e-12)
+
+
+def test_speeds_of_many_clips_are_those_of_each():
+    poses = [person(i, frames) for i, frames in enumerate([30, 2, 60, 17, 1, 9])]
+    many = pack(poses, list("abcdef"), [0] * 6, list("abcdef"))
+    ((index, means),) = speeds(many, 25.0, each=4)
+    assert index.tolist() == list(range(6)) and not means[4].any()
+    for place in (0, 2, 3, 5):
+        smoothed = smooth(torch.as_tensor(poses[place]), torch.tensor([len(poses[place])]))
+        speed = (smoothed.diff(dim=0).norm(dim=-1) * 25).numpy()  # (T - 1, J)
+        parts = [speed[len(speed) * k // 4 : -(-len(speed) * (k + 1) // 4)] for k in range(4)]
+        expected = [part.mean(0) for part in parts]
+        np.testing.assert_allclose(means[place], expected, rtol=1e-5)
+        np.testing.assert_allclose(motion_energy(many, 25.0)[place], speed.mean(0), rtol=1e-5)

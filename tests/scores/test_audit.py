@@ -100,3 +100,11 @@ def test_simulated_people_have_no_leaks():
     splits = simulate(people=6, test_people=2, clips_per_person=26, seed=0)
     data = build.data_set(splits, build.DOCUMENT, simulated=True)
     assert (audit(data)["severity"] == "note").all()
+
+
+def test_a_copy_is_found_among_more_clips_than_the_sample(clean, monkeypatch):
+    monkeypatch.setattr("mbnb.scores.audit.SAMPLE", 20)
+    train, test = clean
+    copy = pack([train[40][::2] + 0.7], ["copied"], train.labels[40:41], ["q1"])
+    (leak,) = leaks_of(audit(data_of(train, join([test, copy]))), "test")
+    assert "1 of 49" in leak and f"copied and {train.names[40]}" in leak

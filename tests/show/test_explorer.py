@@ -16,10 +16,11 @@ from mbnb.clips import pack
 from mbnb.evaluate import Evaluation
 from mbnb.evaluate.compare import compare_runs, load_other
 from mbnb.files import InputError
-from mbnb.show.cards import write_class_pages
+from mbnb.show.cards import example_clips, write_class_pages
 from mbnb.show.explorer import explain_clips, explore, write_explorer
 from mbnb.show.figures import class_sheet, motion_by_class, motion_by_joint
 from mbnb.show.page import pack_poses
+from mbnb.show.review import read_review
 from mbnb.show.store import clip_store
 from mbnb.video.portrait import sample_videos
 
@@ -62,6 +63,80 @@ def test_it_knows_every_clip_and_what_was_said_of_it(guessed):
     assert sorted(store["order"]["cluster"]) == list(range(len(data.classes)))
     for packed, clip in zip(poses_of(explorer), evaluation.clips, strict=True):
         np.testing.assert_allclose(packed, clip, atol=1e-4)
+
+
+@pytest.fixture
+def few(guessed, monkeypatch):
+    """A page that has room for 30 of its 78 clips."""
+    monkeypatch.setattr("mbnb.show.explorer.MOST_CLIPS", 30)
+    config, data, evaluation = guessed
+    return config, data, evaluation, explore(config, data, evaluation)
+
+
+def test_of_many_clips_it_holds_some_and_counts_all(few):
+    config, data, evaluation, explorer = few
+    store, names = explorer.data, explorer.data["clips"]["name"]
+    assert store["counts"] == evaluation.confusion.tolist()
+    place = [evaluation.clips.names.index(name) for name in names]
+    assert place == sorted(place) and len(place) == store["scored"] >= 30
+    for packed, i in zip(poses_of(explorer), place, strict=True):
+        np.testing.assert_allclose(packed, evaluation.clips[i], atol=1e-4)
+    examples = [places for places in example_clips(evaluation)]
+    for card, wanted in zip(store["cards"], examples, strict=True):
+        assert {kind: place[card[kind]] for kind in wanted} == wanted
+
+
+def test_every_confusion_has_its_surest_clip_where_there_is_room(guessed, monkeypatch):
+    config, data, evaluation = guessed
+    monkeypatch.setattr("mbnb.show.explorer.example_clips", lambda evaluation: [])
+    monkeypatch.setattr("mbnb.show.explorer.MOST_CLIPS", 60)
+    # One confusion is far more frequent than all others.
+    often = np.flatnonzero(evaluation.correct)[:40]
+    labels = evaluation.clips.labels.copy()
+    labels[often], predicted = 1, evaluation.predictions.copy()
+    predicted[often] = 2
+    probabilities = evaluation.probabilities / 2
+    probabilities[np.arange(len(labels)), predicted] += np.linspace(0.5, 1, len(labels))
+    clips = dataclasses.replace(evaluation.clips, labels=labels)
+    many = Evaluation("test", clips, data.classes, probabilities)
+    held = explore(config, data, many).held
+    cells = {(a, b) for a, b in np.argwhere(many.wrong)}
+    assert cells == {(a, b) for a, b in np.argwhere(held.wrong)}
+    assert held.confusion[1, 2] < many.confusion[1, 2]
+    for true, taken_for in cells:
+        first = many.clips.names[many.clips_of(true, taken_for)[0]]
+        assert first in held.clips.names
+
+
+def test_a_note_on_one_of_some_clips_is_on_that_clip(few):
+    config, data, _, explorer = few
+    explorer._handle_custom_msg({"kind": "note", "clip": 7, "note": "odd", "label": ""}, [])
+    assert read_review(config, data.classes) == {
+        explorer.data["clips"]["name"][7]: {"note": "odd", "label": ""}
+    }
+
+
+def test_a_page_says_how_many_clips_it_holds_and_of_how_many(few, opened):
+    _, data, evaluation, explorer = few
+    page, held = opened(page_of(explorer)), explorer.held
+    said = page.run("return root.textContent")
+    assert f"This page holds {len(held.clips)} of 78 clips" in said
+    right, number = int(evaluation.correct.sum()), f"{len(held.clips)} of them on this page"
+    assert page.one(".count").text == f"78 of 78 clips, {right} right; {number}"
+    here = evaluation.confusion.diagonal() - held.confusion.diagonal()
+    true = int(here.argmax())
+    page.click_cell(true, true)
+    count, shown = evaluation.confusion[true, true], held.confusion[true, true]
+    heading = (
+        f"{data.classes.titles[true]}, recognised: {count} clips, {shown} of them on this page"
+    )
+    until(lambda: page.one("section.detail h3").text == heading)
+    person = sorted(set(held.clips.subjects))[0]
+    of_person = np.array(held.clips.subjects) == person
+    choose(page, ".filter-person", person)
+    right = held.correct[of_person].sum()
+    wanted = f"{of_person.sum()} of {len(held.clips)} clips on this page, {right} right"
+    assert page.one(".count").text == wanted
 
 
 def test_confused_classes_stand_together_when_clustered(guessed):
