@@ -79,10 +79,11 @@ def compile_mode(config: Config, device: torch.device) -> str | None:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes."""
+    """Bytes for this process; those that torchrun started on one machine share its memory."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available
+    here = int(os.environ["LOCAL_WORLD_SIZE"]) if launched() else 1
+    return psutil.virtual_memory().available // here
 
 
 def keep_freed_memory(most: int = -1) -> None:

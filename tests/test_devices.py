@@ -41,8 +41,10 @@ def test_torchrun_in_a_job_still_is_torchrun(tmp_path):
     job.pop("PET_NNODES")
     script = tmp_path / "who.py"
     script.write_text(
-        "from build import config\nfrom mbnb.devices import connect\n"
-        "fabric = connect(config())\nprint(f'{fabric.global_rank} of {fabric.world_size}')\n"
+        "import psutil\nfrom build import config\nfrom mbnb.devices import connect, free_memory\n"
+        "fabric = connect(config())\n"
+        "share = free_memory(fabric.device) / psutil.virtual_memory().available\n"
+        "print(f'{fabric.global_rank} of {fabric.world_size}, {share:.1f} of the memory')\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
@@ -53,7 +55,11 @@ def test_torchrun_in_a_job_still_is_torchrun(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.split("\n")) == ["", "0 of 2", "1 of 2"]
+    assert sorted(done.stdout.split("\n")) == [
+        "",
+        "0 of 2, 0.5 of the memory",
+        "1 of 2, 0.5 of the memory",
+    ]
 
 
 def test_a_hidden_gpu_is_named_and_not_a_riddle(monkeypatch):

@@ -156,9 +156,9 @@ def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
 
 
 def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
-    """Some `columns` of our own table of predictions by the names of its clips, None without them.
+    """Some `columns` of our own table of predictions, by the names of its clips.
 
-    What `write_csv` wrote is read at once; what a spreadsheet has made of it, cell by cell, which
+    None where it lacks them. What `write_csv` wrote is read at once; what a spreadsheet has made of it, cell by cell, which
     takes ten times the memory.
     """
     kinds = {"clip": str} | dict.fromkeys(columns, float)
