@@ -158,8 +158,8 @@ def read_regions(path: Path, classes: ClassTable) -> pd.DataFrame | None:
 def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
     """Some `columns` of our own table of predictions, by the names of its clips.
 
-    None where it lacks them. What `write_csv` wrote is read at once; what a spreadsheet has made of it, cell by cell, which
-    takes ten times the memory.
+    None where it lacks them. What `write_csv` wrote is read at once; what a spreadsheet has made of
+    it, cell by cell, which takes ten times the memory.
     """
     kinds = {"clip": str} | dict.fromkeys(columns, float)
     how = dict(usecols=list(kinds), dtype=kinds, index_col="clip", float_precision="round_trip")
