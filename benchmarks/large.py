@@ -13,12 +13,14 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +35,7 @@ from mbnb.classes import read_classes, write_classes
 from mbnb.clips import Clips, join
 from mbnb.config import Config
 from mbnb.data import dataset
+from mbnb.data.cache import cache_of
 from mbnb.data.held_out import hold_people_out
 from mbnb.data.layout import DataFolder
 from mbnb.data.quality import quality_table
@@ -123,8 +126,7 @@ def measure(count: int, place: Path, folders: bool) -> list[dict[str, Any]]:
     given |= {"clips_on": "disk", "val_fraction": 0.0}
     config = Config.of(given)
     timed("write", lambda: write(root, count, folders))
-    timed("verify", lambda: dataset.verify(root, config))
-    timed("read and cache", lambda: dataset.load(config))
+    timed("verify, read and cache", lambda: dataset.load(config))
     data = timed("open the cache", lambda: dataset.load(config))
     if folders:
         return timed.found
@@ -132,9 +134,6 @@ def measure(count: int, place: Path, folders: bool) -> list[dict[str, Any]]:
     holding = replace(config, val_fraction=0.2)
     splits, _ = timed("hold people out", lambda: hold_people_out(data.splits, holding, root))
     timed("an epoch's batches", partial(an_epoch, config, data))
-    timed("leak audit", lambda: audit(replace(data, splits=splits)))
-    timed("quality", lambda: quality_table(root, data.splits, data.skeleton, config.fps))
-    timed("figures of the data", lambda: draw(config, OF_DATA, data))
     answers = timed("draw answers", partial(drawn_answers, data))
     about = {"model": "drawn", "members": {"rocket": 1.0}}
     timed("score and write", lambda: write_evaluation(config, data, answers, about))
@@ -148,7 +147,21 @@ def measure(count: int, place: Path, folders: bool) -> list[dict[str, Any]]:
     vectors = np.random.default_rng(0).standard_normal((count, VECTOR), np.float32)
     find._embedded = lambda *_: (vectors, None)
     timed("find alike", lambda: find.find(config, data.splits["train"].names[-1], root))
+    timed("figures of the data", lambda: draw(config, OF_DATA, data))
+    timed("leak audit", lambda: audit(replace(data, splits=splits)))
+    timed("quality", lambda: quality_table(root, data.splits, data.skeleton, config.fps))
     return timed.found
+
+
+@contextmanager
+def without_cache(place: Path) -> Iterator[None]:
+    """Remove what mbnb keeps of the data in `place` in the end."""
+    try:
+        yield
+    finally:
+        cache = cache_of((place / "data").resolve())
+        for kept in cache.parent.glob(f"{cache.name.partition('-')[0]}-*"):
+            shutil.rmtree(kept)
 
 
 def an_epoch(config: Config, data: dataset.DataSet) -> None:
@@ -200,7 +213,7 @@ def main(counts: tuple[int, ...], folders: bool, at: str | None, one: str | None
         return
     rows = []
     for count in counts:
-        with tempfile.TemporaryDirectory(dir=at) as place:
+        with tempfile.TemporaryDirectory(dir=at) as place, without_cache(Path(place)):
             command = [sys.executable, "-m", "benchmarks.large", str(count), "--one", place]
             command += ["--folders"] * folders
             done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
