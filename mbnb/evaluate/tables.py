@@ -162,7 +162,7 @@ def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
     it, cell by cell, which takes ten times the memory.
     """
     kinds = {"clip": str} | dict.fromkeys(columns, float)
-    how = dict(usecols=list(kinds), dtype=kinds, index_col="clip", float_precision="round_trip")
+    how = dict(usecols=list(kinds), dtype=kinds, index_col="clip")
     try:
         return pd.read_csv(path, **how, keep_default_na=False, encoding="utf-8")[list(columns)]
     except ValueError:  # pandas' errors of what is no such table are some, too
