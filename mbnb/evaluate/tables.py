@@ -162,9 +162,12 @@ def read_numbers(path: Path, columns: Sequence[str]) -> pd.DataFrame | None:
     it, cell by cell, which takes ten times the memory.
     """
     kinds = {"clip": str} | dict.fromkeys(columns, float)
-    how = dict(usecols=list(kinds), dtype=kinds, index_col="clip")
+    how = dict(usecols=list(kinds), dtype=kinds, index_col="clip", keep_default_na=False)
     try:
-        return pd.read_csv(path, **how, keep_default_na=False, encoding="utf-8")[list(columns)]
+        header = pd.read_csv(path, nrows=0).columns
+        if "clip" in header and not set(columns) <= set(header):
+            return None
+        return pd.read_csv(path, **how)[list(columns)]
     except ValueError:  # pandas' errors of what is no such table are some, too
         table, _ = read_by_clip(path)
         return table[columns].apply(numbers) if set(columns) <= set(table) else None
