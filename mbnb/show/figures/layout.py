@@ -211,6 +211,9 @@ def plain_log_scale(axis: Axes) -> None:
     axis.yaxis.set_minor_formatter(NullFormatter())
 
 
+MANY = 50_000  # values beyond which single ones are pixels in a PDF, which would else be huge
+
+
 def boxes(
     axis: Axes,
     groups: Sequence[np.ndarray],
@@ -230,7 +233,12 @@ def boxes(
         patch_artist=True,
         manage_ticks=False,
         medianprops={"color": "black", "linewidth": 1.2},
-        flierprops={"marker": ".", "markersize": 1.5, "markeredgecolor": EDGE},
+        flierprops={
+            "marker": ".",
+            "markersize": 1.5,
+            "markeredgecolor": EDGE,
+            "rasterized": sum(map(len, groups)) > MANY,
+        },
         **thin,
     )
     for box, colour in zip(drawn["boxes"], colours, strict=True):
