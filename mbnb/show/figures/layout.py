@@ -33,6 +33,8 @@ from mbnb.show.figures.style import (
 )
 from mbnb.show.fonts import Sheet, cover
 
+MANY = 50_000  # values beyond which single ones are pixels in a PDF, which would else be huge
+
 
 def subplots(rows: int = 1, columns: int = 1, **options) -> tuple[Figure, Axes]:
     """As pyplot's, but without pyplot, which would show a figure twice in a notebook."""
@@ -209,9 +211,6 @@ def plain_log_scale(axis: Axes) -> None:
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_formatter(NullFormatter())
-
-
-MANY = 50_000  # values beyond which single ones are pixels in a PDF, which would else be huge
 
 
 def boxes(
