@@ -45,7 +45,8 @@ def load(path: Path, name: str | None = None, most: int | None = None) -> np.nda
 
 
 def _mapped(path: Path, file, info: zipfile.ZipInfo, most: int) -> np.ndarray:
-    shape, by_columns, kind = _header(file, info.file_size, info.filename, most)
+    name = info.filename
+    shape, by_columns, kind = _header(file, info.file_size, name, most)
     begins = file.tell()
     while file.read(AT_ONCE):  # the last part raises where the checksum is wrong
         pass
@@ -53,7 +54,9 @@ def _mapped(path: Path, file, info: zipfile.ZipInfo, most: int) -> np.ndarray:
         raw.seek(info.header_offset + LENGTHS_AT)
         extra = sum(struct.unpack("<HH", raw.read(4)))
     first = info.header_offset + LENGTHS_AT + 4 + extra + begins
-    return np.memmap(path, kind, "c", first, shape, "F" if by_columns else "C")
+    array = np.memmap(path, kind, "c", first, shape, "F" if by_columns else "C")
+    _check_letters(array, name)
+    return array
 
 
 def _array(file, size: int, name: str, most: int) -> np.ndarray:
@@ -64,11 +67,16 @@ def _array(file, size: int, name: str, most: int) -> np.ndarray:
         raw[first : first + len(part)] = np.frombuffer(part, np.uint8)
         if len(part) < min(AT_ONCE, len(raw) - first):
             raise InputError(f"{name} is cut off")
-    if kind.kind == "U":
-        letters = raw.view(">u4" if kind.byteorder == ">" else "<u4")
+    _check_letters(raw.view(kind), name)
+    return raw.view(kind).reshape(shape, order="F" if by_columns else "C")
+
+
+def _check_letters(array: np.ndarray, name: str) -> None:
+    """Raise InputError for text of letters that Unicode does not have."""
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        letters = array.ravel("K").view(">u4" if array.dtype.byteorder == ">" else "<u4")
         if ((letters > LAST_LETTER) | (letters >> 11 == SURROGATES)).any():
             raise InputError(f"{name} holds text of letters that there are not")
-    return raw.view(kind).reshape(shape, order="F" if by_columns else "C")
 
 
 def _header(file, size: int, name: str, most: int) -> tuple[tuple[int, ...], bool, np.dtype]:
