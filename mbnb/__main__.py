@@ -1261,13 +1261,15 @@ def _checkpoint_file(named: Path, given: dict[str, Any]) -> Path:
 
     Raises InputError where there is none, which names the runs that have one.
     """
+    outputs = Config.of({"run": "run"}, given).folder.path.parent
     if str(named) in OWN_WEIGHTS:
         from mbnb.model.shipped import find_weights
 
+        if (own := RunFolder(outputs / named).best).is_file():
+            click.echo(f"the {named} that comes with mbnb; the run of that name is {own}", err=True)
         return find_weights(str(named))
     if named.is_file():
         return named
-    outputs = Config.of({"run": "run"}, given).folder.path.parent
     for folder in (RunFolder(named), RunFolder(outputs / named)):
         for best in (folder.best, folder.path / folder.best.name):
             if best.is_file():
