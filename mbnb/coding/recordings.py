@@ -11,8 +11,10 @@ from mbnb.config import Config
 from mbnb.data.checks import Findings, check_pose
 from mbnb.data.labels import read_subjects
 from mbnb.data.layout import DataFolder
+from mbnb.data.motion import array_in, told_in
 from mbnb.data.reading import clip_folders, read_packed, read_pose
 from mbnb.files import InputError
+from mbnb.formats import arrays
 from mbnb.skeleton import Skeleton, load_skeleton
 from mbnb.text import VIDEO_ENDINGS
 from mbnb.video.folder import spelled, videos_in
@@ -107,15 +109,18 @@ def _of_npz(
     path: Path, config: Config, skeleton: Skeleton, findings: Findings
 ) -> Iterator[Recording]:
     poses = read_packed(path, findings) or {}
-    if not poses:
+    if not poses or findings.errors:
         return
-    with np.load(path, allow_pickle=False) as file:
-        fps = float(file["fps"]) if "fps" in file else config.fps
-        people = file["subject"].tolist() if "subject" in file else [""] * len(poses)
-        times = file["times"] if "times" in file else None
-        offsets = file["offsets"]
-    for (name, pose), person, start in zip(poses.items(), people, offsets):
-        own = np.arange(len(pose)) / fps if times is None else times[start : start + len(pose)]
+    told, rate = told_in(path, len(poses))
+    people = told.get("subject", [""] * len(poses))
+    times = array_in(path, "times") if "times" in arrays.members(path) else None
+    if times is not None and (times.ndim != 1 or times.dtype.kind not in "fiu"):
+        found = f"{times.shape} of {times.dtype}"
+        raise InputError(f"{path}: expected times, a number for each frame, found {found}")
+    starts = np.cumsum([0, *map(len, poses.values())])
+    for (name, pose), person, start in zip(poses.items(), people, starts):
+        own = np.arange(len(pose)) / (rate or config.fps)
+        own = own if times is None else times[start : start + len(pose)]
         if len(own) != len(pose) or not (np.diff(own) > 0).all():
             findings.error(path / name, "expected times, one for each frame, that rise")
             continue

@@ -201,7 +201,7 @@ def _of_file(
     poses = read_packed(path, findings) or {}
     if not poses:
         return {}
-    told, rate = _told_in(path, len(poses))
+    told, rate = told_in(path, len(poses))
     rate = _rate(rate or config.fps, config)
     subjects = told.get("subject", [path.stem] * len(poses))
     kinds = told.get("kind", [""] * len(poses))
@@ -227,7 +227,7 @@ def _of_file(
     return split_of
 
 
-def _told_in(path: Path, count: int) -> tuple[dict[str, list[str]], float | None]:
+def told_in(path: Path, count: int) -> tuple[dict[str, list[str]], float | None]:
     """What an npz tells of each of its clips, by key, and their rate, None where it does not.
 
     Raises InputError for anything but a text for each clip, and a number.
@@ -235,7 +235,7 @@ def _told_in(path: Path, count: int) -> tuple[dict[str, list[str]], float | None
     there, told = arrays.members(path), {}
     for key in ("subject", "split", "kind", "terms"):
         if key in there:
-            found = _array(path, key)
+            found = array_in(path, key)
             if found.shape != (count,) or found.dtype.kind != "U":
                 raise InputError(
                     f"{path}: expected {key} ({count},) of text, found {found.shape} of "
@@ -244,13 +244,14 @@ def _told_in(path: Path, count: int) -> tuple[dict[str, list[str]], float | None
             told[key] = found.tolist()
     if "fps" not in there:
         return told, None
-    fps = _array(path, "fps")
+    fps = array_in(path, "fps")
     if fps.size != 1 or fps.dtype.kind not in "fiu" or not 0 < fps.item() < math.inf:
         raise InputError(f"{path}: expected frames a second as fps, found {str(fps)[:40]}")
     return told, float(fps.item())
 
 
-def _array(path: Path, name: str) -> np.ndarray:
+def array_in(path: Path, name: str) -> np.ndarray:
+    """An array of an npz by its name. Raises InputError where it cannot be read."""
     try:
         return arrays.load(path, name)
     except Exception as error:  # numpy and zipfile raise a different kind for every sort of damage
