@@ -5,12 +5,15 @@ written. A clip is moved to its place when it is whole, and its source's record 
 that whoever comes after a killed process knows what is done.
 """
 
+import contextlib
 import csv
 import dataclasses
 import itertools
 import json
 import math
+import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,13 +107,22 @@ class Folder:
         self.owners.mkdir(parents=True, exist_ok=True)
         wanted = safe_names([wanted])[wanted]
         for name in itertools.chain((wanted,), (f"{wanted}_{owner}_{i}" for i in range(1, 99))):
-            try:
-                with open(self.owners / name, "x", encoding="utf-8") as file:
-                    file.write(owner)
-            except FileExistsError:
-                if (self.owners / name).read_text(encoding="utf-8") not in ("", owner):
-                    continue
-            return name
+            # Written before it has its name, so that nobody ever finds one without its owner.
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self.unfinished) as file:
+                file.write(owner)
+                file.flush()
+                try:
+                    os.link(file.name, self.owners / name)
+                except FileExistsError:
+                    pass
+                except OSError:  # a file system without links
+                    with (
+                        contextlib.suppress(FileExistsError),
+                        open(self.owners / name, "x", encoding="utf-8") as own,
+                    ):
+                        own.write(owner)
+            if (self.owners / name).read_text(encoding="utf-8") == owner:
+                return name
         raise ValueError(f"no name is left for the clip {wanted}")
 
     def path(self, split: str, name: str) -> Path:

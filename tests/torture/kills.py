@@ -213,9 +213,9 @@ def differences(one: RunFolder, other: RunFolder) -> list[str]:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Of every file below `folder` what tells its bytes from others."""
+    """Of every file below `folder`, but for locks, what tells its bytes from others."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not path.name.startswith(".lock")
     }
