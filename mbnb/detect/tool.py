@@ -21,7 +21,7 @@ from mbnb.detect.write import (
     write_results,
     write_statistics,
 )
-from mbnb.files import InputError
+from mbnb.files import InputError, clear_unfinished
 from mbnb.intervals import Coding
 from mbnb.runs import DetectionFolder
 from mbnb.text import SOUND_ENDINGS, VIDEO_ENDINGS, safe_names
@@ -72,6 +72,7 @@ def detect_into(
         )
     if faults:
         raise InputError("\n".join(faults))
+    clear_unfinished(out)
     done: list[Detected] = []
     seen: dict[str, Sequence[Stretch]] = {}
     for found in _recordings(sources, out, replace(config, fps=detector.config.fps)):
@@ -95,6 +96,7 @@ def detect_into(
 def _write(folder: DetectionFolder, found: _Found, seen: Seen, detector: Detector) -> Coding:
     """Everything of one recording but the film."""
     recording = found.recording
+    clear_unfinished(folder.path)
     folder.about.unlink(missing_ok=True)  # it says that the rest is whole
     write_poses(folder, recording)
     over = detector.over_time(seen)
