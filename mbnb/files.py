@@ -56,18 +56,21 @@ LONGEST = 2000  # letters of a line that says what is wrong
 class InputError(ValueError):
     """Something that a user gave cannot be used.
 
-    The message says which file, which line, what was expected and what came, one fault a line. Of
-    a line that quotes too much of a file the middle is left out, and what would steer a terminal
-    is written out.
+    The message says which file, which line, what was expected and what came, one fault a line, as
+    `fit_to_print`.
     """
 
     def __init__(self, message: object = ""):
-        lines = STEERING.sub(lambda found: repr(found[0])[1:-1], str(message)).split("\n")
-        super().__init__("\n".join(one if len(one) <= LONGEST else _cut(one) for one in lines))
+        super().__init__(fit_to_print(str(message)))
 
 
-def _cut(line: str) -> str:
-    return f"{line[: LONGEST * 2 // 3]} … {line[-LONGEST // 4 :]}"
+def fit_to_print(message: str) -> str:
+    """Of a line that quotes too much the middle is left out; what steers a terminal is spelled."""
+    lines = STEERING.sub(lambda found: repr(found[0])[1:-1], message).split("\n")
+    return "\n".join(
+        one if len(one) <= LONGEST else f"{one[: LONGEST * 2 // 3]} … {one[-LONGEST // 4 :]}"
+        for one in lines
+    )
 
 
 class DiskError(OSError):

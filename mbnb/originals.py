@@ -126,7 +126,7 @@ def taken_over(given: dict[str, Any]) -> dict[str, Any]:
         flat = folder.parent.parent / "motion2d"
         sources += [flat / "posetrack18_annotations" / "train", flat]
     if sources and not rest.get("motion"):
-        rest["motion"] = [str(path.resolve() if path.exists() else path) for path in sources]
+        rest["motion"] = [str(path.resolve() if _is_there(path) else path) for path in sources]
     rest.setdefault("recipe", "parity")
     return {name: value for name, value in rest.items() if value is not None or name in FOREIGN}
 
@@ -146,7 +146,14 @@ def _of_actions(given: dict[str, Any]) -> dict[str, Any]:
 
 def _exists(path: Path) -> bool:
     """Whether there is such a path, from the current folder or from the checkout."""
-    return path.exists() or (ROOT / path).exists()
+    return _is_there(path) or _is_there(ROOT / path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def foreign_faults(foreign: dict[str, Any], values: dict[str, Any]) -> list[str]:

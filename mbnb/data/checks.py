@@ -12,7 +12,7 @@ import pandas as pd
 
 from mbnb.classes import ClassTable
 from mbnb.clips import UNLABELLED, Clips
-from mbnb.files import LEGACY, encoding_of, fault_line
+from mbnb.files import LEGACY, encoding_of, fault_line, fit_to_print
 from mbnb.skeleton import Skeleton, known_skeletons, load_skeleton
 from mbnb.text import is_mangled, likeness, listed, pair_up, plain
 
@@ -39,11 +39,11 @@ class Findings:
 
     def error(self, where: object, problem: str, line: int | None = None) -> None:
         """Add what would break a training."""
-        self._rows.append(("error", str(where), line, problem))
+        self._rows.append(("error", str(where), line, fit_to_print(problem)))
 
     def warning(self, where: object, problem: str, line: int | None = None) -> None:
         """Add what is suspicious and harmless for a training."""
-        self._rows.append(("warning", str(where), line, problem))
+        self._rows.append(("warning", str(where), line, fit_to_print(problem)))
 
     def aloud(self, where: object, problem: str) -> None:
         """Add a warning that whoever trains, evaluates or predicts should hear, too."""

@@ -4,6 +4,7 @@ Each is a kind of `ours.write_all`, and what is changed in its sound file.
 """
 
 import io
+import pickle
 import re
 import zipfile
 from collections.abc import Callable
@@ -94,6 +95,8 @@ FOUND: dict[str, tuple[str, Change]] = {
     "a history of ragged rows": ("history.csv", instead(HISTORY + b"1,1,1,1,1\n2,1,1,1,1,1,1\n")),
     "a file's name of pages": ("list.csv", swapped((b"a.npy", b"a" + LONG))),
     "a file's name with a zero": ("list.csv", swapped((b"a.npy", b"a\0.npy"))),
+    "half a letter": ("labels.pkl", instead(pickle.dumps((["\ud800", "b"], [0, 1])))),
+    "a subset of pages": ("pretrain.yaml", instead(b"subset_list: [" + LONG + b"]\n")),
     "a list as a grid's name": ("grid.yaml", lambda raw: b"run: [[a]]\n" + raw),
     "a number as a grid's name": ("grid.yaml", lambda raw: b"run: 2024\n" + raw),
     "a sample without a name": ("sample.csv", instead(b"a,0\n,0\n")),

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import build
@@ -84,7 +85,9 @@ def _begun(config: Config) -> subprocess.Popen:
     command = [sys.executable, "-m", "mbnb", "train", "-f", str(path)]
     before = set(config.folder.points.glob("*.pt"))
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+    # Where `make` itself was begun in the background, Ctrl-C is ignored, and would be here.
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, cwd=ROOT, text=True, preexec_fn=listens, **pipes)
     while process.poll() is None and set(config.folder.points.glob("*.pt")) <= before:
         time.sleep(INTERVAL / 10)
     return process

@@ -32,7 +32,10 @@ def fuzz(folder: Path, seconds: float, names: tuple[str, ...] = ()) -> Iterator[
     """Every reader for its share of `seconds`, two at once; what went wrong is in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "torture.fuzz", str(folder), str(seconds), *names]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
+    tests = Path(__file__).parents[1]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (tests.parent, tests)))}
+    pipes = {"stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, env=env, **pipes) as process:
         for line in process.stdout:
             if line.startswith("{"):
                 told = json.loads(line)
