@@ -32,6 +32,7 @@ from mbnb.video.landmarks import require_mediapipe
 
 FEW = 8  # files
 SEVENTEEN = ("pkl", *WRITERS)  # forms of our own joints alone
+ANSWER = 30  # seconds that a cluster's scheduler has
 MANY = 20  # reasons that are said at once
 TEXTS = ("clip", "file", "split", "recording", "person", "layout", "remarks", "reason")
 
@@ -94,7 +95,7 @@ def on_cluster(address: str | None) -> Iterator[None]:
     except ImportError:
         raise InputError("a cluster needs Dask: pip install distributed") from None
     try:
-        client = Client(address, timeout=30)
+        client = Client(address, timeout=ANSWER)
     except (OSError, ValueError) as error:
         raise InputError(f"{address}: no Dask scheduler answers ({error})") from None
     with client:
