@@ -21,7 +21,7 @@ def remarks(clips: Clips, skeleton: Skeleton, fps: float, usual: float = np.inf)
     if clips.flat:
         return [""] * len(clips)
     stance = stance_of(clips, skeleton)
-    texts = []
+    upside_down, texts = stance.upside_down, []  # of all clips at once
     for i, pose in enumerate(clips):
         seconds, seen = len(pose) / fps, clips.seen_in(i)
         share = np.ones(len(skeleton)) if seen is None else seen.mean(0)
@@ -33,7 +33,7 @@ def remarks(clips: Clips, skeleton: Skeleton, fps: float, usual: float = np.inf)
             f"{seconds:.1f} s long, in training {usual:.1f} s: more than one movement?": (
                 seconds > TOO_LONG * usual
             ),
-            "upside down": stance.upside_down[i],
+            "upside down": upside_down[i],
             "left and right exchanged": stance.mirrored[i],
         }
         texts.append("; ".join(part for part, holds in parts.items() if holds))
