@@ -56,10 +56,10 @@ def read_codings(path: Path) -> tuple[Coding, ...]:
                 codings = tuple(reader.read(file))
                 if any(not math.isfinite(o.start) or math.isnan(o.end) for c in codings for o in c):
                     raise InputError(f"{path}: {name}, with a time that is no number")
-                said = (w for c in codings for o in c for w in (o.label, o.tier, o.person))
-                more = (str(w) for c in codings for o in c for w in chain(*o.modifiers))
-                names = (c.name for c in codings)
-                "".join([*names, *said, *more]).encode()  # fails for letters that no file can have
+                words = [coding.name for coding in codings]
+                for one in chain(*codings):
+                    words += (one.label, one.tier, one.person, *map(str, chain(*one.modifiers)))
+                "".join(words).encode()  # fails for letters that no file can have
                 if not codings:
                     raise InputError(f"{path}: {name}, in which there is no recording")
                 return codings

@@ -57,6 +57,10 @@ def pictures(part: Mapping[str, Any]) -> Pictures:
         return xy / WIDTH * 2 - corner
 
     is_test = "2.5d_factor" in part
+    actions = tuple(map(str, part["action"])) if is_test else ()
+    if true.ndim != 3 or len(actions) not in (0, len(true)):
+        found = f"{true.shape} and {len(actions)}"
+        raise ValueError(f"joints (F, 17, 3) and F actions expected, {found} found")
     return Pictures(
         detected=np.concatenate(
             [in_widths(joints), confidence.reshape(*joints.shape[:2], 1)], axis=-1
@@ -64,7 +68,7 @@ def pictures(part: Mapping[str, Any]) -> Pictures:
         true=np.concatenate([in_widths(true[..., :2]), true[..., 2:] / WIDTH * 2], axis=-1),
         height=height,
         sequences=tuple(map(str, part["source"])),
-        actions=tuple(map(str, part["action"])) if is_test else (),
+        actions=actions,
         factors=np.asarray(part["2.5d_factor"], np.float64) if is_test else None,
         millimetres=np.asarray(part["joints_2.5d_image"], np.float64) if is_test else None,
     )

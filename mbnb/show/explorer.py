@@ -59,6 +59,7 @@ class Explorer(Widget):
     ):
         self.config, self.data_set, self.evaluation = config, data_set, evaluation
         self.held = held  # that of the clips which the page holds; it calls them by their places
+        self.mark = _mark(config)  # read once, since every click is kept
         super().__init__(
             still=png(confusion_matrix(evaluation)), label="confusion matrix", **values
         )
@@ -69,7 +70,7 @@ class Explorer(Widget):
         return fragment(self.mount, data=self.data, poses=self.poses, notes=self.notes, view={})
 
     def _keep_view(self, view: dict[str, Any]) -> None:
-        kept = {"of": _mark(self.config), "view": view}
+        kept = {"of": self.mark, "view": view}
         write_text(self.config.folder.explorer_state, json.dumps(kept) + "\n")
 
     def _reply(self, message: dict[str, Any]) -> None:
