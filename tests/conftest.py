@@ -63,19 +63,19 @@ def accelerator():
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
+def chromium(tmp_path_factory):
     """A headless Chromium, driven by selenium; tests that need it skip where there is none."""
-    chromium = next(
+    program = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
     driver = shutil.which("chromedriver")
-    if not (chromium and driver):
+    if not (program and driver):
         pytest.skip("no browser: install the Debian packages chromium and chromium-driver")
     webdriver = pytest.importorskip(
         "selenium.webdriver", reason="no selenium: install it from PyPI"
     )
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = program
     for flag in (
         "headless",
         "no-sandbox",
@@ -93,6 +93,16 @@ def browser(tmp_path_factory):
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """The browser on an empty page and with an empty console, where a test leaves it, too."""
+    chromium.get("about:blank")  # what pages of other tests say when they are left is theirs
+    chromium.set_window_size(1366, 900)
+    chromium.get_log("browser")
+    yield chromium
+    chromium.get("about:blank")  # or what plays there would go on for as long as the tests last
 
 
 class Page:
@@ -175,11 +185,8 @@ def opened(browser, tmp_path):
         browser.get((tmp_path / "page.html").as_uri())
         return Page(browser)
 
-    browser.get_log("browser")
     yield open_page
-    messages = [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]]
-    browser.get("about:blank")  # or what plays there would go on for as long as the tests last
-    assert messages == []
+    assert [one for one in browser.get_log("browser") if "favicon" not in one["message"]] == []
 
 
 def until(true: Callable[[], object], seconds: float = 10) -> None:

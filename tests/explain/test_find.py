@@ -106,7 +106,6 @@ def test_the_command_writes_a_table_and_a_page_of_players(folder, kept, tmp_path
     assert done.exit_code == 0, done.stderr
     table = pd.read_csv(out)
     assert table["rank"].tolist() == [1, 2, 3, 4, 5] and table["clip"][0] in done.stdout
-    browser.get_log("browser")  # what pages of other tests have said
     browser.get(out.with_suffix(".html").as_uri())
     drawn = "return document.querySelector('.mbnb').shadowRoot.querySelectorAll('canvas.skeleton')"
     assert len(browser.execute_script(drawn)) == 6

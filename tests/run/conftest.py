@@ -41,7 +41,7 @@ def simulated_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lab(simulated_run, tmp_path_factory, browser):
+def lab(simulated_run, tmp_path_factory, chromium):
     """A JupyterLab that shows the folder of runs: open a notebook in it."""
     folder, log = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("log") / "log.txt"
     with socket.socket() as free:
@@ -60,15 +60,13 @@ def lab(simulated_run, tmp_path_factory, browser):
         until(lambda: answers(f"{address}/api"), 60)
 
         def open_notebook(path, height=900):
-            browser.set_window_size(1366, height)
-            browser.get(f"{address}/doc/tree/{path.relative_to(simulated_run.parent)}")
-            until(lambda: browser.execute_script(READY), 60)
-            until(lambda: browser.execute_script(ALL_CELLS), 60)
-            return browser
+            chromium.set_window_size(1366, height)
+            chromium.get(f"{address}/doc/tree/{path.relative_to(simulated_run.parent)}")
+            until(lambda: chromium.execute_script(READY), 60)
+            until(lambda: chromium.execute_script(ALL_CELLS), 60)
+            return chromium
 
         yield open_notebook
-        browser.get("about:blank")
-        browser.set_window_size(1366, 900)
         server.terminate()
 
 

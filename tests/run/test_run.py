@@ -411,7 +411,6 @@ def test_the_report_explores_without_a_network(simulated_run, browser):
         {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
     )
     try:
-        browser.set_window_size(1366, 900)
         browser.get((simulated_run / "report.html").as_uri())
         page = Page(browser)
         true, predicted, clip = wrong_cell(simulated_run)

@@ -53,7 +53,6 @@ def test_what_is_injected_into_a_page_does_not_run(template, browser, tmp_path):
     path = tmp_path / "page.html"
     for body, is_silent in (("", True), (INJECTED, False)):
         path.write_text(page.replace("</body>", f"{body}</body>"), encoding="utf-8")
-        browser.get_log("browser")
         browser.get(path.as_uri())
         if template not in ("report.html", "mesh"):  # the one draws evaluations, the other by WebGL
             until(lambda: Page(browser).coloured(0) > 50)
@@ -67,7 +66,6 @@ def test_what_is_injected_into_a_page_does_not_run(template, browser, tmp_path):
             assert browser.title != "injected" and browser.current_url == path.as_uri()
             assert all("Content Security Policy" in one or "ERR_" in one for one in messages)
             assert len(messages) >= 4
-    browser.get("about:blank")
 
 
 def test_names_in_a_timeline_do_not_run(browser, tmp_path):
@@ -76,10 +74,8 @@ def test_names_in_a_timeline_do_not_run(browser, tmp_path):
     recording = Recording(NAME, build.moving(0, 0, 30), np.arange(30) / 30, NAME)
     path = write_timeline(timeline(coding, [recording], against=coding), tmp_path / "page.html")
     assert "<script>document.title" not in path.read_text(encoding="utf-8")
-    browser.get_log("browser")
     browser.get(path.as_uri())
     until(lambda: Page(browser).one("canvas"))
     shown = browser.execute_script("return document.body.textContent + document.title")
     assert NAME in shown and browser.title != "injected"
     assert [one["message"] for one in browser.get_log("browser")] == []
-    browser.get("about:blank")

@@ -104,7 +104,6 @@ def test_a_page_plays_people_beside_the_video(lifted, browser):
     out, _ = lifted
     page = out / "players.html"
     assert OUTSIDE.findall(page.read_text()) == []
-    browser.get_log("browser")
     browser.get(page.as_uri())
     skeletons = (
         "return document.querySelector('.mbnb').shadowRoot.querySelectorAll('canvas').length"
