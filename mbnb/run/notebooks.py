@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from nbformat.sign import NotebookNotary
 from papermill.exceptions import PapermillExecutionError
 from tqdm.auto import tqdm
@@ -48,8 +49,9 @@ def run_notebooks(notebooks: Sequence[Path], parameters: dict[str, Any]) -> Path
 
     Encoders have a run of their own beside it where actions are trained, too (`settings_of`).
     Where this Python cannot read videos, 02 is left out and a line says why. Raises InputError
-    before the first one for unknown parameters, and papermill's PapermillExecutionError for a
-    notebook that fails; its executed part stays in the run's folder, and nothing after it is run.
+    before the first one for unknown parameters, or where a notebook's kernel dies, and papermill's
+    PapermillExecutionError for a notebook that fails; its executed part stays in the run's folder,
+    and nothing after it is run.
     """
     config = Config.of(parameters)
     given = {key: value for key, value in parameters.items() if value is not None}
@@ -116,15 +118,22 @@ def without_videos(notebooks: Sequence[Path], config: Config) -> list[Path]:
 def _execute(path: Path, out: Path, parameters: dict[str, Any], private: dict[str, str]) -> None:
     """Execute one notebook into `out`, its kernel reached by the `private` addresses."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    executed = papermill.execute_notebook(
-        path,
-        out,
-        parameters=parameters,
-        cwd=NOTEBOOKS,
-        kernel_name="python3",
-        progress_bar=False,
-        config=TraitletsConfig({"KernelManager": private}),
-    )
+    try:
+        executed = papermill.execute_notebook(
+            path,
+            out,
+            parameters=parameters,
+            cwd=NOTEBOOKS,
+            kernel_name="python3",
+            progress_bar=False,
+            config=TraitletsConfig({"KernelManager": private}),
+        )
+    except DeadKernelError:
+        raise InputError(
+            f"{out}: the kernel of this notebook died, as happens when memory runs out or "
+            "somebody kills it; the notebook up to there is kept, and the same command again goes "
+            "on with a training where it was saved last"
+        ) from None
     # JupyterLab shows bars that have come to their end as broken widgets.
     for cell in executed.cells:
         if "outputs" in cell:

@@ -25,8 +25,8 @@ from run.headless import (
 )
 
 from mbnb.config import Config
-from mbnb.files import ROOT
-from mbnb.run.notebooks import without_videos
+from mbnb.files import ROOT, InputError
+from mbnb.run.notebooks import run_notebooks, without_videos
 
 SCREENSHOTS = ROOT / "outputs" / "screenshots"  # what the tests saw, to be looked at
 
@@ -207,6 +207,18 @@ def test_a_broken_notebook_is_kept_and_stops_the_run(tmp_path):
     assert first.name in done.stderr and "InputError" in done.stderr
     assert errors(tmp_path / "broken" / "notebooks" / "01_data_exploration.ipynb")
     assert not (tmp_path / "broken" / "notebooks" / "03_training.ipynb").exists()
+
+
+def test_a_kernel_that_dies_is_told_of_and_its_notebook_kept(tmp_path):
+    code = ["outputs, run = 1, 2", "print('so far')", "import os; os.kill(os.getpid(), 9)"]
+    cells = [nbformat.v4.new_code_cell(line) for line in code]
+    cells[0].metadata["tags"] = ["parameters"]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
+    nbformat.write(notebook, tmp_path / "01_dies.ipynb")
+    with pytest.raises(InputError, match="kernel of this notebook died.*the same command again"):
+        run_notebooks([tmp_path / "01_dies.ipynb"], {"outputs": str(tmp_path), "run": "a"})
+    kept = outputs_of(tmp_path / "a" / "notebooks" / "01_dies.ipynb")
+    assert kept[0].text == "so far\n"
 
 
 @pytest.mark.parametrize("place", ["long", "nowhere"])
