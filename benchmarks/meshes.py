@@ -19,32 +19,21 @@ from mbnb.bodies import load_body
 from mbnb.config import LIFTER, Config
 from mbnb.model.mesh_files import build_mesh_net
 from mbnb.model.shipped import find_weights
-from mbnb.video.frames import read_video
 from mbnb.wild.mesh_tool import mesh_into
 from mbnb.wild.meshes import finder_of, recover_people
-from mbnb.wild.surface import silhouette
+from mbnb.wild.silhouettes import looked_at, overlap, silhouettes
 from mbnb.wild.tool import load_lifter
 
 EVERY = 5  # frames, of which one is segmented
 
 
 def overlaps(video: Path, folder: Path) -> list[float]:
-    """IoU of some frames of a video; what `mesh` makes of it is left in `folder`."""
-    import mediapipe
-
+    """IoU of some frames of a video, of which none told how stout the body is; for `folder`, see
+    `mesh_into`."""
     source, people = mesh_into(video, folder, find_weights(LIFTER), Config.of({}))
-    (one,), faces = people.values(), load_body().faces.numpy()
-    found = []
-    solution = mediapipe.solutions.pose.Pose(static_image_mode=True, enable_segmentation=True)
-    with solution as pose:
-        for t, (_, picture) in enumerate(read_video(video, source.rate)):
-            if t % EVERY or t >= len(one.found) or not one.found[t]:
-                continue
-            mask = pose.process(np.ascontiguousarray(picture)).segmentation_mask
-            if mask is not None:
-                body, person = silhouette(one.in_picture(t), faces, source.size), mask > 0.5
-                found.append(float((body & person).sum() / (body | person).sum()))
-    return found
+    (one,) = people.values()
+    others = set(np.flatnonzero(one.found)[::EVERY].tolist()) - set(looked_at(one))
+    return [overlap(one, t, mask) for t, mask in silhouettes(source, sorted(others)).items()]
 
 
 def speeds(source, seconds: float = 3.0) -> dict[str, float]:

@@ -29,8 +29,9 @@ BENT, TREMBLING, AT_REST, USUAL = 0.05, 0.01, 2e-4, 3e-5  # what each of the oth
 # picture itself, and how much more than of recorded ones trembling and being bent count.
 LIFTED_ACROSS, LIFTED_AWAY, LIFTED_CALM, LIFTED_AT_REST = 0.2, 0.3, 4.0, 4.0
 # An average grown person's body mass index of 24.5 kg/m² at 1.70 m, as kg/m³, which no size
-# changes, of water's 1000 kg/m³; and what counts how far somebody is from that.
-BUILD, AVERAGE = 24.5 / 1.70, 0.1
+# changes, of water's 1000 kg/m³; and what counts how far somebody is from that, or from the build
+# by which they cover what they do of a video.
+BUILD, AVERAGE, COVERED = 24.5 / 1.70, 0.1, 1.0
 UNSEEN = ("wrist", "foot")  # joints that nothing tells of
 UNSEEN_AT_REST = 50.0  # how much more these stay at rest
 WAYS = ("forward", "twist", "side")
@@ -95,14 +96,14 @@ def fit_person(
     steps: int = STEPS,
     smooth: float = 1.0,
     seen: Sequence[Seen] = (),
-    average: bool = False,
+    stout: tuple[float, float] | None = None,
 ) -> Fitted:
     """Fit one person's clips, N times (T, 17, 3) in metres, in any axes.
 
     sizes: numbers of the shape. smooth: how much more, or less, trembling counts. seen: where the
     clips were lifted, what they were lifted from, by a camera in whose axes they are; then `place`
-    is as far from the camera as the body's size says. average: joints do not tell how stout
-    somebody is, so be it as the average grown person is.
+    is as far from the camera as the body's size says. stout: joints do not tell how stout
+    somebody is, so be it like this `build`, and how much that counts.
     """
     bones, limits = body.skeleton_only(), Limits(body)
     joints = torch.cat(list(clips))
@@ -125,8 +126,8 @@ def fit_person(
         frames = 2 * error.mean(1) + (BENT * beyond + still * AT_REST * rest) / len(body)
         loss = frames.mean() + calm * smooth * TREMBLING * tremble.mean() / len(body)
         loss = loss + USUAL * shape.square().sum()
-        if average:
-            loss = loss + AVERAGE * (build(body, shape) / BUILD - 1).square().sum()
+        if stout:
+            loss = loss + stout[1] * (build(body, shape) / stout[0] - 1).square().sum()
         optimizer.zero_grad()
         # Each frame's pose has the step that it would have alone.
         (loss * len(joints)).backward()

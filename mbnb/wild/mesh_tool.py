@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mbnb.bodies import Body, load_body
+from mbnb.bodies.fit import COVERED
 from mbnb.config import Config
 from mbnb.devices import pick_device
 from mbnb.files import ROOT, replacing, write_text
@@ -24,6 +25,7 @@ from mbnb.wild.files import ABOUT, OVERLAY, fresh_folder
 from mbnb.wild.meshes import BodyMovement, finder_of, recover_people
 from mbnb.wild.models import write_gltf, write_obj
 from mbnb.wild.overlay import draw_over
+from mbnb.wild.silhouettes import build_in
 from mbnb.wild.source import Source, read_source
 from mbnb.wild.surface import draw_surface
 from mbnb.wild.tool import chosen_people, load_lifter
@@ -72,8 +74,13 @@ def mesh_into(
             else simulated_source()[0]
         )
         source = chosen_people(source, path, person)
-        find = finder_of(network, body, dataclasses.replace(seen, fps=source.rate))
-        people = recover_people(source, find, body)
+        seen = dataclasses.replace(seen, fps=source.rate)
+        people = recover_people(source, finder_of(network, body, seen), body)
+        if lifts and source.landmarks and not model:
+            (one,) = people.values()
+            if stout := build_in(source, one):
+                find = finder_of(network, body, seen, (stout, COVERED))
+                people = recover_people(source, find, body)
         how = "fitted to the joints in the picture and to what {} lifts" if lifts else "told by {}"
         about = {"source": path.name if path else "simulated people", "encoder": weights.name}
         about["made"] = f"Bodies, {body.name}, {how.format(weights.name)}."

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mbnb.bodies.body import Body, Posed
 from mbnb.bodies.camera import Camera, Seen, camera_of, stand, turn_towards
-from mbnb.bodies.fit import fit_person
+from mbnb.bodies.fit import AVERAGE, BUILD, fit_person
 from mbnb.bodies.rotations import nearest_rotation
 from mbnb.config import Config
 from mbnb.devices import pick_device
@@ -28,6 +28,7 @@ from mbnb.video.frames import LONGEST_PAUSE
 from mbnb.wild.source import Source
 
 AT_ONCE = 256  # pictures of which vertices are made together
+CROWN = 0.1  # of a belief is left to the top of the head, which no detector finds but others guess
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,17 @@ class BodyMovement:
 Finder = Callable[[list[Tensor], list[Seen]], tuple[list[Tensor], Tensor]]
 
 
-def finder_of(network: nn.Module, body: Body, config: Config) -> Finder:
+def finder_of(
+    network: nn.Module,
+    body: Body,
+    config: Config,
+    stout: tuple[float, float] = (BUILD, AVERAGE),
+) -> Finder:
     """The way from places to a body, by a network for meshes or by one that lifts.
 
     A body is fitted to what is lifted and to what it was lifted from: one shape for the person, a
     pose in each picture, within the limits of joints. Both ways smooth movement, over the setting
-    `smooth`. config: what the network sees.
+    `smooth`. config: what the network sees. stout: for `fit_person`.
     """
     skeleton, device = load_skeleton(), pick_device(config)
 
@@ -129,7 +135,7 @@ def finder_of(network: nn.Module, body: Body, config: Config) -> Finder:
         belief = [one.belief for one in seen]
         lifted = lift(lambda x: network(x.to(device)), places, config, skeleton, belief)
         turned = [TRUNK * one @ turn_towards(there).T for one, there in zip(lifted, seen)]
-        fit = fit_person(body, turned, seen=seen, average=True)
+        fit = fit_person(body, turned, seen=seen, stout=stout)
         return [_smoothed(one, config.smooth) for one in fit.rotations], fit.shape
 
     return by_meshes if isinstance(network, MeshNet) else by_lifting
@@ -168,6 +174,8 @@ def recover_person(
         for rows in parts
     ]
     seen = [Seen(camera.rays(places), belief) for places, belief in filled]
+    for there in seen:
+        there.belief[:, load_skeleton().index("Head_top")] *= CROWN
     turned, shape = find([places for places, _ in filled], seen)
     own_size, bones = _size(body, shape), body.skeleton_only()
     for rows, own, there in zip(parts, turned, seen):

@@ -5,7 +5,7 @@ import torch
 
 from mbnb.bodies import load_body
 from mbnb.bodies.camera import Seen, camera_of, stand, turn_towards
-from mbnb.bodies.fit import BUILD, build, fit_person
+from mbnb.bodies.fit import AVERAGE, BUILD, COVERED, build, fit_person
 from mbnb.bodies.rotations import axis_angle_to_matrix
 
 FRAMES = 12
@@ -54,11 +54,12 @@ def test_a_fit_to_the_picture_mends_what_was_lifted_wrongly(filmed):
     assert (fit.place[0] - place).norm(dim=-1).mean() < 0.3  # of 2.6 m, in sizes that nobody knows
 
 
-def test_who_is_not_told_to_be_stout_or_thin_is_average(filmed):
+def test_nobody_is_stouter_or_thinner_than_is_told(filmed):
     joints, _, seen = filmed
     body = load_body()
     builds = [
-        build(body, fit_person(body, [joints], steps=40, seen=[seen], average=one).shape[None])
-        for one in (False, True)
+        build(body, fit_person(body, [joints], steps=40, seen=[seen], stout=one).shape[None])
+        for one in (None, (BUILD, AVERAGE), (1.5 * BUILD, COVERED))
     ]
-    assert abs(builds[0].item() / BUILD - 1) > 0.1 > 5 * abs(builds[1].item() / BUILD - 1)
+    untold, average, stout = (one.item() / BUILD for one in builds)
+    assert abs(untold - 1) > 0.1 > 5 * abs(average - 1) and stout == pytest.approx(1.5, abs=0.1)

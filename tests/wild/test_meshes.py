@@ -20,6 +20,15 @@ from mbnb.model.mesh_files import build_mesh_net
 from mbnb.wild.mesh_tool import doubts, mesh_into
 from mbnb.wild.meshes import BodyMovement
 from mbnb.wild.models import write_gltf, write_obj
+from mbnb.wild.silhouettes import (
+    BUILDS,
+    build_covering,
+    is_of,
+    overlap,
+    silhouettes,
+    with_build,
+)
+from mbnb.wild.source import Source
 from mbnb.wild.surface import silhouette
 
 FRAMES = 12
@@ -166,3 +175,24 @@ def test_simulated_people_get_bodies_pages_and_files(tmp_path):
     assert "mountMesh" in page and "person 2" in page
     with pytest.raises(InputError, match="no person 'person 3'"):
         mesh_into(None, tmp_path / "out", tmp_path / "best.pt", chosen, person="person 3")
+
+
+def test_somebody_is_as_stout_as_what_they_cover(mover):
+    stouter = dataclasses.replace(
+        mover, shape=with_build(mover.body, torch.as_tensor(mover.shape), BUILDS[8]).numpy()
+    )
+    faces = mover.body.faces.numpy()
+    masks = {t: silhouette(stouter.in_picture(t), faces, (800, 900)) for t in (2, 9)}
+    assert build_covering(mover, masks) == BUILDS[8]
+    assert overlap(mover, 9, masks[9]) < 0.95 < overlap(stouter, 9, masks[9])
+
+
+def test_a_person_is_told_from_the_wall_behind(shared):
+    video = shared / "ma52" / "clips" / "0019_02_0078.mp4"
+    source = Source({}, 25.0, (1080, 1296), video)
+    (mask,) = silhouettes(source, [10]).values()
+    assert mask.shape == (1296, 1080) and 0.03 < mask.mean() < 0.3
+    down, across = (where.mean() for where in np.nonzero(mask))
+    for x, is_on in ((across, True), (40, False)):  # where nobody sits
+        assert is_of(mask, np.tile([x, down, 1.0], (17, 1))) == is_on
+    assert silhouettes(source, [10**6]) == {}
