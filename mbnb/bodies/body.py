@@ -20,6 +20,9 @@ from torch import Tensor
 from mbnb.files import InputError, replacing
 
 FACTS = "mbnb_body"  # in a file: what is not an array
+# Where feet and hands end: by joint, left before right, the share of the way to the farthest vertex
+# that it moves. Toes, and the knuckles' middle.
+TIPS = {"foot.L": 1.0, "foot.R": 1.0, "wrist.L": 0.5, "wrist.R": 0.5}
 HALF = ("shapes", "joint_shapes", "weights")  # what is kept in half the bytes
 
 
@@ -140,6 +143,17 @@ class Body:
         """The same with no more vertices than Human3.6M's joints need."""
         used = self.landmarks[:, : len(self.template)].abs().amax(0) > 0
         return self.on_vertices(used.nonzero()[:, 0])
+
+    def with_tips(self) -> "Body":
+        """The same with a landmark more for each of `TIPS`, a vertex of the skin."""
+        rows, main = torch.zeros(len(TIPS), self.landmarks.shape[1]), self.main_joint()
+        for row, (joint, share) in zip(rows, TIPS.items()):
+            start = self.rest[self.names.index(joint)]
+            own = (main == self.names.index(joint)).nonzero()[:, 0]
+            along = self.template[own] - start
+            end = share * along[along.norm(dim=1).argmax()]
+            row[own[(along - end).norm(dim=1).argmin()]] = 1
+        return dataclasses.replace(self, landmarks=torch.cat([self.landmarks, rows]))
 
     def main_joint(self) -> Tensor:
         """(V,) the joint that moves each vertex most."""

@@ -18,15 +18,23 @@ from mbnb.bodies.rotations import shortest
 FOCAL = 1.0  # of a camera of which nothing is known: in diagonals of its picture
 NEAREST = 0.3  # metres before the camera, nearer than which no joint comes
 STEADY = 15  # frames over which it is the same how far away somebody is
+JOINTS = 17  # of Human3.6M
 LEAST = 1e-6  # belief in what was not seen, so that there is always an answer
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a picture shows: rays (T, J, 2), and how much each is believed, (T, J), 0 to 1."""
+    """What a picture shows: rays (T, J, 2), and how much each is believed, (T, J), 0 to 1.
+
+    Of Human3.6M's joints, and after them of a body's `TIPS` where they were looked for.
+    """
 
     rays: Tensor
     belief: Tensor
+
+    @property
+    def has_tips(self) -> bool:
+        return self.belief.shape[1] > JOINTS
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mbnb.bodies.body import Body
-from mbnb.bodies.camera import Seen, joined, off_rays, stand
+from mbnb.bodies.body import TIPS, Body
+from mbnb.bodies.camera import JOINTS, Seen, joined, off_rays, stand
 from mbnb.bodies.kinematics import pose_by_joints
 from mbnb.bodies.rotations import matrix_to_axis_angle, matrix_to_six, six_to_matrix
 from mbnb.files import read_table
@@ -32,7 +32,7 @@ LIFTED_ACROSS, LIFTED_AWAY, LIFTED_CALM, LIFTED_AT_REST = 0.2, 0.3, 4.0, 4.0
 # changes, of water's 1000 kg/m³; and what counts how far somebody is from that, or from the build
 # by which they cover what they do of a video.
 BUILD, AVERAGE, COVERED = 24.5 / 1.70, 0.1, 1.0
-UNSEEN = ("wrist", "foot")  # joints that nothing tells of
+UNSEEN = ("wrist", "foot")  # joints that nothing tells of but their tips, where they are seen
 UNSEEN_AT_REST = 50.0  # how much more these stay at rest
 WAYS = ("forward", "twist", "side")
 
@@ -63,12 +63,16 @@ class Limits:
         self.at_rest = torch.tensor([UNSEEN_AT_REST if s in UNSEEN else 1.0 for s in stems])
         self.axes = bending_axes(body)
 
-    def loss(self, rotations: Tensor) -> tuple[Tensor, Tensor]:
-        """Of rotations (T, K, 3, 3): squares beyond the limits, and of what is bent at all."""
+    def loss(self, rotations: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+        """Of rotations (T, K, 3, 3): squares beyond the limits, and of what is bent at all.
+
+        told: (T, K) how much, 0 to 1, the tips of `UNSEEN` joints are seen.
+        """
         vector = matrix_to_axis_angle(rotations[:, 1:])  # (T, K - 1, 3)
         bent = (self.axes[1:] @ vector[..., None])[..., 0]
         beyond = F.relu(self.low[1:] - bent) + F.relu(bent - self.high[1:])
-        rest = self.at_rest[1:, None] * vector.square()
+        still = 1 + (self.at_rest - 1) * (1 - told)  # (T, K)
+        rest = still[:, 1:, None] * vector.square()
         return beyond.square().sum((1, 2)), rest.sum((1, 2))
 
 
@@ -108,11 +112,16 @@ def fit_person(
     bones, limits = body.skeleton_only(), Limits(body)
     joints = torch.cat(list(clips))
     picture = joined(seen) if seen else None
+    told = torch.zeros(len(joints), len(body))
+    if seen and picture.has_tips:
+        told[:, [body.names.index(tip) for tip in TIPS]] = picture.belief[:, JOINTS:]
     calm, still = (LIFTED_CALM, LIFTED_AT_REST) if seen else (1.0, 1.0)
     lengths = [len(clip) for clip in clips]
     shape = torch.zeros(1, sizes, requires_grad=True)
     six = matrix_to_six(pose_by_joints(bones, shape.expand(len(joints), -1), joints))
     six.requires_grad_(True)
+    if seen and picture.has_tips:
+        bones = body.with_tips().skeleton_only()
     within = torch.ones(len(joints) - 1)  # steps from frame to frame of one clip
     within[torch.tensor(lengths).cumsum(0)[:-1] - 1] = 0
     optimizer = torch.optim.Adam([{"params": [six]}, {"params": [shape], "lr": 4 * RATE}], lr=RATE)
@@ -121,9 +130,9 @@ def fit_person(
         rotations = six_to_matrix(six)
         found = bones.pose(rotations, shape.expand(len(joints), -1)).landmarks
         error = _error(found, joints, picture)
-        beyond, rest = limits.loss(rotations)
+        beyond, rest = limits.loss(rotations, told)
         tremble = within * rotations.diff(dim=0).square().sum((1, 2, 3))
-        frames = 2 * error.mean(1) + (BENT * beyond + still * AT_REST * rest) / len(body)
+        frames = 2 * error + (BENT * beyond + still * AT_REST * rest) / len(body)
         loss = frames.mean() + calm * smooth * TREMBLING * tremble.mean() / len(body)
         loss = loss + USUAL * shape.square().sum()
         if stout:
@@ -136,8 +145,9 @@ def fit_person(
     with torch.no_grad():
         rotations = six_to_matrix(six)
         posed = bones.pose(rotations, shape.expand(len(joints), -1))
-        off = _length(_centred(posed.landmarks) - _centred(joints))
-        shift = joints.mean(1) - posed.landmarks.mean(1)
+        found = posed.landmarks[:, :JOINTS]
+        off = _length(_centred(found) - _centred(joints))
+        shift = joints.mean(1) - found.mean(1)
         shift = stand(posed.landmarks, picture) if picture else shift
     return Fitted(
         shape.detach()[0],
@@ -157,18 +167,18 @@ def build(body: Body, shape: Tensor) -> Tensor:
 
 
 def _error(found: Tensor, joints: Tensor, picture: Seen | None) -> Tensor:
-    """(T, 17) what it counts that joints are not where they were, and not where they were seen.
+    """(T,) what it counts that joints are not where they were, and not where they were seen.
 
-    Each frame's are shifted onto each other in the mean.
+    Each frame's are shifted onto each other in the mean. found: with tips where they are seen.
     """
-    off = _centred(found) - _centred(joints)
+    off = _centred(found[:, :JOINTS]) - _centred(joints)
     if picture is None:
-        return _robust(_length(off))
+        return _robust(_length(off)).mean(1)
     off = off * off.new_tensor([LIFTED_ACROSS, LIFTED_ACROSS, LIFTED_AWAY]).sqrt()
     with torch.no_grad():
         shift = stand(found, picture)
     aside = _length(off_rays(found + shift[:, None], picture))
-    return _robust(_length(off)) + picture.belief * _robust(aside)
+    return _robust(_length(off)).mean(1) + (picture.belief * _robust(aside)).sum(1) / JOINTS
 
 
 def _centred(joints: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ SAMPLES = 5  # at least so many frames of a longer clip are searched for a secon
 PARTS = 64  # of a picture's shorter side, at least, where it is that long
 SMALL = 640  # pixels of their longer side
 VIDEO_FACTS = ("source_fps", "size", "decoded", "declared", "alone", "streams")
+TIPS = ([31], [32], [17, 19], [18, 20])  # toes, little and index finger's knuckles; left, right
 VERSION = 2  # of what `extract` writes
 HAND_POINTS = 21  # of MediaPipe's model of a hand
 # What is kept of the 468 points of its face: tip of the nose, brows, corners of the mouth, upper
@@ -263,6 +264,15 @@ def to_places(landmarks: Landmarks, size: tuple[int, int]) -> np.ndarray:
     places[:, top, :2] += (spread[0] / spread[1])[:, None] * raised[:, :2]
     places[..., 2] *= ~unseen(landmarks, size)
     return places
+
+
+def to_tips(landmarks: Landmarks) -> np.ndarray:
+    """Where feet and hands end in the picture: (T, 4, 3) x, y in pixels and belief.
+
+    The toes and the middle of the knuckles, left before right, in the order of a body's `TIPS`.
+    """
+    points = np.concatenate([landmarks.image, landmarks.visibility[..., None]], axis=-1)
+    return np.stack([points[:, ends].mean(1) for ends in TIPS], axis=1)
 
 
 def unseen(landmarks: Landmarks, size: tuple[int, int]) -> np.ndarray:

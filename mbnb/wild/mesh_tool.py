@@ -74,14 +74,15 @@ def mesh_into(
             else simulated_source()[0]
         )
         source = chosen_people(source, path, person)
+        how = "fitted to the joints in the picture and to what {} lifts" if lifts else "told by {}"
         seen = dataclasses.replace(seen, fps=source.rate)
         people = recover_people(source, finder_of(network, body, seen), body)
         if lifts and source.landmarks and not model:
             (one,) = people.values()
             if stout := build_in(source, one):
+                how += ", as stout as what they cover of the picture, clothes too"
                 find = finder_of(network, body, seen, (stout, COVERED))
                 people = recover_people(source, find, body)
-        how = "fitted to the joints in the picture and to what {} lifts" if lifts else "told by {}"
         about = {"source": path.name if path else "simulated people", "encoder": weights.name}
         about["made"] = f"Bodies, {body.name}, {how.format(weights.name)}."
         _write(part, source, people, about, config.faces)

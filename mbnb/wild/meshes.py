@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mbnb.bodies.body import Body, Posed
-from mbnb.bodies.camera import Camera, Seen, camera_of, stand, turn_towards
+from mbnb.bodies.body import TIPS, Body, Posed
+from mbnb.bodies.camera import JOINTS, Camera, Seen, camera_of, stand, turn_towards
 from mbnb.bodies.fit import AVERAGE, BUILD, fit_person
 from mbnb.bodies.rotations import nearest_rotation
 from mbnb.config import Config
@@ -123,7 +123,8 @@ def finder_of(
     skeleton, device = load_skeleton(), pick_device(config)
 
     def by_meshes(places: list[Tensor], seen: list[Seen]) -> tuple[list[Tensor], Tensor]:
-        told = recover(network, body, places, config, skeleton, [one.belief for one in seen])
+        belief = [one.belief[:, :JOINTS] for one in seen]
+        told = recover(network, body, places, config, skeleton, belief)
         weights = torch.tensor([len(one) for one in places], dtype=torch.float32)
         shape = (torch.stack([one for _, one in told]) * weights[:, None]).sum(0) / weights.sum()
         turned = [_smoothed(one, config.smooth) for one, _ in told]
@@ -132,7 +133,7 @@ def finder_of(
         return turned, shape
 
     def by_lifting(places: list[Tensor], seen: list[Seen]) -> tuple[list[Tensor], Tensor]:
-        belief = [one.belief for one in seen]
+        belief = [one.belief[:, :JOINTS] for one in seen]
         lifted = lift(lambda x: network(x.to(device)), places, config, skeleton, belief)
         turned = [TRUNK * one @ turn_towards(there).T for one, there in zip(lifted, seen)]
         fit = fit_person(body, turned, seen=seen, stout=stout)
@@ -145,7 +146,7 @@ def recover_people(source: Source, find: Finder, body: Body) -> dict[str, BodyMo
     """Everybody of a source, before one camera."""
     camera = _camera_of(source)
     return {
-        name: recover_person(joints, source.rate, find, body, camera)
+        name: recover_person(joints, source.rate, find, body, camera, source.tips.get(name))
         for name, joints in source.people.items()
     }
 
@@ -161,9 +162,14 @@ def _camera_of(source: Source) -> Camera:
 
 
 def recover_person(
-    joints: np.ndarray, rate: float, find: Finder, body: Body, camera: Camera
+    joints: np.ndarray,
+    rate: float,
+    find: Finder,
+    body: Body,
+    camera: Camera,
+    tips: np.ndarray | None = None,
 ) -> BodyMovement:
-    """One person's joints (T, 17, 3) in pictures, NaN where not found."""
+    """One person's joints (T, 17, 3) in pictures, and tips (T, 4, 3), NaN where not found."""
     joints = believed(joints, rate)
     frames = len(joints)
     rotations = np.full((frames, len(body), 3, 3), np.nan, np.float32)
@@ -173,11 +179,19 @@ def recover_person(
         [torch.as_tensor(part, dtype=torch.float32) for part in complete(joints[rows])]
         for rows in parts
     ]
-    seen = [Seen(camera.rays(places), belief) for places, belief in filled]
-    for there in seen:
-        there.belief[:, load_skeleton().index("Head_top")] *= CROWN
+    seen, bones = [], body.skeleton_only()
+    for rows, (places, belief) in zip(parts, filled):
+        belief[:, load_skeleton().index("Head_top")] *= CROWN
+        if tips is not None and set(TIPS) <= set(body.names):
+            ends = torch.as_tensor(np.nan_to_num(tips[rows]), dtype=torch.float32)
+            places, belief = (
+                torch.cat([places, ends[..., :2]], 1),
+                torch.cat([belief, ends[..., 2]], 1),
+            )
+            bones = body.with_tips().skeleton_only()
+        seen.append(Seen(camera.rays(places), belief))
     turned, shape = find([places for places, _ in filled], seen)
-    own_size, bones = _size(body, shape), body.skeleton_only()
+    own_size = _size(body, shape)
     for rows, own, there in zip(parts, turned, seen):
         landmarks = _posed(bones, own, shape).landmarks
         rotations[rows] = own.numpy()

@@ -22,7 +22,7 @@ from mbnb.wild.source import Source
 from mbnb.wild.surface import silhouette
 
 LOOKED_AT = 8  # pictures of a video
-BUILDS = BUILD * np.linspace(0.8, 2.0, 13)  # kg/m³ that are tried
+BUILDS = BUILD * np.linspace(0.8, 1.6, 9)  # kg/m³ that are tried: body mass indices of 20 to 39
 SURE = 0.5  # from this belief on, a joint is one that lies on the person
 ON_PERSON = 0.8  # share of these joints, or what was segmented is somebody or something else
 

@@ -1,6 +1,6 @@
 """What is lifted: people in a video, or in a file of joints that another tool found in one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from mbnb.files import InputError
 from mbnb.formats.pose_file import PoseFile
 from mbnb.text import VIDEO_ENDINGS
 from mbnb.video.frames import FPS, read_video
-from mbnb.video.landmarks import VIDEO_FACTS, extract, load_landmarks, to_places
+from mbnb.video.landmarks import VIDEO_FACTS, extract, load_landmarks, to_places, to_tips
 
 SHARE = 0.05  # of a video's frames, by which the joints' may differ unsaid
 
@@ -21,7 +21,8 @@ class Source:
 
     people: by track (T, 17, 3) x and y in pixels and a belief of 0 to 1, NaN where not found.
     rate: pictures a second; size: their width and height, None where nobody knows. video: the file
-    of the pictures, landmarks: what MediaPipe found in it; None where there is none.
+    of the pictures, landmarks: what MediaPipe found in it; None where there is none. tips: by track
+    (T, 4, 3) the same of where feet and hands end, of whom that was looked for.
     """
 
     people: dict[str, np.ndarray]
@@ -29,6 +30,7 @@ class Source:
     size: tuple[int, int] | None = None
     video: Path | None = None
     landmarks: Path | None = None
+    tips: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -63,14 +65,16 @@ def _of_video(path: Path, landmarks: Path, pose_model: Path | None) -> Source:
     with np.load(landmarks) as file:
         facts = {name: file[name] for name in (*VIDEO_FACTS, "pauses", "others")}
     size = tuple(facts["size"].tolist())
-    joints = to_places(load_landmarks(landmarks), size)
+    kept = load_landmarks(landmarks)
+    joints = to_places(kept, size)
     if not np.isfinite(joints).any():
         raise InputError(f"{path}: no person found")
     notes = [f"{len(facts['pauses'])} pauses of the recording are left out"]
     notes = notes if len(facts["pauses"]) else []
     if facts["others"].sum() > 1:
         notes.append("several people are in the picture, of whom MediaPipe follows one alone")
-    return Source({"person": joints}, rate, size, path, landmarks, tuple(notes))
+    tips = {"person": to_tips(kept)}
+    return Source({"person": joints}, rate, size, path, landmarks, tips, tuple(notes))
 
 
 def _of_file(path: Path, found: PoseFile, video: Path | None, fps: float) -> Source:
@@ -91,4 +95,4 @@ def _of_file(path: Path, found: PoseFile, video: Path | None, fps: float) -> Sou
     of_film = round(film.declared * film.source_fps) if film else 0
     if of_film and abs(frames - of_film) > max(2, SHARE * of_film):
         notes.append(f"{frames} frames of joints, {of_film} of the video: are they of each other?")
-    return Source(people, rate or fps, size, video, None, tuple(notes))
+    return Source(people, rate or fps, size, video, notes=tuple(notes))

@@ -59,7 +59,7 @@ def test_a_fit_finds_shape_and_pose_within_limits_and_in_place(person):
     fit = fit_person(body, [joints[:10], joints[10:]], steps=60)
     assert fit.residual.mean() < 6  # mm
     assert [len(one) for one in fit.rotations] == [10, 14]
-    beyond, _ = Limits(body).loss(torch.cat(fit.rotations))
+    beyond, _ = Limits(body).loss(torch.cat(fit.rotations), torch.zeros(1, 1))
     assert beyond.max() < 0.01
     rest = [body.at_rest(one[None])[0][0] for one in (shape, fit.shape)]
     height = [(one[:, 1].max() - one[:, 1].min()).item() for one in rest]
