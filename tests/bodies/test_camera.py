@@ -75,7 +75,10 @@ def test_nobody_is_stouter_or_thinner_than_is_told(filmed):
     joints, _, seen = filmed
     body = load_body()
     builds = [
-        build(body, fit_person(body, [joints], steps=40, seen=[joints_of(seen)], stout=one).shape[None])
+        build(
+            body,
+            fit_person(body, [joints], steps=40, seen=[joints_of(seen)], stout=one).shape[None],
+        )
         for one in (None, (BUILD, AVERAGE), (1.5 * BUILD, COVERED))
     ]
     untold, average, stout = (one.item() / BUILD for one in builds)
