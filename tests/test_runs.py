@@ -136,9 +136,10 @@ def test_who_is_started_by_the_holder_is_inside(tmp_path):
 def test_a_silent_process_of_another_machine_is_followed_after_a_while(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(runs, "SILENCE", 5.0)
+    monkeypatch.setattr(runs, "SILENCE", 2.0)
+    monkeypatch.setattr(runs, "SIGN", 0.3)
     folder = RunFolder(tmp_path)
-    marker(folder, duration=5.0)
+    marker(folder, duration=2.0)
     with folder.claimed():
         assert "node07" not in folder.lock.read_text()
     assert "waiting for a sign of life of process 4711 on node07" in capsys.readouterr().err
