@@ -69,6 +69,11 @@ class DataSet:
             parts += self._bytes_of(split)
         return fingerprint(*parts)
 
+    def title(self, split: str, i: int) -> str:
+        """Of a clip: its class's, or its own name where it has no label."""
+        label = self.splits[split].labels[i]
+        return self.classes.titles[label] if label >= 0 else self.splits[split].names[i]
+
     def parts(self) -> dict[str, list[str]]:
         """Of the classes and of each split its size in words, and a fingerprint of it alone."""
         return {"classes": [str(len(self.classes)), fingerprint(repr(self.classes).encode())]} | {
@@ -103,6 +108,13 @@ class DataSet:
         return "\n- ".join([first, *self.notes, *doubts, self.verdict])
 
     @property
+    def lacks(self) -> str:
+        """What there is too little of to train on; nothing where there is enough."""
+        train, val = len(self.splits.get("train", ())), len(self.splits.get("val", ()))
+        hint = f"; val has {val}, and `val_fraction: 0` holds nobody out" if train and val else ""
+        return "" if train > 1 else f"expected at least 2 clips in train, found {train}{hint}"
+
+    @property
     def verdict(self) -> str:
         """Whether it can be trained on, and on whom a training is scored, in one sentence."""
         learned = [self.splits[split] for split in ("train", "val") if split in self.splits]
@@ -112,7 +124,9 @@ class DataSet:
             classes = len({label for clips in learned for label in clips.labels.tolist()})
             count = sum(map(len, learned))
             who = counted(count, len(people)) if self.known_people else f"{count} clips"
-            parts = [f"ready to train: {who} in {classes} class{'es' * (classes != 1)}"]
+            how = " with `without_depth: true`" if self.without_depth else ""
+            ready = self.lacks or f"ready to train{how}"
+            parts = [f"{ready}: {who} in {classes} class{'es' * (classes != 1)}"]
         else:
             parts = [f"ready to predict: {len(test)} clips; nothing to train on, there is no train"]
         if test is None:

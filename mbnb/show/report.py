@@ -19,6 +19,7 @@ from mbnb.show.figures import CAPTIONS, SAVED_DPI
 from mbnb.show.figures.captions import OTHER_TRAININGS
 from mbnb.show.page import page_script, rendered
 from mbnb.text import counted, too_few
+from mbnb.video.pictures import ABOUT_FACES
 
 LARGE = 10**6  # bytes of a figure that only photographs in it take
 ENLARGED = 1.35  # figures have the sizes of print, a screen is read from farther away
@@ -62,12 +63,13 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
         if path.with_suffix(".txt").exists():
             paths[path.stem] = path
     per_pixel = 96 / SAVED_DPI * ENLARGED  # a browser has 96 pixels an inch
+    captions = {n: _saved_caption(path) or CAPTIONS.get(n, n) for n, path in paths.items()}
+    of_videos = [one for one in captions.values() if any(a in one for a in ABOUT_FACES.values())]
     return {
+        "of_videos": of_videos[0] if of_videos else "",
         "figures": {name: _embedded(path) for name, path in paths.items()},
         "widths": {name: round(Image.open(path).width * per_pixel) for name, path in paths.items()},
-        "captions": {
-            name: _saved_caption(path) or CAPTIONS.get(name, name) for name, path in paths.items()
-        },
+        "captions": captions,
     }
 
 

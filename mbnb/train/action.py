@@ -49,11 +49,9 @@ def train(config: Config, data: DataSet, on_epoch: Watcher | None = None) -> pd.
     """
     if config.method != "dstformer":
         raise InputError(f"setting 'method': {config.method} has nothing to train; evaluate it")
-    clips = data.splits.get("train")
-    if clips is None or len(clips) < 2:
-        raise InputError(
-            f"{data.root}: expected at least 2 clips in train, found {len(clips or [])}"
-        )
+    if data.lacks:
+        raise InputError(f"{data.root}: {data.lacks}")
+    clips = data.splits["train"]
     if data.without_depth and (config.parity or not config.without_depth):
         raise InputError(f"{data.root}: {NEEDS_DEPTH}")
     if in_closed_form(config, clips):

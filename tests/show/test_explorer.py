@@ -18,7 +18,7 @@ from mbnb.evaluate.compare import compare_runs, load_other
 from mbnb.files import InputError
 from mbnb.show.cards import example_clips, write_class_pages
 from mbnb.show.explorer import explain_clips, explore, write_explorer
-from mbnb.show.figures import class_sheet, motion_by_class, motion_by_joint
+from mbnb.show.figures import clip_sheet, motion_by_class, motion_by_joint
 from mbnb.show.page import pack_poses
 from mbnb.show.review import read_review
 from mbnb.show.store import clip_store
@@ -458,5 +458,5 @@ def test_joints_that_were_not_seen_are_not_drawn():
     expected = pack_poses([whole.drawn(i) for i in (1, 2, 0, 1, 2)])
     assert packed == expected[1] and packed != pack_poses([whole[i] for i in (1, 2, 0, 1, 2)])[1]
     assert store["clips"]["length"] == [20] * 5
-    for sheet in (class_sheet(data, [0, 1, 2]), motion_by_joint(data), motion_by_class(data)):
+    for sheet in (clip_sheet(data, [0, 1, 2]), motion_by_joint(data), motion_by_class(data)):
         sheet.canvas.draw()

@@ -183,7 +183,7 @@ FIGURES = {
     "f1_by_class": lambda d, e: figures.f1_bars(e),
     "confidence": lambda d, e: figures.confidence(e),
     "worst_pair": lambda d, e: figures.pair_sheet(e, *e.worst_pairs(1).iloc[0, :2], d.skeleton),
-    "clips": lambda d, e: figures.class_sheet(d, [0, 1, 2]),
+    "clips": lambda d, e: figures.clip_sheet(d, figures.examples(d)),
     "changes_by_class": lambda d, e: figures.changes(changed(d.classes.titles)),
     "changes_by_region": lambda d, e: figures.changes(changed(d.classes.region_names)),
     "attribution": lambda d, e: figures.attribution_matrix(
@@ -393,3 +393,25 @@ def test_the_report_takes_the_captions_that_were_saved(tmp_path):
         f"<figcaption>{figures.CAPTIONS['curves']}</figcaption>" in page
         and page.count("data:image/png;base64,") == 3
     )
+
+
+def test_clips_to_look_at_are_of_every_region_or_the_first_without_labels():
+    data = build.data_set(build.splits(), build.DOCUMENT)
+    places = figures.examples(data)
+    labels = data.splits["train"].labels[places].tolist()
+    assert sorted(labels) == [0, 8, 17] and data.title("train", places[0]).startswith("A1")
+    nobody = build.data_set({"test": build.clips("abcd", [-1, -1], "test")}, build.DOCUMENT)
+    assert figures.examples(nobody, "test") == [0, 1, 2, 3, 4, 5]
+    assert nobody.title("test", 3) == nobody.splits["test"].names[3]
+    figures.clip_sheet(nobody, [0, 1], "test")
+
+
+def test_names_of_blocks_stand_over_the_middle_of_a_heatmap_s_columns():
+    data = build.data_set(build.splits(), build.DOCUMENT)
+    (axis, _) = figures.motion_by_class(data).axes
+    blocks = dict.fromkeys(data.classes.regions[i] for i in data.classes.by_region)
+    order = [data.classes.regions[i] for i in data.classes.by_region]
+    names = {text.get_text(): text.get_position()[0] for text in axis.texts}
+    for number, name in enumerate(blocks, 1):
+        middle = order.index(name) + order.count(name) / 2
+        assert names.get(name, names.get(str(number))) == middle

@@ -5,7 +5,14 @@ they are saved; the other files hold figures by what they show.
 """
 
 from mbnb.show.figures.captions import CAPTIONS, Captions, save_figure
-from mbnb.show.figures.clips import class_sheet, film_sheet, overlay_sheet, pair_sheet, sheet
+from mbnb.show.figures.clips import (
+    clip_sheet,
+    examples,
+    film_sheet,
+    overlay_sheet,
+    pair_sheet,
+    sheet,
+)
 from mbnb.show.figures.data import (
     class_counts,
     motion_by_class,
@@ -63,12 +70,13 @@ __all__ = [
     "changes",
     "class_counts",
     "class_profile",
-    "class_sheet",
+    "clip_sheet",
     "confidence",
     "confusion_matrix",
     "curves",
     "deletion",
     "error_split",
+    "examples",
     "f1_bars",
     "film_sheet",
     "motion_by_class",

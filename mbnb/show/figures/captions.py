@@ -61,6 +61,7 @@ CAPTIONS = {
     "converted": "Skeletons found in videos, over their frames.",
     "quality": "Quality of clips: scores from 0 to 1, what lowers them, and how much is seen of "
     "joints.",
+    "worst_converted": "The clips of videos with the lowest quality scores, and what lowers them.",
     "worst_clips": "The clips with the lowest quality scores, and what lowers them.",
 }
 # Figures of trainings of their own, which are not the run's model.

@@ -21,7 +21,7 @@ from mbnb.video.pictures import shown_frames
 
 HIPS = [23, 24]  # of MediaPipe's landmarks
 KNUCKLE, TIPS = 9, (4, 8, 12, 16, 20)  # of those of a hand
-FEW = 6  # videos that each have a row of an overlay
+FEW = 6  # clips or videos that each have a row
 TILE = 480  # pixels of the longer side of a frame in it
 NO_PICTURE = np.full((1, 1, 3), 235, np.uint8)
 
@@ -33,18 +33,24 @@ def pair_sheet(
     return sheet(clips_of_pair(evaluation, true, predicted), skeleton, frames)
 
 
-def class_sheet(
-    data: DataSet, class_ids: list[int], split: str = "train", frames: int = 8, seed: int = 0
-) -> Figure:
-    """One clip of each of some classes, drawn by chance, a row each."""
-    clips, chance = data.splits[split], np.random.default_rng(seed)
-    rows = []
-    for class_id in class_ids:
-        places = np.flatnonzero(clips.labels == class_id)
-        if len(places):
-            title = shorten(data.classes.titles[class_id], 400, FONT)
-            rows.append((title, clips.drawn(int(chance.choice(places)))))
-    return sheet(rows, data.skeleton, frames)
+def examples(data: DataSet, split: str = "train", each: int = 2, seed: int = 0) -> list[int]:
+    """Places of clips to look at: one, drawn by chance, of up to `each` classes of every region.
+
+    Of a split without labels they are the first few.
+    """
+    labels, chance, places = data.splits[split].labels, np.random.default_rng(seed), []
+    present = [i for i in data.classes.by_region if (labels == i).any()]
+    for region in range(len(data.classes.region_names)):
+        chosen = [i for i in present if data.classes.region_ids[i] == region][:each]
+        places += [int(chance.choice(np.flatnonzero(labels == i))) for i in chosen]
+    return places or list(range(min(FEW, len(labels))))
+
+
+def clip_sheet(data: DataSet, places: list[int], split: str = "train", frames: int = 8) -> Figure:
+    """Some clips of a split, a row each."""
+    titles = [shorten(data.title(split, i), 400, FONT) for i in places]
+    poses = [data.splits[split].drawn(i) for i in places]
+    return sheet(list(zip(titles, poses)), data.skeleton, frames)
 
 
 def clips_of_pair(

@@ -106,7 +106,7 @@ def motion_by_class(data: DataSet, split: str = "train", fps: float = 30.0) -> F
     name_ticks(axis, "y", list(table.index), PITCH * LEAST, LEAST, 0.5)
     separate_blocks(axis, regions)
     axis.set(xlabel="class", ylabel="")
-    name_blocks(axis, regions, width)
+    name_blocks(axis, regions, width, 0.5)
     return figure
 
 

@@ -13,6 +13,7 @@ from mbnb.show.figures.layout import name_ticks, subplots
 from mbnb.show.figures.style import LEAST, LINES, PAGE
 from mbnb.video.convert import landmark_file
 from mbnb.video.folder import find_video
+from mbnb.video.pictures import ABOUT_FACES
 
 TITLES = {
     "jitter_mm": "jitter",
@@ -77,8 +78,10 @@ def _draw_seen(figure: Figure, axes: np.ndarray, table: pd.DataFrame) -> None:
     name_ticks(axis, "x", list(seen), 72 * (PAGE - 0.6) / max(seen.shape[1], 1), LEAST)
 
 
-def worst_clips(table: pd.DataFrame, data: DataSet, config: Config, count: int = 6) -> Figure:
-    """The `count` clips with the lowest scores, and what lowers them.
+def worst_clips(
+    table: pd.DataFrame, data: DataSet, config: Config, count: int = 6
+) -> tuple[Figure, str]:
+    """The `count` clips with the lowest scores, and what lowers them; what to say of faces in it.
 
     They are drawn over their videos where `config.videos`, or the run, has all of them, what was
     found in them lies beside the data, and `config.faces` does not leave pictures out; else as
@@ -93,7 +96,7 @@ def worst_clips(table: pd.DataFrame, data: DataSet, config: Config, count: int =
     marks = {name: landmark_file(data.root, name) for name in films}
     if films and all(films[name] and mark.is_file() for name, mark in marks.items()):
         shown = [(t, films[r["clip"]], marks[r["clip"]]) for t, r in zip(titles, rows)]
-        return overlay_sheet(shown, config.faces)
+        return overlay_sheet(shown, config.faces), ABOUT_FACES[config.faces]
     places = [(data.splits[row["split"]], row["clip"]) for row in rows]
     poses = [clips.drawn(clips.names.index(name)) for clips, name in places]
-    return sheet(list(zip(titles, poses)), data.skeleton)
+    return sheet(list(zip(titles, poses)), data.skeleton), ""
