@@ -39,10 +39,6 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
                     rate=50.0,
                 )
             }
-        if any(name.startswith("df_with_missing") for name in file):
-            raise InputError(
-                "it is DeepLabCut's, whose columns are a pickle: give the CSV beside it"
-            )
         found = ", ".join(sorted(file)[:8])
         raise InputError(f"it holds {found}; SLEAP exports tracks as analysis HDF5")
 

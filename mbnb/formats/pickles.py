@@ -66,6 +66,15 @@ def read_pickle(
         raise refusal(path, expected, error) from None
 
 
+def plain_of(raw: bytes, expected: str) -> Any:
+    """What a pickle of so many bytes holds. Raises InputError for anything but data."""
+    try:
+        return _load(io.BytesIO(raw))
+    except Exception as error:
+        said = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise InputError(f"expected {expected}: {said}") from None
+
+
 def read_objects(path: Path, name: str, expected: str) -> Any:
     """What stands in an object array `name` of an npz, which numpy keeps as a pickle.
 

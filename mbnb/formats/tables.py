@@ -1,4 +1,4 @@
-"""Tables of points: one row a frame or one row a point; DeepLabCut's and SLEAP's.
+"""Tables of points: one row a frame or one row a point, as SLEAP and freemocap export them.
 
 Wide tables have columns such as nose_x, nose_y, nose_z (freemocap) or numbers (33 landmarks of
 MediaPipe with x, y, z and visibility); long ones a column for the frame and one for the point.
@@ -26,7 +26,7 @@ from mbnb.formats.space import placed
 from mbnb.skeleton import load_skeleton
 from mbnb.text import plain
 
-EXPECTED = "a table of points: a row a frame or a row a point, DeepLabCut's or SLEAP's"
+EXPECTED = "a table of points: a row a frame or a row a point"
 FRAME = ("frame", "framenumber", "frameidx", "frameindex", "frameid", "timestamp", "time", "index")
 POINT = ("landmark", "keypoint", "keypointname", "name", "joint", "point", "marker", "landmarkname")
 POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid")
@@ -48,7 +48,7 @@ MOST = 1 << 16  # columns
 SMG = 25 * 11  # the columns of its skeletons: places, turns and pixels of a Kinect's joints
 
 
-def _header(content: Content) -> tuple[str, list[list[str]]]:
+def header(content: Content) -> tuple[str, list[list[str]]]:
     """The separator and the first rows of a text; none of what is no text."""
     encoding = encoding_of(content.head)
     if content.path.is_dir() or b"\0" in content.head and "16" not in encoding:
@@ -81,11 +81,9 @@ def _point_and_axis(column: str) -> tuple[str, str] | None:
 
 
 def _kind(content: Content) -> str:
-    _, rows = _header(content)
+    _, rows = header(content)
     first = [cell.strip() for cell in rows[0]] if rows else []
     words = {plain(cell) for cell in first}
-    if first[:1] == ["scorer"]:
-        return "deeplabcut"
     if words & set(POINT) and {"x", "y"} <= words and words & set(FRAME):
         return "long"
     if sum(bool(_point_and_axis(cell)) for cell in first) >= 4:
@@ -102,11 +100,9 @@ def is_it(content: Content) -> bool:
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
-    """The recordings in a table: one, or one a video of DeepLabCut's labels."""
+    """The recordings in a table: one, or one a video that a column names."""
     kind = _kind(content)
-    if kind == "deeplabcut":
-        return _deeplabcut(content, layout)
-    separator, rows = _header(content)
+    separator, rows = header(content)
     if max(map(len, rows)) > MOST:
         raise InputError(f"more than {MOST} columns")
     whole = kind == "numbers" and not _is_counted(rows)
@@ -159,8 +155,8 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
     if (part := column(("model", "type"))) and table[part].nunique() > 1:
         # A point of a hand is called after that, too, such as left_hand_4.
         parts = table[part].astype(str).str.replace(r"^mediapipe[._]", "", regex=True)
-        named = parts.where(~parts.isin(("body", "pose")), "pose") + "_" + table[point].astype(str)
-        table = table.assign(**{point: named})
+        called = parts.where(~parts.isin(("body", "pose")), "pose") + "_" + table[point].astype(str)
+        table = table.assign(**{point: called})
     axes = [columns[axis] for axis in "xyz" if axis in columns]
     moments, places = np.unique(table[frame].to_numpy(), return_inverse=True)
     if table[frame].dtype.kind in "iu":  # frames without any row stay in time
@@ -183,7 +179,7 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
             third = table.loc[rows, last] if last else np.ones(rows.sum())
             values = np.column_stack([values, third])
         tracks[who][places[rows], which] = values
-    return _named(tuple(names), tracks, len(axes) == 3, layout, told, _rate(table))
+    return named(tuple(names), tracks, len(axes) == 3, layout, told, _rate(table))
 
 
 def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
@@ -214,7 +210,7 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     ]
     span, told = people.span_of([int(number) for number in frames], from_0=True)
     tracks, notes = people.by_person(found, span, points.shape[1], depth=deep)
-    return _named(tuple(cells), tracks, deep, layout, (*told, *notes), _rate(table))
+    return named(tuple(cells), tracks, deep, layout, (*told, *notes), _rate(table))
 
 
 def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
@@ -236,7 +232,7 @@ def _rate(table: pd.DataFrame) -> float | None:
     return None if rate is None else round(rate, 3)
 
 
-def _named(
+def named(
     names: tuple[str, ...],
     tracks: dict[str, np.ndarray],
     deep: bool,
@@ -287,46 +283,6 @@ def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list
         return LAYOUTS[layout], chosen
     body = dict(zip(chosen, LAYOUTS[BODY]))
     return tuple(body.get(i, name) for i, name in enumerate(names)), whole
-
-
-def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:
-    """Headers scorer, individuals where there are several, bodyparts, coords; then frames."""
-    separator, _ = _header(content)
-    rows = list(csv.reader(content.text.splitlines(), delimiter=separator))
-    heads: dict[str, list[str]] = {}
-    for row in rows[:5]:
-        if row and row[0] in ("scorer", "individuals", "bodyparts", "coords"):
-            heads[row[0]] = row
-    body = [row for row in rows[len(heads) :] if any(row)]
-    first = next(
-        i for i, cell in enumerate(heads["coords"]) if cell in ("x", "y", "z", "likelihood")
-    )
-    names = list(dict.fromkeys(heads["bodyparts"][first:]))
-    whose = heads.get("individuals", [""] * first + ["1"] * (len(heads["coords"]) - first))
-    pictures = ["/".join(cell for cell in row[:first] if cell) for row in body]
-    recordings = people.numbered(pictures) or {
-        content.path.stem: dict(zip(pictures, range(len(body))))
-    }
-    found: dict[str, list[Detection]] = {name: [] for name in recordings}
-    home = {picture: name for name, numbers in recordings.items() for picture in numbers}
-    for row, picture in zip(body, pictures):
-        bodies: dict[str, np.ndarray] = {}
-        for i, cell in enumerate(row[first:], first):
-            if cell.strip():
-                there = bodies.setdefault(whose[i], np.tile([np.nan, np.nan, 1.0], (len(names), 1)))
-                axis = "xy".find(heads["coords"][i]) % 3  # z, or a likelihood, is the third
-                value = float(cell.replace(",", "."))
-                there[names.index(heads["bodyparts"][i]), axis] = value
-        number = recordings[home[picture]][picture]
-        for who, points in bodies.items():
-            points[~np.isfinite(points).all(1)] = np.nan
-            found[home[picture]].append(Detection(number, points, who))
-    deep, result = "z" in heads["coords"], {}
-    for name, numbers in recordings.items():
-        span, told = people.span_of(numbers.values(), from_0=True)
-        tracks, notes = people.by_person(found[name], span, len(names), depth=deep)
-        result[name] = _named(tuple(names), tracks, deep, layout, (*told, *notes))
-    return result
 
 
 def write_csv(path: Path, pose: np.ndarray, rate: float) -> None:
