@@ -119,7 +119,9 @@ def _clip(
     frames = (part.start or 0) + np.flatnonzero(seen[part].any(1))
     known = [joint for joint, there in zip(skeleton.joints, seen.any(0)) if there]
     reason = NO_SIZE if file.shares else ""
-    if len(known) < FEWEST:
+    if not any(np.isfinite(points).any() for points in file.people.values()):
+        reason = "nobody is seen there"
+    elif len(known) < FEWEST:
         reason = (
             f"of our {seen.shape[1]} joints only {len(known)} are among its points "
             f"({listed(known) or f'{listed(file.points)}; name them by --layout FILE'})"

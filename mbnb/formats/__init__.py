@@ -12,6 +12,7 @@ import numpy as np
 
 from mbnb.files import InputError
 from mbnb.formats import (
+    aist,
     alphapose,
     bvh,
     c3d,
@@ -27,6 +28,7 @@ from mbnb.formats import (
     openpose,
     pose_format,
     pyskl,
+    stgcn,
     tables,
     trc,
 )
@@ -86,7 +88,9 @@ READERS = (
     bvh,
     trc,
     c3d,
+    stgcn,
     npz,
+    aist,
     pyskl,
     deeplabcut,
     h5,

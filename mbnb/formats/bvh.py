@@ -27,6 +27,7 @@ CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
 NAME = re.compile(
     r"^(\s*(?:ROOT|JOINT)[ \t]+)([^\n{]+)", re.IGNORECASE | re.MULTILINE
 )  # has blanks
+COMMENT = r"(?:#|//|;)[^\r\n]*"  # which some exporters write and no manual knows
 CM = 100.0
 
 
@@ -40,13 +41,16 @@ class _Joint:
 
 
 def is_it(content: Content) -> bool:
-    """Whether it begins with HIERARCHY."""
-    return bool(re.match(rb"(\xef\xbb\xbf)?\s*HIERARCHY\b", content.head, re.IGNORECASE))
+    """Whether it begins with HIERARCHY, maybe after comments."""
+    before = rf"(\xef\xbb\xbf)?(?:\s|{COMMENT}[\r\n])*HIERARCHY\b".encode("latin1")
+    return bool(re.match(before, content.head, re.IGNORECASE))
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """Joints and ends of the one skeleton that a file holds; an end is called NAME_end."""
-    text = content.text.replace("\r", "\n")
+    text = re.sub(
+        rf"(?:^|[ \t]){COMMENT}$", "", content.text.replace("\r", "\n"), flags=re.MULTILINE
+    )
     if re.search(r"\d,\d", text[:HEAD]):  # decimal commas
         text = text.replace(",", ".")
     parts = re.split(r"^[ \t]*MOTION\b", text, maxsplit=1, flags=re.M | re.I)

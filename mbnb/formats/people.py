@@ -160,6 +160,12 @@ def marked(points: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return zero
 
 
+def there(points: np.ndarray) -> dict[str, np.ndarray]:
+    """People (T, P, 3) of (M, T, P, 3) who are found in any frame, by number; else the first."""
+    seen = np.isfinite(points).all(-1).any((1, 2))
+    return {str(i + 1): points[i] for i in np.flatnonzero(seen)} or {"1": points[0]}
+
+
 def span_of(frames: Iterable[int], from_0: bool) -> tuple[range, tuple[str, ...]]:
     """From the first frame of a recording to the last, and what is to be said of it.
 

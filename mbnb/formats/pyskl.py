@@ -46,6 +46,11 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         raise InputError(BODY_MODEL)
     rows = found.get("annotations") if isinstance(found, dict) else found
     rows = [found] if rows is None and "keypoint" in found else rows
+    if isinstance(rows, (list, tuple)) and [len(r) for r in rows if isinstance(r, list)][1:]:
+        raise InputError(
+            "it holds names and labels of clips, which are read with the array of joints beside "
+            "it: of train_label.pkl that is train_data.npy or train_data_joint.npy"
+        )
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
         keys = f"{listed(sorted(map(str, found)))}, " if isinstance(found, dict) else ""
         raise InputError(
@@ -84,7 +89,7 @@ def _clip(row: dict[str, Any], layout: str) -> PoseFile:
     layout = of_count({points.shape[2]}, layout)
     scores = np.ones(points.shape[:3]) if scores is None else np.asarray(scores)
     both = np.concatenate([points[..., :2], scores[..., None]], axis=-1).astype(np.float32)
-    tracks = _there(people.found_only(both))
+    tracks = people.there(people.found_only(both))
     size = tuple(int(length) for length in row["img_shape"])[::-1] if "img_shape" in row else None
     said = people.confident(tracks)
     return PoseFile(layout, LAYOUTS[layout], tracks, depth=False, size=size, notes=tuple(said))
@@ -98,18 +103,8 @@ def _deep(points: np.ndarray, layout: str, own: bool) -> PoseFile:
     if not layout:
         of_count({points.shape[2]}, layout)
     lost = people.marked(points, LAYOUTS[layout])
-    tracks = _there(np.where(lost, np.nan, points))
+    tracks = people.there(np.where(lost, np.nan, points))
     return placed(LAYOUTS[layout], tracks, layout=layout, axes=axes)
-
-
-def _there(points: np.ndarray) -> dict[str, np.ndarray]:
-    """People (T, P, 3) of (M, T, P, 3) who are found in any frame."""
-    found = {
-        str(i + 1): person for i, person in enumerate(points) if np.isfinite(person).all(-1).any()
-    }
-    if not found:
-        raise InputError("nobody is found in it")
-    return found
 
 
 def _3dpw(found: dict[str, Any]) -> PoseFile:

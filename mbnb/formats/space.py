@@ -94,10 +94,10 @@ def placed(
         if set(load_skeleton().joints) <= set(names):
             up, why = usual, f"{usual} is up, as mbnb writes it"
         else:
-            up, why = _up(ours, usual) or _up_of_markers(names, people, usual)
+            up, why = way_up(ours, usual) or _up_of_markers(names, people, usual)
         if up != usual and rest is not None:
             at_rest = joints_of(PoseFile(layout, names, {"": rest}, depth=True))
-            if (_up(list(at_rest.values()), usual) or ("",))[0] == usual:
+            if (way_up(list(at_rest.values()), usual) or ("",))[0] == usual:
                 up, why = usual, f"{usual} is up in the skeleton at rest: somebody lies or bends"
         axes = AXES[up]
         said.append(why)
@@ -181,8 +181,11 @@ def _unit(poses: Sequence[np.ndarray]) -> tuple[str, str]:
     return "", f"no known unit makes people of bodies with {size:.3g} of legs and trunk"
 
 
-def _up(poses: Sequence[np.ndarray], usual: str) -> tuple[str, str] | None:
-    """Which axis of the file is up, and what is said of it; None where there are no bodies."""
+def way_up(poses: Sequence[np.ndarray], usual: str) -> tuple[str, str] | None:
+    """Which axis of the file is up, and what is said of it; None where there are no bodies.
+
+    poses: (T, 17, 3) each, in the file's own axes. usual: what is said where no axis is up.
+    """
     ups = []
     skeleton = load_skeleton()
     neck, pelvis, *ankles = skeleton.index("Neck", "Pelvis", "L_Ankle", "R_Ankle")

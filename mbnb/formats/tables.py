@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,11 @@ AXIS = re.compile(
     r"[(\[]?(x|y|z|likelihood|score|visibility|confidence|conf|prob|[cvp])[)\]]?",
     re.IGNORECASE,
 )
+UNIT = re.compile(  # nose_x_mm, LWrist_X (cm), Head X [m]
+    r"(.+?)[\s._-]*(?:[(\[](mm|cm|m|in|inch|px|pixels?|[a-z]+met(?:re|er)s?)[)\]]"
+    r"|(?<=[\s._-])(mm|cm|m|px|pixels?))",
+    re.IGNORECASE,
+)
 AXIS_FIRST = re.compile(r"([xyzcv])[._ -](.+)", re.IGNORECASE)
 NUMBERED = re.compile(r"([xyzvc])_?(\d+)", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[;\t\n]\s*-?\d+,\d+\s*[;\t\n]")
@@ -68,7 +73,7 @@ def _without_mark(text: str) -> str:
 
 def _point_and_axis(column: str) -> tuple[str, str] | None:
     """The point and the axis, or c for a confidence, that a column is named after."""
-    column = column.strip()
+    column, _ = _without_unit(column.strip())
     if match := NUMBERED.fullmatch(column):
         axis, point = match.groups()
     elif match := AXIS.fullmatch(column):
@@ -80,10 +85,22 @@ def _point_and_axis(column: str) -> tuple[str, str] | None:
     return point, axis.lower() if axis.lower() in "xyz" else "c"
 
 
+def _without_unit(column: str) -> tuple[str, str]:
+    """The name of a column without the unit behind it, and that, "" where there is none."""
+    match = UNIT.fullmatch(column)
+    return (match[1], (match[2] or match[3]).lower()) if match else (column, "")
+
+
+def _unit_of(columns: Iterable[str]) -> str:
+    """The unit that all columns name which name any, "" where there is none."""
+    units = {_without_unit(str(column).strip())[1] for column in columns} - {""}
+    return units.pop() if len(units) == 1 else ""
+
+
 def _kind(content: Content) -> str:
     _, rows = header(content)
     first = [cell.strip() for cell in rows[0]] if rows else []
-    words = {plain(cell) for cell in first}
+    words = {plain(_without_unit(cell)[0]) for cell in first}
     if words & set(POINT) and {"x", "y"} <= words and words & set(FRAME):
         return "long"
     if sum(bool(_point_and_axis(cell)) for cell in first) >= 4:
@@ -142,7 +159,7 @@ def _numbers(table: pd.DataFrame, layout: str) -> PoseFile:
 
 def _long(table: pd.DataFrame, layout: str) -> PoseFile:
     """A row a point."""
-    columns = {plain(str(name)): name for name in table.columns}
+    columns = {plain(_without_unit(str(name).strip())[0]): name for name in table.columns}
 
     def column(names: Sequence[str]) -> str | None:
         return next((columns[name] for name in names if name in columns), None)
@@ -179,7 +196,8 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
             third = table.loc[rows, last] if last else np.ones(rows.sum())
             values = np.column_stack([values, third])
         tracks[who][places[rows], which] = values
-    return named(tuple(names), tracks, len(axes) == 3, layout, told, _rate(table))
+    about = {"rate": _rate(table), "unit": _unit_of(axes)}
+    return named(tuple(names), tracks, len(axes) == 3, layout, told, **about)
 
 
 def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
@@ -210,7 +228,9 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     ]
     span, told = people.span_of([int(number) for number in frames], from_0=True)
     tracks, notes = people.by_person(found, span, points.shape[1], depth=deep)
-    return named(tuple(cells), tracks, deep, layout, (*told, *notes), _rate(table))
+    unit = _unit_of(name for axes in cells.values() for name in axes.values())
+    about = {"rate": _rate(table), "unit": unit}
+    return named(tuple(cells), tracks, deep, layout, (*told, *notes), **about)
 
 
 def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
@@ -239,8 +259,13 @@ def named(
     layout: str,
     notes: Sequence[str],
     rate: float | None = None,
+    unit: str = "",
 ) -> PoseFile:
-    """Points in a picture or in space; MediaPipe's are known by their names."""
+    """Points in a picture or in space; MediaPipe's are known by their names.
+
+    tracks: (T, P, 3) by person. deep: whether the third number is a place and no confidence. rate:
+    frames a second, unit: that of places, as `placed` knows it, where the table tells them.
+    """
     layout, names = renamed(names, layout)
     names, order = _counted(names, layout)
     tracks = {who: points[:, order] for who, points in tracks.items()}
@@ -255,7 +280,7 @@ def named(
     if layout == WHOLE:
         lost, said = hung(lost)
         notes = (*notes, *said)
-    return placed(names, lost, layout=layout, usual="-y", rate=rate, notes=notes)
+    return placed(names, lost, layout=layout, unit=unit, usual="-y", rate=rate, notes=notes)
 
 
 def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list[int]]:

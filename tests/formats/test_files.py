@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import os
+import pickle
 import struct
 
 import numpy as np
 import pytest
 from build import H36M, STANDING, posture
+from formats.pandas_tables import LABELS, PREDICTIONS, table
 
 from mbnb import formats
 from mbnb.files import InputError
@@ -351,6 +354,27 @@ def test_tables_of_trackers_keep_individuals_and_empty_cells(shared):
     sleap = formats.read(folder / "sleap_analysis_3frames.h5")
     assert sleap.points == ("top", "front", "rear")
     np.testing.assert_allclose(sleap.people["1"][0, 0, :2], (322.876, 60.3079), atol=1e-3)
+
+
+def test_tables_of_pandas_are_deeplabcuts_predictions_and_labels(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    wanted = np.arange(1.0, 25).reshape(2, 2, 2, 3)  # frames, individuals, points
+    wanted[..., 2] = 0.5
+    for text, name in ((PREDICTIONS, ""), (LABELS, "img")):
+        path = tmp_path / "videoDLC.h5"
+        path.write_bytes(table(text))
+        ((recording, file),) = formats.read_all(path).items()
+        assert recording == name and file.points == ("nose", "left_wrist") and not file.depth
+        for i, who in enumerate("ab"):
+            np.testing.assert_array_equal(file.people[who], wanted[:, i])
+    with h5py.File(path, "w") as other:
+        other.create_group("df_with_missing").attrs["pandas_type"] = "frame_table"
+        rows = np.zeros(2, [("index", "i8"), ("values_block_0", "f8", (3,))])
+        other["df_with_missing/table"] = rows
+        kind = pickle.dumps([("net", "nose", "x"), os.system], 0)
+        other["df_with_missing/table"].attrs["values_block_0_kind"] = np.bytes_(kind)
+    with pytest.raises(InputError, match=r"asks for \w+\.system, which is more than data"):
+        formats.read(path)
 
 
 def test_landmarks_in_a_picture_and_dot_pose_are_read(shared):

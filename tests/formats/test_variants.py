@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +36,11 @@ def wide(names, points, pattern="{}_{}", **how):
     return csv_of(columns, points.reshape(FRAMES, -1), **how)
 
 
+def long_table(points, unit):
+    rows = [[t, name, *p] for t, frame in enumerate(points) for name, p in zip(OURS, frame)]
+    return csv_of(["frame", "joint", *(f"{axis} ({unit})" for axis in "XYZ")], rows)
+
+
 def timed(unit):
     rows = np.column_stack([np.arange(FRAMES) / 25 / unit, LANDMARKS.reshape(FRAMES, -1)])
     return csv_of(["timestamp", *(f"{name}_{axis}" for name in MEDIAPIPE for axis in "xyz")], rows)
@@ -60,6 +67,15 @@ def yolo(t):
     x, y = PIXELS[t].T.tolist()
     points = {"x": x, "y": y, "visible": [0.9] * 17}
     return [{"name": "person", "confidence": 0.8, "track_id": 3, "keypoints": points}]
+
+
+def commented():
+    """A BVH with remarks, and blank lines before it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_bvh(Path(folder) / "own.bvh", BODY, 25)
+        text = (Path(folder) / "own.bvh").read_text()
+    text = text.replace("{\n", "{ # a joint\n", 1).replace("Frames:", "; in time\nFrames:")
+    return f"# made by hand\n\n  // of a person\n{text}"
 
 
 def mmpose_in_space():
@@ -102,6 +118,10 @@ TEXTS = {
     "commas.csv": (wide(MEDIAPIPE, LANDMARKS, separator=";", comma=True), True, None),
     "seconds.csv": (timed(1), True, 25),
     "milliseconds.csv": (timed(1e-3), True, 25),
+    "unit.csv": (wide(OURS, 1000 * Y_UP, "{}_{}_mm"), True, None),
+    "unit_apart.csv": (wide(OURS, 100 * Y_UP, "{} {} (cm)"), True, None),
+    "unit_of_points.csv": (long_table(1000 * Y_UP, "mm"), True, None),
+    "comments.bvh": (commented(), True, 25),
     "excel.csv": ("sep=;\n" + wide(OURS, BODY, separator=";"), True, None),
     "unicode.csv": (wide(OURS, BODY).encode("utf-16"), True, None),
     "by_frame.json": (landmarks(), True, None),
