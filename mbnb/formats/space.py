@@ -5,7 +5,7 @@ whether left is left by the ways that knees bend and that noses and toes point (
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -40,6 +40,8 @@ AXES = {
     "x": "y -x z",
     "-x": "-y x z",
 }
+# Those of a sensor such as the Kinect, which people face: its x goes to its left.
+SENSOR = AXES | {"y": "-x -y z"}
 MIRRORED = "knees bend, or noses and toes point, backwards: left and right are exchanged, or it is \
 a mirror image"
 OTHER_ORDER = "bones of left and right differ {:.1f}-fold: joints are called what they are not"
@@ -64,6 +66,7 @@ def placed(
     notes: Sequence[str] = (),
     bodies: Sequence[np.ndarray] = (),
     rest: np.ndarray | None = None,
+    turns: Mapping[str, str] = AXES,
 ) -> PoseFile:
     """What a reader found in space, as `PoseFile` has it, with what was found out about it.
 
@@ -71,7 +74,8 @@ def placed(
     or `SPELLED`; axes: which of its axes are ours, as in "x -y -z", where that is known; else both
     are seen by the bodies. usual: the way up where bodies do not show it. bodies: (T, P, 3) those
     of the whole file, where this is one recording of several. rest: (1, P, 3) the skeleton at rest,
-    which shows that somebody lies where the usual way is up in it.
+    which shows that somebody lies where the usual way is up in it. turns: `axes` by the way up,
+    where the format tells which way people face.
     """
     layout, names = renamed(tuple(names), layout)
     said = list(notes)
@@ -94,12 +98,12 @@ def placed(
         if set(load_skeleton().joints) <= set(names):
             up, why = usual, f"{usual} is up, as mbnb writes it"
         else:
-            up, why = way_up(ours, usual) or _up_of_markers(names, people, usual)
+            up, why = _up(ours, usual) or _up_of_markers(names, people, usual)
         if up != usual and rest is not None:
             at_rest = joints_of(PoseFile(layout, names, {"": rest}, depth=True))
-            if (way_up(list(at_rest.values()), usual) or ("",))[0] == usual:
+            if (_up(list(at_rest.values()), usual) or ("",))[0] == usual:
                 up, why = usual, f"{usual} is up in the skeleton at rest: somebody lies or bends"
-        axes = AXES[up]
+        axes = turns[up]
         said.append(why)
     scale = UNITS.get(unit, 1.0)
     people = {
@@ -181,11 +185,8 @@ def _unit(poses: Sequence[np.ndarray]) -> tuple[str, str]:
     return "", f"no known unit makes people of bodies with {size:.3g} of legs and trunk"
 
 
-def way_up(poses: Sequence[np.ndarray], usual: str) -> tuple[str, str] | None:
-    """Which axis of the file is up, and what is said of it; None where there are no bodies.
-
-    poses: (T, 17, 3) each, in the file's own axes. usual: what is said where no axis is up.
-    """
+def _up(poses: Sequence[np.ndarray], usual: str) -> tuple[str, str] | None:
+    """Which axis of the file is up, and what is said of it; None where there are no bodies."""
     ups = []
     skeleton = load_skeleton()
     neck, pelvis, *ankles = skeleton.index("Neck", "Pelvis", "L_Ankle", "R_Ankle")

@@ -19,19 +19,17 @@ from mbnb.files import InputError
 from mbnb.formats import people
 from mbnb.formats.arrays import load, members
 from mbnb.formats.content import Content
-from mbnb.formats.converters import joints_of
-from mbnb.formats.kinect import AXES as KINECT_AXES
 from mbnb.formats.layouts import LAYOUTS, of_count, points_of
 from mbnb.formats.pickles import header_of, read_pickle
 from mbnb.formats.pose_file import PoseFile
-from mbnb.formats.space import AXES, placed, way_up
+from mbnb.formats.space import SENSOR, placed
 
 EXPECTED = "arrays of many clips: (N, 3, T, points, people), or x_train and y_train"
 PARTS = ("train", "val", "test")
 IN_SPACE = {25: "kinect25", 20: "kinect20", 17: "h36m17", 24: "smpl24", 33: "mediapipe33"}
 # Their axes, by which way is up: a sensor's, or those that 2s-AGCN turns bodies to, whose
 # shoulders lie along x, the right one ahead.
-TURNS = AXES | {"y": KINECT_AXES, "z": "-x -z -y"}
+TURNS = SENSOR | {"z": "-x -z -y"}
 ON_DISK = 1 << 36  # bytes of an array that is not compressed: it is mapped, not read
 MOST = 1 << 29  # numbers of all people in all clips
 SAMPLE = 200  # clips that show what the numbers are
@@ -49,11 +47,11 @@ class _Part(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """What the numbers of all clips are. axes: "" in a picture; sample: (S, V, C) of bodies."""
+    """What the numbers of all clips are. shift: to add to places; sample: (S, V, C) of bodies."""
 
     layout: str
     points: tuple[str, ...]
-    axes: str
+    depth: bool
     shift: float
     sample: np.ndarray
     notes: tuple[str, ...] = ()
@@ -172,15 +170,13 @@ def _kind_of(clips: np.ndarray, layout: str) -> _Kind:
         # Those of Kinetics are shares of the picture from its middle on.
         places = sample[..., :2]
         shift = 0.5 if np.nanmin(places) < 0 and np.nanmax(np.abs(places)) <= 1 else 0.0
-        return _Kind(layout, LAYOUTS[layout], "", shift, sample)
+        return _Kind(layout, LAYOUTS[layout], False, shift, sample)
     layout = layout or IN_SPACE.get(sample.shape[1], "")
     if not layout:
         raise InputError(f"{sample.shape[1]} points do not tell what they are: give a layout")
     layout, points = points_of(layout)
-    bodies = joints_of(PoseFile(layout, points, {"": sample}, depth=True))
-    up, said = way_up(list(bodies.values()), "y") or ("y", "y was taken to be up")
-    notes = (f"points were taken as {layout or 'those of the list'}", said)
-    return _Kind(layout, points, TURNS[up], 0.0, sample, notes)
+    notes = (f"points were taken as {layout or 'those of the list'}",)
+    return _Kind(layout, points, True, 0.0, sample, notes)
 
 
 def _in_time(clip: np.ndarray) -> np.ndarray:
@@ -202,7 +198,7 @@ def _before_again(person: np.ndarray) -> int:
 
 def _file(clip: np.ndarray, kind: _Kind, notes: list[str]) -> PoseFile:
     """One clip (M, T, V, C)."""
-    if not kind.axes:
+    if not kind.depth:
         score = clip[..., 2:] if clip.shape[-1] == 3 else np.ones_like(clip[..., :1])
         points = people.found_only(np.concatenate([clip[..., :2], score], axis=-1))
         tracks = people.there(points + np.float32([kind.shift, kind.shift, 0]))
@@ -211,5 +207,5 @@ def _file(clip: np.ndarray, kind: _Kind, notes: list[str]) -> PoseFile:
     if not kind.layout.startswith("kinect"):
         lost = people.marked(clip, kind.points)
     tracks = people.there(np.where(lost, np.nan, clip).astype(np.float32))
-    how = {"layout": kind.layout, "axes": kind.axes, "notes": notes, "bodies": [kind.sample]}
+    how = {"layout": kind.layout, "notes": notes, "bodies": [kind.sample], "turns": TURNS}
     return placed(kind.points, tracks, **how)

@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +19,27 @@ from mbnb.formats import people
 from mbnb.formats.content import HEAD, Content
 from mbnb.formats.holistic import BODY, WHOLE, hung, in_picture, named_by_mediapipe
 from mbnb.formats.layouts import LAYOUTS, renamed
+from mbnb.formats.names import words_of
 from mbnb.formats.npz import of_array, of_rows
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
-from mbnb.formats.space import placed
+from mbnb.formats.space import AXES, SENSOR, placed
 from mbnb.skeleton import load_skeleton
 from mbnb.text import plain
 
 EXPECTED = "a table of points: a row a frame or a row a point"
 FRAME = ("frame", "framenumber", "frameidx", "frameindex", "frameid", "timestamp", "time", "index")
 POINT = ("landmark", "keypoint", "keypointname", "name", "joint", "point", "marker", "landmarkname")
-POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid")
-PERSON = ("track", "person", "personid", "trackid", "individual", "subject", "id")
+POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid", "jointname")
+POINT += ("jointtype", "bodypart", "markername", "pointname", "node")
+PERSON = ("track", "person", "personid", "trackid", "individual", "subject", "bodyid")
+PERSON += ("trackingid", "id")
+# What axes are called where each is a column; those in metres come first.
+PLACES = ("{}world", "world{}", "{}", "pos{}", "position{}", "{}pos", "{}position")
 VIDEO = ("video", "videoname", "file", "filename", "clip", "clipname", "recording", "sequence")
 TIME = ("time", "seconds", "timestamp", "times", "timestamps", "timeseconds", "timems", "ms")
-RATES = (2.0, 1000.0)  # frames a second
+RATES, USUAL = (2.0, 1000.0), (10.0, 250.0)  # frames a second
+UNITS_OF_TIME = (1, 1e-3, 1e-6, 1e-7, 1e-9)  # seconds; a tick of Windows is 1e-7
 LAST = ("likelihood", "score", "visibility", "confidence", "c", "v", "visible", "presence")
 # nose_x, nose.y, nose (z), NoseX, nose_visibility; or x_nose.
 AXIS = re.compile(
@@ -50,6 +56,7 @@ AXIS_FIRST = re.compile(r"([xyzcv])[._ -](.+)", re.IGNORECASE)
 NUMBERED = re.compile(r"([xyzvc])_?(\d+)", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[;\t\n]\s*-?\d+,\d+\s*[;\t\n]")
 MOST = 1 << 16  # columns
+KINECT = {"spinebase", "hipcenter", "hipcentre"}  # what only its joints are called
 SMG = 25 * 11  # the columns of its skeletons: places, turns and pixels of a Kinect's joints
 
 
@@ -101,7 +108,7 @@ def _kind(content: Content) -> str:
     _, rows = header(content)
     first = [cell.strip() for cell in rows[0]] if rows else []
     words = {plain(_without_unit(cell)[0]) for cell in first}
-    if words & set(POINT) and {"x", "y"} <= words and words & set(FRAME):
+    if words & set(POINT) and _axes_in(words) and words & set(FRAME):
         return "long"
     if sum(bool(_point_and_axis(cell)) for cell in first) >= 4:
         return "wide"
@@ -109,6 +116,15 @@ def _kind(content: Content) -> str:
     if len(numbers) >= 6 and len(numbers) >= len(first) - 1:
         return "numbers"
     return ""
+
+
+def _axes_in(words: Collection[str]) -> list[str]:
+    """How x, y and maybe z are called in a table with a row a point; [] where they are not."""
+    for called in PLACES:
+        axes = [called.format(axis) for axis in "xyz" if called.format(axis) in words]
+        if len(axes) == 3 or [called.format(axis) for axis in "xy"] == axes:
+            return axes
+    return []
 
 
 def is_it(content: Content) -> bool:
@@ -174,7 +190,7 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
         parts = table[part].astype(str).str.replace(r"^mediapipe[._]", "", regex=True)
         called = parts.where(~parts.isin(("body", "pose")), "pose") + "_" + table[point].astype(str)
         table = table.assign(**{point: called})
-    axes = [columns[axis] for axis in "xyz" if axis in columns]
+    axes = [columns[axis] for axis in _axes_in(columns)]
     moments, places = np.unique(table[frame].to_numpy(), return_inverse=True)
     if table[frame].dtype.kind in "iu":  # frames without any row stay in time
         span, told = people.span_of(moments.tolist(), from_0=True)
@@ -247,8 +263,9 @@ def _rate(table: pd.DataFrame) -> float | None:
     if not len(steps) or (steps == 1).all():  # it counts frames
         return None
     step = float(np.median(steps))
-    rates = [1 / (step * unit) for unit in (1, 1e-3, 1e-6, 1e-9)]
-    rate = next((rate for rate in rates if RATES[0] <= rate <= RATES[1]), None)
+    rates = [1 / (step * unit) for unit in UNITS_OF_TIME]
+    usual = sorted(rates, key=lambda rate: not USUAL[0] <= rate <= USUAL[1])
+    rate = next((rate for rate in usual if RATES[0] <= rate <= RATES[1]), None)
     return None if rate is None else round(rate, 3)
 
 
@@ -280,7 +297,9 @@ def named(
     if layout == WHOLE:
         lost, said = hung(lost)
         notes = (*notes, *said)
-    return placed(names, lost, layout=layout, unit=unit, usual="-y", rate=rate, notes=notes)
+    turns = SENSOR if KINECT & {"".join(words_of(name)) for name in names} else AXES
+    how = {"unit": unit, "usual": "-y", "rate": rate, "notes": notes, "turns": turns}
+    return placed(names, lost, layout=layout, **how)
 
 
 def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list[int]]:
