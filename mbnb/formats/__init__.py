@@ -14,6 +14,7 @@ from mbnb.files import InputError
 from mbnb.formats import (
     aist,
     alphapose,
+    bodies_json,
     bvh,
     c3d,
     coco_json,
@@ -24,6 +25,7 @@ from mbnb.formats import (
     kinetics,
     mediapipe_json,
     mmpose_json,
+    mocap,
     npz,
     openpose,
     pose_format,
@@ -78,6 +80,7 @@ FARTHEST = 1e9  # metres or pixels, beyond which nobody is
 RATES = (0.1, 1e5)  # frames a second
 # What reads files, each by what it holds; the first that knows a file for its own reads it.
 READERS = (
+    bodies_json,
     openpose,
     easymocap,
     alphapose,
@@ -88,6 +91,7 @@ READERS = (
     bvh,
     trc,
     c3d,
+    mocap,
     stgcn,
     npz,
     aist,

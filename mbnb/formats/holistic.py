@@ -25,7 +25,7 @@ JOINTS = {"cmc": 1, "mcp": 1, "pip": 2, "dip": 3, "ip": 3, "tip": 4}  # of finge
 NEAR, LARGE = 0.4, 1.0
 SHARES = "x and y are shares of the picture's width and height, which the file does not tell"
 PIXELS = "x and y are pixels; z, which MediaPipe guesses in a picture, was left"
-FAR, NO_DEPTH = 10.0, 1e-3  # of the middle of the hips: pixels at least, of those at most
+FAR, NO_DEPTH = 10.0, 3e-3  # of the middle of the hips: pixels at least, of those at most
 ELSEWHERE = "hands lie in a picture, the body in metres: they are left out"
 
 

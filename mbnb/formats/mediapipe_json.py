@@ -26,12 +26,15 @@ RATE = ("tickspersecond", "fps", "framerate", "framespersecond")
 HANDS = {  # side -> the names of its landmarks in the picture and in metres
     side: (f"{side}handlandmarks", f"{side}handworldlandmarks") for side in ("left", "right")
 }
+FRAMES = ("frames", "poses", "results")
 POINTS = 33
 
 
 def _frames(content: Content) -> list[dict] | None:
     found = content.json if content.is_json else None
-    frames = found.get("frames") if isinstance(found, dict) else found
+    frames = found
+    if isinstance(found, dict):
+        frames = next((found[key] for key in FRAMES if isinstance(found.get(key), list)), None)
     if isinstance(found, dict) and frames is None and all(key.isdecimal() for key in found):
         frames = [found[key] for key in sorted(found, key=int)]
     if isinstance(frames, list) and any(_is_list_of_points(frame) for frame in frames[:10]):

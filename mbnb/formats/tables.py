@@ -256,14 +256,19 @@ def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
 
 
 def _rate(table: pd.DataFrame) -> float | None:
-    """Frames a second by a column of times, in whichever unit, where there is one."""
+    """Frames a second by a column of times, where there is one."""
     time = next((name for name in table.columns if plain(str(name)) in TIME), None)
-    stamps = pd.to_numeric(table[time], errors="coerce") if time is not None else pd.Series([0.0])
-    steps = np.diff(np.unique(stamps.dropna().to_numpy(np.float64)))
+    if time is None:
+        return None
+    return rate_of(pd.to_numeric(table[time], errors="coerce").dropna().to_numpy(np.float64))
+
+
+def rate_of(stamps: np.ndarray) -> float | None:
+    """Frames a second by times in whichever unit; None where none makes a rate that is usual."""
+    steps = np.diff(np.unique(stamps))
     if not len(steps) or (steps == 1).all():  # it counts frames
         return None
-    step = float(np.median(steps))
-    rates = [1 / (step * unit) for unit in UNITS_OF_TIME]
+    rates = [1 / (float(np.median(steps)) * unit) for unit in UNITS_OF_TIME]
     usual = sorted(rates, key=lambda rate: not USUAL[0] <= rate <= USUAL[1])
     rate = next((rate for rate in usual if RATES[0] <= rate <= RATES[1]), None)
     return None if rate is None else round(rate, 3)
