@@ -37,6 +37,7 @@ from mbnb.formats import (
 from mbnb.formats.content import Content
 from mbnb.formats.converters import CONVERTERS, joints_of, to_h36m
 from mbnb.formats.layouts import LAYOUTS, points_of
+from mbnb.formats.pickles import LOAD_THERE
 from mbnb.formats.pose_file import PoseFile
 from mbnb.text import listed
 
@@ -52,6 +53,7 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
 
 # How files of other kinds begin, and what to do with them.
 PICTURE = "it is a picture; videos and joints can be converted"
+JOBLIB = f"it is compressed, as joblib does it: {LOAD_THERE}"
 SOUND = "it is sound, in which nobody is seen"
 OTHERS = {
     b"Kaydara FBX Binary": "it is FBX: export it as BVH",
@@ -68,6 +70,9 @@ OTHERS = {
     b"MATLAB": "it is MATLAB's: save its arrays as npy, npz or CSV",
     b"PK\x03\x04": "it is a zip archive without arrays: unpack it; a spreadsheet, save as CSV",
     b"\x1f\x8b": "it is compressed: unpack it",
+    b"\x78\x9c": JOBLIB,
+    b"\x78\x5e": JOBLIB,
+    b"\x78\xda": JOBLIB,
     b"%PDF": "it is a PDF",
     b"\x89PNG": PICTURE,
     b"\xff\xd8\xff": PICTURE,
@@ -165,6 +170,8 @@ def _possible(file: PoseFile) -> PoseFile:
 
 def _unknown(content: Content) -> str:
     """What is said of a file that no reader knows, by what it is instead."""
+    if content.head[:4] == b"PK\x03\x04" and b"/data.pkl" in content.head[:200]:
+        return f"it is torch's: {LOAD_THERE}"
     for mark, said in OTHERS.items():
         if content.head.lstrip()[: len(mark)] == mark:
             return said

@@ -99,8 +99,8 @@ def _header(file, size: int, name: str, most: int) -> tuple[tuple[int, ...], boo
     return shape, by_columns, kind
 
 
-def value(path: Path, name: str):
-    """An array of an npz, or the object in it where it is one."""
+def value(path: Path, name: str | None = None):
+    """The array of an npy file, or `name` of an npz; or the object in it where it is one."""
     try:
         return load(path, name)
     except InputError as error:

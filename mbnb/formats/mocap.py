@@ -44,16 +44,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     names, points, unit, rate = of(rows)
     if not names or not len(points):
         raise InputError(NO_PLACES)
-    whose = [name.rpartition(":")[0] for name in names]
-    called = [name.rpartition(":")[2] for name in names]
-    several = len(set(called)) < len(called)
-    markers = tuple(dict.fromkeys(called))
-    tracks = {}
-    for who in dict.fromkeys(whose if several else ["1"]):
-        own = [i for i in range(len(names)) if not several or whose[i] == who]
-        body = np.full((len(points), len(markers), 3), np.nan)
-        body[:, [markers.index(called[i]) for i in own]] = points[:, own]
-        tracks[who or "1"] = np.where(people.marked(body, markers), np.nan, body)
+    markers, tracks = people.by_subject(names, points)
     usual = "y" if of is _motive else "z"
     return {"": placed(markers, tracks, layout=layout, unit=unit, usual=usual, rate=rate)}
 

@@ -26,7 +26,14 @@ from mbnb.formats.space import SENSOR, placed
 
 EXPECTED = "arrays of many clips: (N, 3, T, points, people), or x_train and y_train"
 PARTS = ("train", "val", "test")
-IN_SPACE = {25: "kinect25", 20: "kinect20", 17: "h36m17", 24: "smpl24", 33: "mediapipe33"}
+IN_SPACE = {
+    25: "kinect25",
+    20: "kinect20",
+    17: "h36m17",
+    22: "smpl22",
+    24: "smpl24",
+    33: "mediapipe33",
+}
 # Their axes, by which way is up: a sensor's, or those that 2s-AGCN turns bodies to, whose
 # shoulders lie along x, the right one ahead.
 TURNS = SENSOR | {"z": "-x -z -y"}
