@@ -182,7 +182,10 @@ def _unknown(content: Content) -> str:
     if {b"start", b"end", b"label"} <= set(re.split(rb"\W+", content.head.lower().split(b"\n")[0])):
         return "it holds coded intervals, which `mbnb coding` reads"
     known = ", ".join(reader.__name__.rpartition(".")[2] for reader in READERS)
-    return f"none of the formats that mbnb reads ({known})"
+    return (
+        f"none of the formats that mbnb reads ({known}): save its joints as CSV with columns such "
+        f"as left_hip_x, left_hip_y, left_hip_z, or as npy (T, P, 3) with a --layout"
+    )
 
 
 def is_folder_of_frames(path: Path) -> bool:

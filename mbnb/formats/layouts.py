@@ -178,6 +178,9 @@ BY_COUNT = {
     len(LAYOUTS[name]): name
     for name in ("coco17", "coco18", "body25", "halpe26", "wholebody133", "halpe136")
 }
+# And what people in space most often have as many points of, where the file does not tell.
+IN_SPACE = {25: "kinect25", 20: "kinect20", 17: "h36m17", 22: "smpl22", 24: "smpl24"}
+IN_SPACE |= {33: "mediapipe33"}
 
 
 def points_of(layout: str) -> tuple[str, tuple[str, ...]]:

@@ -67,6 +67,11 @@ def words_of(name: str) -> tuple[str, str]:
     return side, "".join(words)
 
 
+def knows_hips(names: Sequence[str]) -> bool:
+    """Whether the centres of both hips, such as LHJC, are among the names of markers."""
+    return {("left", "hjc"), ("right", "hjc")} <= {words_of(name) for name in names}
+
+
 def _bare(names: Sequence[str]) -> list[str]:
     """The names without the words that nearly all begin with, as in Bip01 R Thigh, m_avg_L_Hip."""
     bare = list(names)

@@ -7,6 +7,7 @@ has as many, or the one is taken that makes bodies of them.
 import dataclasses
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     if content.head[:6] == b"\x93NUMPY":
         with open(path, "rb") as file:
             holds_objects = header_of(file)[2].hasobject
-        return {"": _ntu(value(path)) if holds_objects else of_array(load(path), layout)}
+        return {"": _ntu(path) if holds_objects else of_array(load(path), layout)}
     names = set(members(path))
     if "positions_3d" in names:
         return _positions(value(path, "positions_3d"))
@@ -108,13 +109,18 @@ def _may_be_joints(name: str, array: np.ndarray) -> bool:
     return name not in BODY_MODEL_KEYS or array.shape[-2] not in OF_BODY_MODEL
 
 
-def _ntu(found: object) -> PoseFile:
+def _ntu(path: Path) -> PoseFile:
     """A dictionary that NTU RGB+D's own script makes of a `.skeleton`: skel_body0, skel_body1."""
-    bodies = (
-        {k: found[k] for k in sorted(found) if k.startswith("skel_body")}
+    try:
+        found = value(path)
+    except InputError as error:
+        raise InputError(f"{OBJECTS} ({str(error).removeprefix(f'{path}: ')})") from None
+    names = (
+        sorted(name for name in found if name.startswith("skel_body"))
         if isinstance(found, dict)
-        else {}
+        else []
     )
+    bodies = {name: found[name] for name in names}
     if not bodies:
         raise InputError(OBJECTS)
     tracks = {}

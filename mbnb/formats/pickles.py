@@ -92,13 +92,14 @@ def read_objects(path: Path, name: str | None, expected: str) -> Any:
     """
     try:
         with contextlib.ExitStack() as opened:
+            most = path.stat().st_size if name is None else LARGEST
             if name is None:
                 file = opened.enter_context(open(path, "rb"))
             else:
                 archive = opened.enter_context(zipfile.ZipFile(path))
                 file = opened.enter_context(archive.open(f"{name}.npy"))
             shape, _, kind = header_of(file)
-            content = _load(io.BytesIO(file.read(LARGEST))) if kind.hasobject else None
+            content = _load(io.BytesIO(file.read(most))) if kind.hasobject else None
             if shape != () or content is None:
                 raise InputError(f"Python objects in an array of the shape {shape}, of {kind}")
             return content.item()

@@ -15,7 +15,7 @@ from mbnb.files import InputError, replacing
 from mbnb.formats import people
 from mbnb.formats.content import Content
 from mbnb.formats.kinect import AXES as KINECT_AXES
-from mbnb.formats.layouts import LAYOUTS, of_count
+from mbnb.formats.layouts import IN_SPACE, LAYOUTS, of_count
 from mbnb.formats.pickles import is_pickle, read_pickle
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import placed
@@ -77,11 +77,14 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
 
 def _clip(row: dict[str, Any], layout: str) -> PoseFile:
     points = np.asarray(row["keypoint"], np.float32)
+    points = points[None] if points.ndim == 3 else points  # one person
     if points.ndim != 4 or points.shape[-1] not in (2, 3):
         raise InputError(
             f"expected keypoint (people, frames, points, 2 or 3), found {points.shape}"
         )
     scores = row.get("keypoint_score")
+    if scores is not None and np.ndim(scores) == 2:
+        scores = np.asarray(scores)[None]
     if points.shape[-1] == 3 and scores is None and people.is_flat(points):
         points, scores = points[..., :2], points[..., 2]
     if points.shape[-1] == 3 and scores is None:
@@ -97,8 +100,7 @@ def _clip(row: dict[str, Any], layout: str) -> PoseFile:
 
 def _deep(points: np.ndarray, layout: str, own: bool) -> PoseFile:
     """People in space, most often NTU's, whose axes are the Kinect's."""
-    known = {25: "kinect25", 20: "kinect20", 17: "h36m17", 33: "mediapipe33"}
-    layout = layout or known.get(points.shape[2], "")
+    layout = layout or IN_SPACE.get(points.shape[2], "")
     axes = KINECT_AXES if layout.startswith("kinect") else "x y z" if own else ""
     if not layout:
         of_count({points.shape[2]}, layout)

@@ -14,7 +14,7 @@ from mbnb.formats.anatomy import LOPSIDED, stance_of
 from mbnb.formats.converters import joints_of
 from mbnb.formats.layouts import renamed
 from mbnb.formats.markers import NOTE, has_pelvis
-from mbnb.formats.names import canonical
+from mbnb.formats.names import canonical, knows_hips
 from mbnb.formats.pose_file import PoseFile
 from mbnb.skeleton import load_skeleton
 
@@ -81,7 +81,7 @@ def placed(
     said = list(notes)
     raw = PoseFile(layout, names, dict(enumerate(bodies)) or people, depth=True)
     ours = list(joints_of(raw).values())  # (T, 17, 3) each
-    if not layout and has_pelvis(canonical(names)):
+    if not layout and has_pelvis(canonical(names)) and not knows_hips(names):
         said.append(NOTE)
     unit = SPELLED.get(unit, unit)
     fitting, why = _unit(ours)

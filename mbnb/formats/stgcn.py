@@ -19,21 +19,13 @@ from mbnb.files import InputError
 from mbnb.formats import people
 from mbnb.formats.arrays import load, members
 from mbnb.formats.content import Content
-from mbnb.formats.layouts import LAYOUTS, of_count, points_of
+from mbnb.formats.layouts import IN_SPACE, LAYOUTS, of_count, points_of
 from mbnb.formats.pickles import header_of, read_pickle
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import SENSOR, placed
 
 EXPECTED = "arrays of many clips: (N, 3, T, points, people), or x_train and y_train"
 PARTS = ("train", "val", "test")
-IN_SPACE = {
-    25: "kinect25",
-    20: "kinect20",
-    17: "h36m17",
-    22: "smpl22",
-    24: "smpl24",
-    33: "mediapipe33",
-}
 # Their axes, by which way is up: a sensor's, or those that 2s-AGCN turns bodies to, whose
 # shoulders lie along x, the right one ahead.
 TURNS = SENSOR | {"z": "-x -z -y"}

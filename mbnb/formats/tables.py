@@ -104,7 +104,18 @@ def _unit_of(columns: Iterable[str]) -> str:
     return units.pop() if len(units) == 1 else ""
 
 
+def _records(content: Content) -> list[dict] | None:
+    """The rows of a table that pandas wrote as JSON; None where it is something else."""
+    rows = content.json if content.is_json else None
+    first = rows[0] if isinstance(rows, list) and rows else None
+    if not isinstance(first, dict) or sum(bool(_point_and_axis(str(key))) for key in first) < 4:
+        return None
+    return rows if all(isinstance(row, dict) for row in rows) else None
+
+
 def _kind(content: Content) -> str:
+    if _records(content):
+        return "records"
     _, rows = header(content)
     first = [cell.strip() for cell in rows[0]] if rows else []
     words = {plain(_without_unit(cell)[0]) for cell in first}
@@ -135,6 +146,8 @@ def is_it(content: Content) -> bool:
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """The recordings in a table: one, or one a video that a column names."""
     kind = _kind(content)
+    if kind == "records":
+        return {"": _wide(pd.DataFrame(_records(content)), layout)}
     separator, rows = header(content)
     if max(map(len, rows)) > MOST:
         raise InputError(f"more than {MOST} columns")
@@ -192,7 +205,10 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
         table = table.assign(**{point: called})
     axes = [columns[axis] for axis in _axes_in(columns)]
     moments, places = np.unique(table[frame].to_numpy(), return_inverse=True)
-    if table[frame].dtype.kind in "iu":  # frames without any row stay in time
+    steps = np.diff(moments)[1:] if table[frame].dtype.kind in "iu" else [0.5]
+    if (
+        not len(steps) or np.median(steps) == 1
+    ):  # frames without any row stay in time; times, such as milliseconds, count none
         span, told = people.span_of(moments.tolist(), from_0=True)
         places, count = table[frame].to_numpy() - span.start, len(span)
     else:

@@ -1,11 +1,13 @@
 """The same person as other tools, versions and exports write them, found in the same places."""
 
+import io
 import json
 import pickle
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from build import H36M
 from formats.somebody import FRAMES, points_of
@@ -21,6 +23,8 @@ BODY = points_of(OURS) + [0.3, 0, 2]
 Y_UP, Z_UP = BODY * [1, -1, -1], BODY[..., [0, 2, 1]] * [1, 1, -1]
 LANDMARKS = points_of(MEDIAPIPE) - points_of(OURS[:1])  # about the hips
 PIXELS = 100 + 100 * points_of(COCO)[..., :2]
+BODY25 = LAYOUTS["body25"]
+FLAT25 = np.concatenate([100 + 100 * points_of(BODY25)[..., :2], np.full((FRAMES, 25, 1), 0.9)], -1)
 FLAT = np.concatenate([PIXELS, np.full((FRAMES, 17, 1), 0.9)], -1)
 
 
@@ -39,6 +43,12 @@ def wide(names, points, pattern="{}_{}", **how):
 def long_table(points, unit):
     rows = [[t, name, *p] for t, frame in enumerate(points) for name, p in zip(OURS, frame)]
     return csv_of(["frame", "joint", *(f"{axis} ({unit})" for axis in "XYZ")], rows)
+
+
+def beside():
+    """World landmarks beside those in the picture."""
+    names = [*MEDIAPIPE, *(f"{name}_world" for name in MEDIAPIPE)]
+    return wide(names, np.concatenate([LANDMARKS / 4 + 0.5, LANDMARKS], 1))
 
 
 def timed(unit):
@@ -76,6 +86,130 @@ def commented():
         text = (Path(folder) / "own.bvh").read_text()
     text = text.replace("{\n", "{ # a joint\n", 1).replace("Frames:", "; in time\nFrames:")
     return f"# made by hand\n\n  // of a person\n{text}"
+
+
+# Markers in the centres of joints, as Vicon's model names them, and bones as Motive does.
+CENTRES = {
+    f"{s}{word}JC": f"{side}_{joint}"
+    for s, side in (("L", "left"), ("R", "right"))
+    for word, joint in zip("HKASEW", "hip knee ankle shoulder elbow wrist".split())
+}
+BONES = {
+    f"{s}{word}": f"{side}_{joint}"
+    for s, side in (("L", "left"), ("R", "right"))
+    for word, joint in zip(
+        "Thigh Shin Foot UArm FArm Hand".split(), "hip knee ankle shoulder elbow wrist".split()
+    )
+}
+
+
+def optical(points, before="", first=1):
+    """Rows of frames: a number, a second column, and all places."""
+    rows = [[t + first, t / 100, *frame.ravel()] for t, frame in enumerate(points)]
+    return before + csv_of([], rows)
+
+
+def vicon():
+    points = 1000 * (points_of(CENTRES.values()) + BODY[:1, :1])[..., [0, 2, 1]] * [1, 1, -1]
+    names = ",,".join(f",Anna:{name}" for name in CENTRES)
+    axes, units = ",X,Y,Z" * len(CENTRES), ",mm" * 3 * len(CENTRES)
+    head = f"Trajectories\n100\n,{names},,\nFrame,Sub Frame{axes}\n,{units}\n"
+    return optical(points, head) + "\n\nDevices\n1000\n"
+
+
+def qualisys():
+    points = 1000 * (points_of(CENTRES.values()) + BODY[:1, :1])[..., [0, 2, 1]] * [1, 1, -1]
+    head = "NO_OF_FRAMES\t4\nFREQUENCY\t100\nDATA_INCLUDED\t3D\nMARKER_NAMES\t"
+    rows = ["\t".join(map(str, frame.ravel())) for frame in points]
+    return head + "\t".join(CENTRES) + "\n" + "\n".join(rows)
+
+
+def motive():
+    points = (points_of(BONES.values()) + BODY[:1, :1]) * [1, -1, -1]
+    turned = np.concatenate([np.zeros((FRAMES, len(BONES), 4)), points], -1)
+    head = "Format Version,1.23,Export Frame Rate,100.0,Length Units,Meters\n\n"
+    for word, cells in (("Type", ["Bone"]), ("Name", BONES), ("ID", ["7"])):
+        head += (
+            f",{word},"
+            + ",".join(
+                cell if word != "Name" else f"Skeleton 001:{cell}"
+                for cell in cells
+                for _ in range(7 * len(BONES) // len(cells))
+            )
+            + "\n"
+        )
+    head += ",," + ",".join((["Rotation"] * 4 + ["Position"] * 3) * len(BONES)) + "\n"
+    head += "Frame,Time (Seconds)," + ",".join([*"XYZW", *"XYZ"] * len(BONES)) + "\n"
+    return optical(turned, head, first=0)
+
+
+SENSED = points_of(LAYOUTS["kinect25"]) * [-1, -1, 1] + [-0.3, 0, 2]
+JOINTS_V2 = [f"{name.title().replace('_', '')}" for name in LAYOUTS["kinect25"]]
+JOINTS_V2 = ["SpineBase", "SpineMid", "Neck", *JOINTS_V2[3:20], "SpineShoulder", *JOINTS_V2[21:]]
+
+
+def kinect_in_rows():
+    """A row a joint, the body by a number, seconds in ticks of Windows."""
+    rows = [
+        [t * 333333, 72057594037931101, name, *p]
+        for t, frame in enumerate(SENSED)
+        for name, p in zip(JOINTS_V2, frame)
+    ]
+    return csv_of(["Timestamp", "BodyId", "JointType", "PosX", "PosY", "PosZ"], rows)
+
+
+def azure():
+    names = LAYOUTS["azure32"]
+    points = 1000 * (points_of(names) + BODY[:1, :1])
+    frames = [
+        {
+            "timestamp_usec": 33333 * t,
+            "num_bodies": 1,
+            "bodies": [{"body_id": 4, "joint_positions": frame}],
+        }
+        for t, frame in enumerate(points.tolist())
+    ]
+    spelled = [name.upper().replace("LEFT_EYE", "EYE_LEFT") for name in names]
+    return json.dumps({"joint_names": spelled, "frames": frames})
+
+
+def movenet():
+    """An array of poses a frame, each point with a name."""
+    return json.dumps(
+        [
+            [
+                {
+                    "score": 0.9,
+                    "id": 1,
+                    "keypoints": [
+                        {"x": x, "y": y, "score": score, "name": name}
+                        for (x, y, score), name in zip(frame, COCO)
+                    ],
+                }
+            ]
+            for frame in FLAT.tolist()
+        ]
+    )
+
+
+def openpose(**more):
+    frames = [
+        {
+            "people": [
+                {"pose_keypoints_2d": frame.ravel().tolist()}
+                | {key: value[t] for key, value in more.items()}
+            ]
+        }
+        for t, frame in enumerate(FLAT25)
+    ]
+    return "\n".join(map(json.dumps, frames))  # a line a frame
+
+
+def in_space():
+    points = np.concatenate(
+        [1000 * (points_of(BODY25) + BODY[:1, :1]), np.ones((FRAMES, 25, 1))], -1
+    )
+    return openpose(pose_keypoints_3d=[frame.ravel().tolist() for frame in points])
 
 
 def mmpose_in_space():
@@ -121,6 +255,20 @@ TEXTS = {
     "unit.csv": (wide(OURS, 1000 * Y_UP, "{}_{}_mm"), True, None),
     "unit_apart.csv": (wide(OURS, 100 * Y_UP, "{} {} (cm)"), True, None),
     "unit_of_points.csv": (long_table(1000 * Y_UP, "mm"), True, None),
+    "vicon.csv": (vicon(), True, 100),
+    "qualisys.tsv": (qualisys(), True, 100),
+    "motive.csv": (motive(), True, 100),
+    "kinect_rows.csv": (kinect_in_rows(), True, 30.0),
+    "azure.json": (azure(), True, 30.0),
+    "movenet.json": (movenet(), False, None),
+    "lines.jsonl": (openpose(), False, None),
+    "openpose_in_space.json": (in_space(), True, None),
+    "records.json": (
+        pd.read_csv(io.StringIO(wide(OURS, BODY))).to_json(orient="records"),
+        True,
+        None,
+    ),
+    "world_beside.csv": (beside(), True, None),
     "comments.bvh": (commented(), True, 25),
     "excel.csv": ("sep=;\n" + wide(OURS, BODY, separator=";"), True, None),
     "unicode.csv": (wide(OURS, BODY).encode("utf-16"), True, None),
@@ -142,7 +290,11 @@ TEXTS = {
 
 def check(file, depth, rate=None):
     (pose,) = formats.joints_of(file).values()
-    assert (file.depth, file.rate) == (depth, rate) and len(pose) == FRAMES and not file.doubts
+    assert (
+        (file.depth, file.rate and round(file.rate)) == (depth, rate)
+        and len(pose) == FRAMES
+        and not file.doubts
+    )
     if depth:  # about the pelvis: some of these begin there
         found, wanted = pose - pose[:, :1], BODY - BODY[:, :1]
     else:
