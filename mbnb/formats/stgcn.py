@@ -77,7 +77,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
                 raise InputError(f"two clips are called {name}")
             told, notes = _in_time(np.asarray(clip)), [*kind.notes, *filter(None, [part.note])]
             if len(told[0]) < len(clip[0]) and told[0].any():
-                notes.append(f"{len(clip[0])} frames there, filled up after {len(told[0])}")
+                notes.append("frames that only fill a clip up were left out")
             count += told.size
             if count > MOST:
                 raise InputError(f"its clips hold more than {MOST:,} numbers: save them in parts")

@@ -57,7 +57,7 @@ def test_clips_of_st_gcn_have_the_names_labels_and_lengths_they_had(body, tmp_pa
         assert pose.shape == (FRAMES, 17, 3) and not file.doubts
         moved = pose[:, KNOWN] - pose[:1, :1]
         np.testing.assert_allclose(moved, WANTED - points_of(["pelvis"])[:1], atol=1e-5)
-    assert list(one.people) == ["1"] and "filled up after 4" in str(one.notes)
+    assert list(one.people) == ["1"] and "only fill a clip up" in str(one.notes)
     assert np.isnan(two.people["2"][2:]).all() and np.isfinite(two.people["2"][:2]).all()
     assert not np.isfinite(nobody.people["1"]).any()
 
@@ -113,17 +113,19 @@ def test_what_belongs_to_other_clips_is_refused(tmp_path):
 def test_a_data_set_of_st_gcn_becomes_one_of_ours(tmp_path):
     share = np.linspace(0, 1, 20)[:, None, None]
     pose = posture(STANDING) * (1 - share) + posture(SEATED) * share
-    for split, names in (("train", ["a", "b"]), ("val", ["c", "d"])):
+    names_of = {"train": ["a", "S001C001P003R001A004"], "val": ["c", "S002C001P007R002A002"]}
+    for split, names in names_of.items():
         clips = np.stack([filled(pose + 0.01 * i, frames=30) for i in range(2)])
         np.save(tmp_path / f"{split}_data.npy", clips)
         (tmp_path / f"{split}_label.pkl").write_bytes(pickle.dumps((names, [3, 1])))
     how = How(fps=30.0, layout="h36m17")
     table = convert(find_sources(tmp_path, DOCUMENT), tmp_path / "out", DOCUMENT, how, workers=1)
     data = load(config(data_root=tmp_path / "out"))
-    for split, names in (("train", ["a", "b"]), ("val", ["c", "d"])):
+    for split, names in names_of.items():
         clips = data.splits[split]
-        found = sorted(zip(clips.names, clips.labels.tolist(), clips.lengths.tolist()))
-        assert found == [(names[0], 3, 20), (names[1], 1, 20)]
+        found = zip(clips.names, clips.labels.tolist(), clips.lengths.tolist(), clips.subjects)
+        person = "P" + names[1][9:12]
+        assert set(found) == {(names[0], 3, 20, names[0]), (names[1], 1, 20, person)}
     reasons = table.set_index("file")["reason"]
     assert "read with the array" in reasons["train_label.pkl"]
 
