@@ -5,10 +5,12 @@ above its X, Y and Z, then a row a frame. Names such as `Anna:LASI` tell several
 """
 
 import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from mbnb.files import InputError
 from mbnb.formats import people
@@ -39,9 +41,8 @@ def _is_rate(lines: Sequence[bytes]) -> bool:
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """Everybody in a table."""
     lines = content.text.lstrip("\ufeff").splitlines()
-    rows = [[c.strip() for c in row] for row in csv.reader(lines, delimiter=_separator(lines))]
     of = _motive if MOTIVE in lines[0] else _qualisys if QUALISYS in lines[0] else _vicon
-    names, points, unit, rate = of(rows)
+    names, points, unit, rate = of(lines, max(",;\t", key="".join(lines[:12]).count))
     if not names or not len(points):
         raise InputError(NO_PLACES)
     markers, tracks = people.by_subject(names, points)
@@ -49,71 +50,78 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     return {"": placed(markers, tracks, layout=layout, unit=unit, usual=usual, rate=rate)}
 
 
-def _separator(lines: Sequence[str]) -> str:
-    return max(",;\t", key=lambda one: sum(line.count(one) for line in lines[:12]))
-
-
 Table = tuple[list[str], np.ndarray, str, float | None]
 
 
-def _vicon(rows: list[list[str]]) -> Table:
+def _cells(lines: Iterable[str], separator: str) -> list[list[str]]:
+    return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+
+
+def _vicon(lines: list[str], separator: str) -> Table:
     """The section of trajectories: its name, the rate, markers, axes, units, a row a frame."""
-    first = next((i for i, row in enumerate(rows) if row[:1] == [VICON]), None)
-    if first is None or len(rows) < first + 5:
+    first = next((i for i, line in enumerate(lines) if line.strip(' ",;\t') == VICON), None)
+    if first is None or len(lines) < first + 6:
         raise InputError(NO_PLACES)
-    names, units, body = rows[first + 2], rows[first + 4], rows[first + 5 :]
+    (rate, *_), names, _, units = _cells(lines[first + 1 : first + 5], separator)
+    body = lines[first + 5 :]
+    end = next((i for i, line in enumerate(body) if not line.strip(' ",;\t')), len(body))
     at = [i for i, name in enumerate(names) if name]
-    end = next((i for i, row in enumerate(body) if not any(row)), len(body))
-    return (
-        [names[i] for i in at],
-        _places(body[:end], at),
-        units[at[0]] if at else "",
-        _rate(rows[first + 1][0]),
-    )
+    unit = units[at[0]] if at and at[0] < len(units) else ""
+    return [names[i] for i in at], _places(body[:end], at, separator), unit, _rate(rate)
 
 
-def _qualisys(rows: list[list[str]]) -> Table:
+def _qualisys(lines: list[str], separator: str) -> Table:
     """Words about the recording, markers, then numbers alone or after a row `Frame, Time`."""
-    about = {row[0]: row[1:] for row in rows[:20] if row}
+    heads = [row for row in _cells(lines[:20], separator) if row]
+    about = {row[0]: row[1:] for row in heads}
     names = [name for name in about.get("MARKER_NAMES", ()) if name]
-    last = max(i for i, row in enumerate(rows[:20]) if row and not is_number(row[0]))
-    body = [row for row in rows[last + 1 :] if any(row)]
-    before = 2 if rows[last][:1] == ["Frame"] else 0
+    last = max(i for i, line in enumerate(lines[:20]) if not is_number(line.split(separator)[0]))
+    before = 2 if lines[last].startswith("Frame") else 0
     at = range(before, before + 3 * len(names), 3)
-    return names, _places(body, at), "mm", _rate(next(iter(about.get("FREQUENCY", ())), ""))
+    rate = _rate(next(iter(about.get("FREQUENCY", ())), ""))
+    return names, _places(lines[last + 1 :], at, separator), "mm", rate
 
 
-def _motive(rows: list[list[str]]) -> Table:
+def _motive(lines: list[str], separator: str) -> Table:
     """Pairs of words and values, rows of types and names, then Frame, Time and columns."""
+    rows = _cells(lines[:12], separator)
     about = dict(zip(rows[0][::2], rows[0][1::2]))
-    axes = next((i for i, row in enumerate(rows[:12]) if row[:1] == ["Frame"]), None)
-    if axes is None or axes < 3:
-        raise InputError("expected a row that begins with Frame and Time")
-    heads = {next((cell for cell in row if cell), ""): row for row in rows[1:axes]}
-    kinds = next((row for row in heads.values() if "Position" in row), [])
-    types = [cell.lower() for cell in heads.get("Type", next(iter(heads.values()), []))]
-    names = heads.get("Name", rows[axes - 3])
+    axes = next((i for i, line in enumerate(lines[:12]) if line.startswith("Frame")), 0)
+    heads = [row for row in rows if any(row)]
+    last = next((i for i, row in enumerate(heads) if row[0] == "Frame"), 0)
+    if last < 4:
+        raise InputError("expected rows of types, names and numbers, then one of Frame and Time")
+    called = {next(cell for cell in row if cell): row for row in heads[1:last]}
+    types = [cell.lower() for cell in called.get("Type", heads[1])]
+    names, kinds = called.get("Name", heads[2]), heads[last - 1]
     wanted = next((kind for kind in BONES if kind in types), "")
     at = [
         i
-        for i, cell in enumerate(rows[axes])
+        for i, cell in enumerate(heads[last])
         if cell == "X" and kinds[i : i + 1] == ["Position"] and types[i : i + 1] == [wanted]
     ]
     unit = about.get("Length Units", "").lower()
     rate = _rate(about.get("Export Frame Rate", about.get("Capture Frame Rate", "")))
-    body = [row for row in rows[axes + 1 :] if any(row)]
-    return [names[i] for i in at], _places(body, at), unit, rate
+    return [names[i] for i in at], _places(lines[axes + 1 :], at, separator), unit, rate
 
 
-def _places(body: Sequence[Sequence[str]], at: Sequence[int]) -> np.ndarray:
+def _places(body: Sequence[str], at: Sequence[int], separator: str) -> np.ndarray:
     """(T, P, 3) of the columns that begin at `at`, NaN where a cell is empty or missing."""
-    points = np.full((len(body), len(at), 3), np.nan)
-    for frame, row in zip(points, body):
-        for place, first in zip(frame, at):
-            cells = [cell.replace(",", ".") for cell in row[first : first + 3]]
-            if len(cells) == 3 and all(map(is_number, cells)):
-                place[:] = [float(cell) for cell in cells]
-    return points
+    columns = [first + i for first in at for i in range(3)]
+    width = max([*columns, *(line.count(separator) for line in body)], default=0) + 1
+    if not columns or not body:
+        return np.empty((0, len(at), 3))
+    table = pd.read_csv(
+        io.StringIO("\n".join(body)),
+        sep=separator,
+        header=None,
+        names=range(width),
+        usecols=columns,
+        decimal="." if separator == "," or "," not in body[0] else ",",
+        low_memory=False,
+    )
+    numbers = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    return numbers.reshape(len(table), len(at), 3)
 
 
 def _rate(cell: str) -> float | None:
