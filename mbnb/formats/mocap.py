@@ -20,8 +20,10 @@ from mbnb.formats.space import placed
 
 EXPECTED = "markers or bones as Vicon, Qualisys or Motive export them"
 VICON, QUALISYS, MOTIVE = "Trajectories", "NO_OF_FRAMES", "Format Version"
+# A section of Vicon's is named above its rate; some exports begin with blank lines.
 BEGINS = re.compile(
-    rf"(?:\ufeff)?[\"]?(?:{VICON}|Joints|Segments|Model Outputs|Devices|{QUALISYS}|{MOTIVE})\b"
+    rf"\s*\"?(?:(?:{VICON}|Joints|Segments|Model Outputs|Devices)[\",;\t]*\r?\n\"?\d"
+    rf"|{QUALISYS}\b|{MOTIVE}\b)"
 )
 BONES = ("bone", "marker", "bone marker", "rigid body")  # of Motive; the first that there is counts
 NO_PLACES = "it holds no places: export it with trajectories of markers"
@@ -29,18 +31,12 @@ NO_PLACES = "it holds no places: export it with trajectories of markers"
 
 def is_it(content: Content) -> bool:
     """Whether it begins as these tables do."""
-    found = BEGINS.match(content.head[:200].decode("utf-8", "replace"))
-    second = content.head[:4096].splitlines()[1:2]
-    return bool(found) and (QUALISYS in found[0] or MOTIVE in found[0] or _is_rate(second))
-
-
-def _is_rate(lines: Sequence[bytes]) -> bool:
-    return bool(lines) and is_number(lines[0].decode("latin1").strip(' ",;\t') or "nothing")
+    return bool(BEGINS.match(content.head[:300].decode("utf-8", "replace").lstrip("\ufeff")))
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """Everybody in a table."""
-    lines = content.text.lstrip("\ufeff").splitlines()
+    lines = content.text.lstrip("\ufeff \r\n").splitlines()
     of = _motive if MOTIVE in lines[0] else _qualisys if QUALISYS in lines[0] else _vicon
     names, points, unit, rate = of(lines, max(",;\t", key="".join(lines[:12]).count))
     if not names or not len(points):
@@ -75,7 +71,7 @@ def _qualisys(lines: list[str], separator: str) -> Table:
     heads = [row for row in _cells(lines[:20], separator) if row]
     about = {row[0]: row[1:] for row in heads}
     names = [name for name in about.get("MARKER_NAMES", ()) if name]
-    last = max(i for i, line in enumerate(lines[:20]) if not is_number(line.split(separator)[0]))
+    last = max(i for i, line in enumerate(lines[:20]) if line[:1].isalpha())
     before = 2 if lines[last].startswith("Frame") else 0
     at = range(before, before + 3 * len(names), 3)
     rate = _rate(next(iter(about.get("FREQUENCY", ())), ""))
@@ -91,9 +87,9 @@ def _motive(lines: list[str], separator: str) -> Table:
     last = next((i for i, row in enumerate(heads) if row[0] == "Frame"), 0)
     if last < 4:
         raise InputError("expected rows of types, names and numbers, then one of Frame and Time")
-    called = {next(cell for cell in row if cell): row for row in heads[1:last]}
-    types = [cell.lower() for cell in called.get("Type", heads[1])]
-    names, kinds = called.get("Name", heads[2]), heads[last - 1]
+    heads_by = {next(cell for cell in row if cell): row for row in heads[1:last]}
+    types = [cell.lower() for cell in heads_by.get("Type", heads[1])]
+    names, kinds = heads_by.get("Name", heads[2]), heads[last - 1]
     wanted = next((kind for kind in BONES if kind in types), "")
     at = [
         i
@@ -102,7 +98,9 @@ def _motive(lines: list[str], separator: str) -> Table:
     ]
     unit = about.get("Length Units", "").lower()
     rate = _rate(about.get("Export Frame Rate", about.get("Capture Frame Rate", "")))
-    return [names[i] for i in at], _places(lines[axes + 1 :], at, separator), unit, rate
+    # The first bone may be called as its skeleton is.
+    called = [re.sub(r"^(.+):\1$", r"\1:Hip", names[i]) for i in at]
+    return called, _places(lines[axes + 1 :], at, separator), unit, rate
 
 
 def _places(body: Sequence[str], at: Sequence[int], separator: str) -> np.ndarray:

@@ -171,6 +171,8 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
     array = array[..., :3]
     third = array[..., 2] if array.shape[-1] == 3 else np.ones(array.shape[:-1], np.float32)
     flat = array.shape[-1] == 2 or people.is_flat(array)
+    if flat and not third.any():  # a picture that was given a third number
+        third = np.ones_like(third)
     layout, names = points_of(layout or _fitting(array, flat))
     if array.shape[2] != len(names):
         raise InputError(f"it has {array.shape[2]} points, the layout {len(names)}")

@@ -86,7 +86,7 @@ def _clip(row: dict[str, Any], layout: str) -> PoseFile:
     if scores is not None and np.ndim(scores) == 2:
         scores = np.asarray(scores)[None]
     if points.shape[-1] == 3 and scores is None and people.is_flat(points):
-        points, scores = points[..., :2], points[..., 2]
+        points, scores = points[..., :2], points[..., 2] if points[..., 2].any() else None
     if points.shape[-1] == 3 and scores is None:
         return _deep(points, layout, row.get("layout") == OWN)
     layout = of_count({points.shape[2]}, layout)

@@ -92,11 +92,12 @@ def _of_npy(path: Path, layout: str) -> Iterator[_Part]:
     before = re.sub(r"_?(data)?(_joint)?$", "", path.stem)
     file = path.with_name(f"{before}_label.pkl" if before else "label.pkl")
     split = next((part for part in PARTS if part in re.split(r"[\W_]", before.lower())), "")
+    names = [f"{path.stem}_{i}" for i in range(len(clips))]
     if not file.is_file() or file.is_symlink():
-        names = [f"{path.stem}_{i}" for i in range(len(clips))]
         yield _Part(clips, names, [None] * len(clips), split, f"no labels: there is no {file.name}")
         return
-    names, labels = read_pickle(file, "names and labels")[:2]
+    told = read_pickle(file, "names and labels")
+    names, labels = told if len(told) == 2 and np.ndim(told[0]) == 1 else (names, told)
     if not len(names) == len(labels) == len(clips):
         raise InputError(
             f"it has {len(clips)} clips, {file.name} {len(names)} names, {len(labels)} labels"
@@ -198,7 +199,8 @@ def _before_again(person: np.ndarray) -> int:
 def _file(clip: np.ndarray, kind: _Kind, notes: list[str]) -> PoseFile:
     """One clip (M, T, V, C)."""
     if not kind.depth:
-        score = clip[..., 2:] if clip.shape[-1] == 3 else np.ones_like(clip[..., :1])
+        scored = clip.shape[-1] == 3 and clip[..., 2].any()
+        score = clip[..., 2:] if scored else np.ones_like(clip[..., :1])
         points = people.found_only(np.concatenate([clip[..., :2], score], axis=-1))
         tracks = people.there(points + np.float32([kind.shift, kind.shift, 0]))
         return PoseFile(kind.layout, kind.points, tracks, depth=False, notes=tuple(notes))

@@ -377,6 +377,26 @@ def test_tables_of_pandas_are_deeplabcuts_predictions_and_labels(tmp_path):
         formats.read(path)
 
 
+def test_hdf5_of_sleap_by_frames_and_of_movement(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    places = np.arange(1.0, 49).reshape(4, 3, 2, 2)  # frames, points, x and y, people
+    with h5py.File(tmp_path / "sleap.h5", "w") as file:
+        file["tracks"], file["node_names"] = places, np.array([b"a", b"b", b"c"])
+    with h5py.File(tmp_path / "movement.nc", "w") as file:
+        file["position"] = places.swapaxes(1, 2)
+        file["confidence"] = np.full((4, 3, 2), 0.5)
+        file["keypoints"], file["individuals"] = (
+            np.array([b"a", b"b", b"c"]),
+            np.array([b"1", b"2"]),
+        )
+        file.attrs["fps"] = 25.0
+    for name, rate in (("sleap.h5", None), ("movement.nc", 25)):
+        file = formats.read(tmp_path / name)
+        assert file.points == ("a", "b", "c") and file.rate == rate
+        for i, who in enumerate("12"):
+            np.testing.assert_array_equal(file.people[who][..., :2], places[..., i])
+
+
 def test_landmarks_in_a_picture_and_dot_pose_are_read(shared):
     file = formats.read(shared / "formats/mediapipe/pose33_wide_numbered_columns_first100rows.csv")
     assert not file.depth and any("shares" in note for note in file.notes)

@@ -106,6 +106,8 @@ def test_what_belongs_to_other_clips_is_refused(tmp_path):
         formats.read_all(path)
     with pytest.raises(InputError, match="read with the array of joints beside it"):
         formats.read_all(tmp_path / "train_label.pkl")
+    (tmp_path / "train_label.pkl").write_bytes(pickle.dumps([5, 3, 1]))
+    assert [file.label for file in formats.read_all(path).values()] == [5, 3, 1]
     (tmp_path / "train_label.pkl").unlink()
     assert {file.label for file in formats.read_all(path).values()} == {None}
 

@@ -16,6 +16,7 @@ from mbnb import formats
 from mbnb.files import InputError
 from mbnb.formats.bvh import write_bvh
 from mbnb.formats.layouts import LAYOUTS
+from mbnb.formats.names import canonical
 
 KNOWN = H36M.index("L_Hip", "R_Knee", "L_Ankle", "R_Shoulder", "L_Elbow", "R_Wrist")
 OURS, COCO, MEDIAPIPE = (LAYOUTS[name] for name in ("h36m17", "coco17", "mediapipe33"))
@@ -113,7 +114,7 @@ def vicon():
     points = 1000 * (points_of(CENTRES.values()) + BODY[:1, :1])[..., [0, 2, 1]] * [1, 1, -1]
     names = ",,".join(f",Anna:{name}" for name in CENTRES)
     axes, units = ",X,Y,Z" * len(CENTRES), ",mm" * 3 * len(CENTRES)
-    head = f"Trajectories\n100\n,{names},,\nFrame,Sub Frame{axes}\n,{units}\n"
+    head = f"\n\nTrajectories\n100\n,{names},,\nFrame,Sub Frame{axes}\n,{units}\n"
     return optical(points, head) + "\n\nDevices\n1000\n"
 
 
@@ -335,6 +336,72 @@ def test_arrays_in_every_arrangement(tmp_path):
     shares = np.concatenate([LANDMARKS[..., :2] / 4 + 0.5, LANDMARKS[..., 2:]], -1)
     np.save(tmp_path / "shares.npy", shares)
     assert formats.read(tmp_path / "shares.npy").shares
+
+
+def test_arrays_of_detectors_of_clips_by_name_and_of_ntus_script(tmp_path):
+    several = np.stack([np.tile(FLAT, (2, 1, 1)), np.tile(FLAT + [60, 0, 0], (2, 1, 1))], axis=1)
+    np.save(tmp_path / "people.npy", several)  # (T, M, P, C), as rtmlib gives it frame by frame
+    file = formats.read(tmp_path / "people.npy", "coco17")
+    np.testing.assert_allclose(file.people["2"][:FRAMES], FLAT + [60, 0, 0], atol=1e-4)
+    np.save(tmp_path / "padded.npy", FLAT * [1, 1, 0])  # no depth, no confidence
+    assert np.isfinite(formats.read(tmp_path / "padded.npy", "coco17").people["1"]).all()
+    np.savez(tmp_path / "clips.npz", walk=BODY, sit=BODY[:3], fps=25)
+    files = formats.read_all(tmp_path / "clips.npz")
+    assert {name: len(file.people["1"]) for name, file in files.items()} == {"walk": 4, "sit": 3}
+    check(files["walk"], True, 25)
+    humans = (points_of(LAYOUTS["smpl22"]) + 1) * [1, -1, -1]
+    np.savez(tmp_path / "amass.npz", poses=np.zeros((FRAMES, 156)), joints=humans)
+    check(formats.read(tmp_path / "amass.npz"), True)
+    bodies = {"nbodys": [2] * FRAMES, "skel_body0": SENSED, "skel_body1": 0 * SENSED + SENSED[:1]}
+    np.save(tmp_path / "S001.skeleton.npy", np.array(bodies, object))
+    file = formats.read(tmp_path / "S001.skeleton.npy")
+    assert list(file.people) == ["0", "1"] and file.rate == 30 and file.layout == "kinect25"
+    np.save(tmp_path / "nothing.npy", 0 * BODY)
+    with pytest.raises(InputError, match="there is nothing in it"):
+        formats.read(tmp_path / "nothing.npy")
+
+
+def test_two_people_in_one_file_of_markers_stay_apart(tmp_path):
+    points = points_of(CENTRES.values()) * [1, -1, -1]
+    both = np.concatenate([points, points + [0.8, 0, 0]], axis=1)
+    names = [f"{who}:{name}" for who in ("Anna", "Ben") for name in CENTRES]
+    (tmp_path / "two.trc").write_text(trc(both, names=names))
+    file = formats.read(tmp_path / "two.trc")
+    assert list(file.people) == ["Anna", "Ben"] and file.points == tuple(CENTRES)
+    apart = file.people["Ben"] - file.people["Anna"]
+    np.testing.assert_allclose(apart, np.broadcast_to([0.8, 0, 0], apart.shape), atol=1e-5)
+
+
+def test_pixels_of_mediapipe_are_no_places_in_space(tmp_path):
+    seen = points_of(MEDIAPIPE) * [200, 200, 200] + [320, 240, 0]
+    (tmp_path / "pixels.csv").write_text(wide(MEDIAPIPE, seen))
+    file = formats.read(tmp_path / "pixels.csv")
+    assert not file.depth and not file.shares and "pixels" in str(file.notes)
+    np.testing.assert_allclose(file.people["1"][..., :2], seen[..., :2], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    {
+        "hips_JNT": "pelvis",
+        "LeftHandPosition": "left_wrist",
+        "lThighBend": "left_hip",
+        "LUArm": "left_shoulder",
+        "RFArm": "right_elbow",
+        "RHJC": "right_hip",
+        "r_shank": "right_knee",
+        "talus_l": "left_ankle",
+        "r_lelbow_study": "right_elbow",
+        "Head1": "head",
+        "0_NOSE": "nose",
+    }.items(),
+)
+def test_names_of_more_programs_are_known(name, word):
+    assert canonical((name,)) == (word,)
+
+
+def test_a_number_behind_a_name_is_no_side():
+    assert canonical(("hip1", "hip2", "head")) == ("hip1", "hip2", "head")
 
 
 def test_skeletons_of_every_studio_are_known_by_their_names(tmp_path):
