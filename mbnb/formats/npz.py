@@ -39,6 +39,10 @@ FEWEST = 8  # points
 OF_BODY_MODEL = (21, 22, 23, 24, 52, 55)  # joints of SMPL, SMPL-H and SMPL-X
 INFERRED = {"boxes", "segments", "keypoints"}
 FEW_PEOPLE = 5
+FEATURES = {  # numbers of a frame
+    263: "by its 263 columns it holds HumanML3D's features: give new_joints, (T, 22, 3)",
+    322: "by its 322 columns it holds Motion-X's parameters of SMPL-X: give that model's joints",
+}
 PIXELS = 20  # more than metres of anybody before a camera
 VISIBLE = 33 * 4  # numbers of MediaPipe's points with their visibility
 WITH_MORE = (543, 553)  # MediaPipe's points: body, both hands, mesh of the face, as freemocap's
@@ -143,6 +147,8 @@ def of_rows(values: np.ndarray, layout: str) -> PoseFile:
     width = values.shape[1]
     points = len(points_of(layout)[1]) if layout else 33 if width == VISIBLE else 0
     channels = width // points if points and width % points == 0 else 3
+    if width in FEATURES and not layout:
+        raise InputError(FEATURES[width])
     if width % channels or channels not in (2, 3, 4):
         raise InputError(f"{width} columns do not tell what they are: give a layout")
     return of_array(values.reshape(len(values), -1, channels), layout)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from mbnb.files import InputError, encoding_of, write_text
 from mbnb.formats import people
-from mbnb.formats.content import HEAD, Content
+from mbnb.formats.content import HEAD, Content, is_number
 from mbnb.formats.holistic import BODY, WHOLE, hung, in_picture, named_by_mediapipe
 from mbnb.formats.layouts import LAYOUTS, renamed
 from mbnb.formats.names import words_of
@@ -28,7 +28,17 @@ from mbnb.skeleton import load_skeleton
 from mbnb.text import plain
 
 EXPECTED = "a table of points: a row a frame or a row a point"
-FRAME = ("frame", "framenumber", "frameidx", "frameindex", "frameid", "timestamp", "time", "index")
+FRAME = (
+    "frame",
+    "framenumber",
+    "frameidx",
+    "frameindex",
+    "frameid",
+    "videoframe",
+    "timestamp",
+    "time",
+    "index",
+)
 POINT = ("landmark", "keypoint", "keypointname", "name", "joint", "point", "marker", "landmarkname")
 POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid", "jointname")
 POINT += ("jointtype", "bodypart", "markername", "pointname", "node")
@@ -43,7 +53,7 @@ UNITS_OF_TIME = (1, 1e-3, 1e-6, 1e-7, 1e-9)  # seconds; a tick of Windows is 1e-
 LAST = ("likelihood", "score", "visibility", "confidence", "c", "v", "visible", "presence")
 # nose_x, nose.y, nose (z), NoseX, nose_visibility; or x_nose.
 AXIS = re.compile(
-    r"(.+?)(?:[._ -]+|(?=[(\[])|(?<=[a-z0-9])(?-i:(?=[XYZ]$)))"
+    r"(.+?)(?:[._ :/-]+|(?=[(\[])|(?<=[a-z0-9])(?-i:(?=[XYZ]$)))"
     r"[(\[]?(x|y|z|likelihood|score|visibility|confidence|conf|prob|[cvp])[)\]]?",
     re.IGNORECASE,
 )
@@ -53,6 +63,7 @@ UNIT = re.compile(  # nose_x_mm, LWrist_X (cm), Head X [m]
     re.IGNORECASE,
 )
 AXIS_FIRST = re.compile(r"([xyzcv])[._ -](.+)", re.IGNORECASE)
+AXIS_ALONE = re.compile(r"[xyz]|likelihood|score|visibility|confidence|conf|prob", re.IGNORECASE)
 NUMBERED = re.compile(r"([xyzvc])_?(\d+)", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[;\t\n]\s*-?\d+,\d+\s*[;\t\n]")
 MOST = 1 << 16  # columns
@@ -104,6 +115,28 @@ def _unit_of(columns: Iterable[str]) -> str:
     return units.pop() if len(units) == 1 else ""
 
 
+def _of_two_rows(rows: list[list[str]]) -> tuple[list[str], int]:
+    """Columns whose points stand in one row and whose axes in another, and how many rows those are.
+
+    A name may stand above the first of its axes alone; units may be a third row. None, and 0 rows,
+    for a header of another kind.
+    """
+    for points, axes in ((0, 1), (1, 0)) if len(rows) > 2 else ():
+        cells = [cell.strip() for cell in rows[axes]]
+        above = [cell.strip() for cell in rows[points]] + [""] * len(cells)
+        are_axes = [bool(AXIS_ALONE.fullmatch(cell)) for cell in cells]
+        if sum(are_axes) < 4 or any(map(is_number, filter(None, above))):
+            continue
+        under = [cell.strip() for cell in rows[2]] + [""] * len(cells)
+        units = under if any(UNIT.fullmatch(f"x_{cell}") for cell in under) else [""] * len(cells)
+        columns, last = [], ""
+        for cell, name, unit, is_axis in zip(cells, above, units, are_axes):
+            last = name or last
+            columns.append("_".join(filter(None, (last, cell, unit))) if is_axis else name or cell)
+        return columns, 3 if any(units) else 2
+    return [], 0
+
+
 def _records(content: Content) -> list[dict] | None:
     """The rows of a table that pandas wrote as JSON; None where it is something else."""
     rows = content.json if content.is_json else None
@@ -121,7 +154,7 @@ def _kind(content: Content) -> str:
     words = {plain(_without_unit(cell)[0]) for cell in first}
     if words & set(POINT) and _axes_in(words) and words & set(FRAME):
         return "long"
-    if sum(bool(_point_and_axis(cell)) for cell in first) >= 4:
+    if sum(bool(_point_and_axis(cell)) for cell in first) >= 4 or _of_two_rows(rows)[1]:
         return "wide"
     numbers = [cell for cell in first if re.fullmatch(r"[-+\d.eE]+|nan", cell, re.IGNORECASE)]
     if len(numbers) >= 6 and len(numbers) >= len(first) - 1:
@@ -152,10 +185,15 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     if max(map(len, rows)) > MOST:
         raise InputError(f"more than {MOST} columns")
     whole = kind == "numbers" and not _is_counted(rows)
+    columns, above = _of_two_rows(rows) if kind == "wide" else ([], 0)
+    columns = [name if name not in columns[:i] else f"column {i}" for i, name in enumerate(columns)]
     table = pd.read_csv(
         io.StringIO(_without_mark(content.text)),
         sep=separator,
-        header=None if whole else 0,
+        header=None if whole or columns else 0,
+        names=columns or None,
+        skiprows=above,
+        index_col=False if columns else None,
         skipinitialspace=True,
         low_memory=False,
         decimal="," if separator in ";\t" and DECIMAL_COMMA.search(content.text[:HEAD]) else ".",
@@ -241,7 +279,7 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     cells = {point: axes for point, axes in cells.items() if {"x", "y"} <= set(axes)}
     columns = {plain(str(name)): name for name in table.columns}
     person = next((columns[key] for key in PERSON if key in columns), None)
-    frame = next((columns[key] for key in FRAME[:5] if key in columns), None)
+    frame = next((columns[key] for key in FRAME[:6] if key in columns), None)
     deep = all("z" in axes for axes in cells.values())
     numbers = {
         point: np.column_stack(
@@ -252,7 +290,7 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     points = np.stack(list(numbers.values()), axis=1)  # (rows, P, 3)
     whose = [None if v != v else str(v) for v in table[person]] if person else ["1"] * len(table)
     frames = table[frame].to_numpy() if frame is not None else np.arange(len(table))
-    if frames.dtype.kind not in "iu":
+    if frames.dtype.kind not in "iuf" or not (frames % 1 == 0).all():  # NaN is no number, either
         frames = np.arange(len(table))
     found = [
         Detection(int(number), body if deep else people.found_only(body), who)
@@ -276,7 +314,11 @@ def _rate(table: pd.DataFrame) -> float | None:
     time = next((name for name in table.columns if plain(str(name)) in TIME), None)
     if time is None:
         return None
-    return rate_of(pd.to_numeric(table[time], errors="coerce").dropna().to_numpy(np.float64))
+    stamps = pd.to_numeric(table[time], errors="coerce")
+    if stamps.isna().all():  # 10:15:00.040, a day before that or not
+        moments = pd.to_datetime(table[time].astype(str), errors="coerce", format="mixed")
+        stamps = (moments - moments.min()).dt.total_seconds()
+    return rate_of(stamps.dropna().to_numpy(np.float64))
 
 
 def rate_of(stamps: np.ndarray) -> float | None:

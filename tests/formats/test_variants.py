@@ -46,6 +46,15 @@ def long_table(points, unit):
     return csv_of(["frame", "joint", *(f"{axis} ({unit})" for axis in "XYZ")], rows)
 
 
+def two_rows(first):
+    """Names above the first of their axes, or axes above names; then seconds of a clock."""
+    names = [cell for name in OURS for cell in ((name, "", "") if first else (name,) * 3)]
+    rows = [["", *names], ["time", *"xyz" * 17]] if first else [["", *"xyz" * 17], ["time", *names]]
+    rows += [[""] + ["mm"] * 51] if first else []
+    body = [[f"10:00:0{t / 25:.2f}", *frame.ravel()] for t, frame in enumerate(1000 * Y_UP)]
+    return csv_of([], rows + body)
+
+
 def beside():
     """World landmarks beside those in the picture."""
     names = [*MEDIAPIPE, *(f"{name}_world" for name in MEDIAPIPE)]
@@ -256,6 +265,8 @@ TEXTS = {
     "unit.csv": (wide(OURS, 1000 * Y_UP, "{}_{}_mm"), True, None),
     "unit_apart.csv": (wide(OURS, 100 * Y_UP, "{} {} (cm)"), True, None),
     "unit_of_points.csv": (long_table(1000 * Y_UP, "mm"), True, None),
+    "names_above.csv": (two_rows(True), True, 25),
+    "axes_above.csv": (two_rows(False), True, 25),
     "vicon.csv": (vicon(), True, 100),
     "qualisys.tsv": (qualisys(), True, 100),
     "motive.csv": (motive(), True, 100),
