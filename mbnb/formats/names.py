@@ -1,5 +1,6 @@
 """What joints and markers are called elsewhere, in the words of `layouts`."""
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -89,6 +90,11 @@ def canonical(names: Sequence[str]) -> tuple[str, ...]:
 
     Each of our words stands there once; a name that is not known stays as it is.
     """
+    return _canonical(tuple(names))
+
+
+@functools.lru_cache(64)  # the clips of a data set have the same
+def _canonical(names: tuple[str, ...]) -> tuple[str, ...]:
     ours = dict(zip(load_skeleton().joints, LAYOUTS["h36m17"]))
     if set(ours) <= set(names):  # what mbnb writes
         return tuple(ours.get(name, name) for name in names)

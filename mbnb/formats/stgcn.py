@@ -32,6 +32,7 @@ TURNS = SENSOR | {"z": "-x -z -y"}
 ON_DISK = 1 << 36  # bytes of an array that is not compressed: it is mapped, not read
 MOST = 1 << 29  # numbers of all people in all clips
 SAMPLE = 200  # clips that show what the numbers are
+NO_LABELS = "no labels: beside train_data.npy they are in train_label.pkl"
 CHANGED = ("bone", "motion")  # in the names of files of the same people's other streams
 
 
@@ -94,7 +95,7 @@ def _of_npy(path: Path, layout: str) -> Iterator[_Part]:
     split = next((part for part in PARTS if part in re.split(r"[\W_]", before.lower())), "")
     names = [f"{path.stem}_{i}" for i in range(len(clips))]
     if not file.is_file() or file.is_symlink():
-        yield _Part(clips, names, [None] * len(clips), split, f"no labels: there is no {file.name}")
+        yield _Part(clips, names, [None] * len(clips), split, NO_LABELS)
         return
     told = read_pickle(file, "names and labels")
     names, labels = told if len(told) == 2 and np.ndim(told[0]) == 1 else (names, told)
