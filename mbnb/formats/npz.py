@@ -86,6 +86,8 @@ def _loose(content: Content, names: set[str], layout: str) -> dict[str, PoseFile
     beliefs = [name for name in sorted(names) if BELIEFS.search(name)]
     arrays = {name: load(path, name) for name in sorted(names - set(beliefs))}
     joints = [name for name, array in arrays.items() if _may_be_joints(name, array)]
+    if any("3d" in name.lower() for name in joints):  # beside the same in pictures
+        joints = [name for name in joints if "2d" not in name.lower()]
     if not joints and BODY_MODEL_KEYS & names:
         raise InputError(BODY_MODEL)
     if len({arrays[name].shape[-2:] for name in joints}) != 1:
@@ -161,6 +163,8 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
     """
     if array.dtype.kind in "fiu" and array.ndim == 2 and array.shape[1] >= 6:
         return of_rows(array, layout)
+    if array.ndim == 3 and array.shape[1:] == (33, 5):  # MediaPipe's last is a presence
+        array = array[..., :4]
     known = array.dtype.kind in "fiu" and array.ndim in (3, 4)
     if not known or array.shape[-1] > 4 or not array.size:
         raise InputError(f"expected (T, P, 2) or (T, P, 3), found {array.shape} of {array.dtype}")
