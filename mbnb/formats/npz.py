@@ -35,7 +35,7 @@ BELIEFS = re.compile("score|conf|vis", re.IGNORECASE)  # in the names of arrays
 # Trunks, with room about 160 real clips: the distance of the hips is 0.5 there at most.
 HIPS, THIGH = 0.8, (0.3, 1.6)
 RATES = ("fps", "rate", "frame_rate", "framerate", "mocap_framerate", "mocap_frame_rate")
-FEWEST = 8  # points
+FEWEST, COUNTS = 8, {len(points) for points in LAYOUTS.values()}  # points
 OF_BODY_MODEL = (21, 22, 23, 24, 52, 55)  # joints of SMPL, SMPL-H and SMPL-X
 INFERRED = {"boxes", "segments", "keypoints"}
 FEW_PEOPLE = 5
@@ -88,6 +88,8 @@ def _loose(content: Content, names: set[str], layout: str) -> dict[str, PoseFile
     joints = [name for name, array in arrays.items() if _may_be_joints(name, array)]
     if any("3d" in name.lower() for name in joints):  # beside the same in pictures
         joints = [name for name in joints if "2d" not in name.lower()]
+    if BODY_MODEL_KEYS & names and not layout:  # AMASS has markers beside its parameters
+        joints = [name for name in joints if arrays[name].shape[-2] in COUNTS]
     if not joints and BODY_MODEL_KEYS & names:
         raise InputError(BODY_MODEL)
     if len({arrays[name].shape[-2:] for name in joints}) != 1:

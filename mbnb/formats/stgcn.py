@@ -33,7 +33,7 @@ ON_DISK = 1 << 36  # bytes of an array that is not compressed: it is mapped, not
 MOST = 1 << 29  # numbers of all people in all clips
 SAMPLE = 200  # clips that show what the numbers are
 NO_LABELS = "no labels: beside train_data.npy they are in train_label.pkl"
-CHANGED = ("bone", "motion")  # in the names of files of the same people's other streams
+CHANGED = re.compile(r"_(bone|motion)$", re.IGNORECASE)  # other streams of the same people
 
 
 class _Part(NamedTuple):
@@ -69,8 +69,8 @@ def is_it(content: Content) -> bool:
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """All clips by name, with their labels and splits."""
     path, found, count = content.path, {}, 0
-    if wrong := next((word for word in CHANGED if word in path.stem.lower()), ""):
-        raise InputError(f"by its name it holds {wrong}s, not places of joints: give the joints")
+    if wrong := CHANGED.search(path.stem):
+        raise InputError(f"by its name it holds {wrong[1]}s, not places of joints: give the joints")
     for part in (_of_npy if content.head[:6] == b"\x93NUMPY" else _of_npz)(path, layout):
         kind = _kind_of(part.clips, layout)
         for name, label, clip in zip(part.names, part.labels, part.clips, strict=True):
