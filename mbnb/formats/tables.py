@@ -116,10 +116,10 @@ def _unit_of(columns: Iterable[str]) -> str:
 
 
 def _of_two_rows(rows: list[list[str]]) -> tuple[list[str], int]:
-    """Columns whose points stand in one row and whose axes in another, and how many rows those are.
+    """Columns whose points stand in one row and whose axes in another; how many rows that takes.
 
-    A name may stand above the first of its axes alone; units may be a third row. None, and 0 rows,
-    for a header of another kind.
+    A name may stand above the first of its axes alone; units may be a third row. [] and 0, for a
+    header of another kind.
     """
     for points, axes in ((0, 1), (1, 0)) if len(rows) > 2 else ():
         cells = [cell.strip() for cell in rows[axes]]
