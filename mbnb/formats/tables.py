@@ -116,7 +116,7 @@ def _unit_of(columns: Iterable[str]) -> str:
 
 
 def _of_two_rows(rows: list[list[str]]) -> tuple[list[str], int]:
-    """Columns whose points stand in one row and whose axes in another; how many rows that takes.
+    """Columns with points in one row and axes in another, and how many rows that takes.
 
     A name may stand above the first of its axes alone; units may be a third row. [] and 0, for a
     header of another kind.
