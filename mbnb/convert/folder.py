@@ -89,7 +89,7 @@ class Folder:
         for one in found:
             name = self._claimed(one.name, source.name) if one.pose is not None else ""
             clip = {"clip": name, "label": one.label, "split": one.split, "who": one.who}
-            clip |= {"at": _place(source, clip), "flat": one.flat}
+            clip |= {"at": _place(source, clip), "flat": one.flat, "subject": one.subject}
             if one.pose is not None:
                 with replacing(self.path(clip["at"], name), self.unfinished) as part:
                     self._write(part, one.pose, fps, one.flat)
@@ -168,9 +168,11 @@ class Folder:
             for clip in record["clips"]:
                 name, split = clip["clip"], _place(source, clip)
                 label = clip["label"] if source.label == UNLABELLED else source.label
-                subject = "_".join(filter(None, (source.subject, clip["who"])))
+                subject = clip.get("subject") or name  # a group of two stays with its person
+                if source.subject:
+                    subject = "_".join(filter(None, (source.subject, clip["who"])))
                 row = {"clip": name, "file": source.shown, "split": split} | clip["row"]
-                yield Clip(name, split, label, subject if source.subject else name, row)
+                yield Clip(name, split, label, subject, row)
 
     def separate(self, sources: Sequence[Source]) -> None:
         """Leave clips without depth out where others have some: a data set is of one kind."""

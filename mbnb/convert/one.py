@@ -15,7 +15,7 @@ from mbnb.video.frames import FPS
 from mbnb.video.landmarks import VERSION
 
 MADE_BY = ("av", "mediapipe")  # other versions place landmarks elsewhere
-SKELETONS = 2  # version of what is made of files of skeletons
+SKELETONS = 3  # version of what is made of files of skeletons
 NOT_FLAT = f"{FLAT}, which are written as npy alone; {LIFT}"
 
 
@@ -136,5 +136,6 @@ def _hidden(source: Source, found: list[Found]) -> list[Found]:
                 row[key] = row[key].replace(name, source.name)
         alone = len(found) == 1
         name = source.name if alone else f"{source.name}_{i}"
-        hidden.append(one._replace(name=name, row=row, who="" if alone else str(i)))
+        who = "" if alone else str(i)
+        hidden.append(one._replace(name=name, row=row, who=who, subject=""))
     return hidden

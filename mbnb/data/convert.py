@@ -12,6 +12,7 @@ import numpy as np
 
 from mbnb.clips import SPLITS, UNLABELLED
 from mbnb.data.flat import flat_body
+from mbnb.data.keypoints import NTU
 from mbnb.data.missing import complete
 from mbnb.data.motion import at_rate
 from mbnb.files import InputError
@@ -56,7 +57,8 @@ class Found(NamedTuple):
     """A person of a recording as a clip (T, J, 3), or None and the reason in its row.
 
     who: which of several people it is. label, split: what the file says, -1 and '' if nothing.
-    flat: whether joints are x, y and a confidence, without depth.
+    flat: whether joints are x, y and a confidence, without depth. subject: the person whom a name
+    of NTU RGB+D tells, '' in others.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Found(NamedTuple):
     split: str = ""
     who: str = ""
     flat: bool = False
+    subject: str = ""
 
 
 def people_in(
@@ -101,7 +104,9 @@ def people_in(
             row |= {"source_fps": file.rate or rate or fps, "fps": fps, "first_frame": 0}
             row |= {"frames": 0, "seen": 0.0, "remarks": "; ".join(remarks)}
             one = _clip(source, row, poses[name], file, swap_sides, load_skeleton(skeleton))
-            found.append(one._replace(name="_".join(parts), who=name if len(names) > 1 else ""))
+            ntu = NTU.search(parts[0])
+            about = {"name": "_".join(parts), "subject": f"P{ntu['person']}" if ntu else ""}
+            found.append(one._replace(who=name if len(names) > 1 else "", **about))
     return found
 
 
@@ -119,7 +124,9 @@ def _clip(
     frames = (part.start or 0) + np.flatnonzero(seen[part].any(1))
     known = [joint for joint, there in zip(skeleton.joints, seen.any(0)) if there]
     reason = NO_SIZE if file.shares else ""
-    if len(known) < FEWEST:
+    if not any(np.isfinite(points).any() for points in file.people.values()):
+        reason = "nobody is seen there"
+    elif len(known) < FEWEST:
         reason = (
             f"of our {seen.shape[1]} joints only {len(known)} are among its points "
             f"({listed(known) or f'{listed(file.points)}; name them by --layout FILE'})"

@@ -12,26 +12,32 @@ import numpy as np
 
 from mbnb.files import InputError
 from mbnb.formats import (
+    aist,
     alphapose,
+    bodies_json,
     bvh,
     c3d,
     coco_json,
+    deeplabcut,
     easymocap,
     h5,
     kinect,
     kinetics,
     mediapipe_json,
     mmpose_json,
+    mocap,
     npz,
     openpose,
     pose_format,
     pyskl,
+    stgcn,
     tables,
     trc,
 )
 from mbnb.formats.content import Content
 from mbnb.formats.converters import CONVERTERS, joints_of, to_h36m
 from mbnb.formats.layouts import LAYOUTS, points_of
+from mbnb.formats.pickles import LOAD_THERE
 from mbnb.formats.pose_file import PoseFile
 from mbnb.text import listed
 
@@ -47,6 +53,7 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
 
 # How files of other kinds begin, and what to do with them.
 PICTURE = "it is a picture; videos and joints can be converted"
+JOBLIB = f"it is compressed, as joblib does it: {LOAD_THERE}"
 SOUND = "it is sound, in which nobody is seen"
 OTHERS = {
     b"Kaydara FBX Binary": "it is FBX: export it as BVH",
@@ -63,6 +70,9 @@ OTHERS = {
     b"MATLAB": "it is MATLAB's: save its arrays as npy, npz or CSV",
     b"PK\x03\x04": "it is a zip archive without arrays: unpack it; a spreadsheet, save as CSV",
     b"\x1f\x8b": "it is compressed: unpack it",
+    b"\x78\x9c": JOBLIB,
+    b"\x78\x5e": JOBLIB,
+    b"\x78\xda": JOBLIB,
     b"%PDF": "it is a PDF",
     b"\x89PNG": PICTURE,
     b"\xff\xd8\xff": PICTURE,
@@ -75,6 +85,7 @@ FARTHEST = 1e9  # metres or pixels, beyond which nobody is
 RATES = (0.1, 1e5)  # frames a second
 # What reads files, each by what it holds; the first that knows a file for its own reads it.
 READERS = (
+    bodies_json,
     openpose,
     easymocap,
     alphapose,
@@ -85,8 +96,12 @@ READERS = (
     bvh,
     trc,
     c3d,
+    mocap,
+    stgcn,
     npz,
+    aist,
     pyskl,
+    deeplabcut,
     h5,
     pose_format,
     kinect,
@@ -155,6 +170,8 @@ def _possible(file: PoseFile) -> PoseFile:
 
 def _unknown(content: Content) -> str:
     """What is said of a file that no reader knows, by what it is instead."""
+    if content.head[:4] == b"PK\x03\x04" and b"/data.pkl" in content.head[:200]:
+        return f"it is torch's: {LOAD_THERE}"
     for mark, said in OTHERS.items():
         if content.head.lstrip()[: len(mark)] == mark:
             return said
@@ -165,7 +182,10 @@ def _unknown(content: Content) -> str:
     if {b"start", b"end", b"label"} <= set(re.split(rb"\W+", content.head.lower().split(b"\n")[0])):
         return "it holds coded intervals, which `mbnb coding` reads"
     known = ", ".join(reader.__name__.rpartition(".")[2] for reader in READERS)
-    return f"none of the formats that mbnb reads ({known})"
+    return (
+        f"none of the formats that mbnb reads ({known}): save its joints as CSV with columns such "
+        f"as left_hip_x, left_hip_y, left_hip_z, or as npy (T, P, 3) with a --layout"
+    )
 
 
 def is_folder_of_frames(path: Path) -> bool:

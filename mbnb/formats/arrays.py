@@ -27,15 +27,20 @@ def members(path: Path) -> list[str]:
 def load(path: Path, name: str | None = None, most: int | None = None) -> np.ndarray:
     """The array of an npy file, or the array `name` of an npz.
 
-    A large array that an npz holds as it is, not compressed, is read once for its checksum and then
-    mapped: it takes memory as it is used, what is written to it stays in memory, and the file must
-    not be overwritten in place. Raises InputError where the array is larger than `most` bytes, by
-    default `LARGEST`, than its header says, or holds objects, which numpy keeps as a pickle.
+    A large array is mapped, unless an npz holds it compressed; in an npz it is read once before
+    that for its checksum. It takes memory as it is used, what is written to it stays in memory, and
+    the file must not be overwritten in place. Raises InputError where the array is larger than
+    `most` bytes, by default `LARGEST`, than its header says, or holds objects, which numpy keeps as
+    a pickle.
     """
     most = LARGEST if most is None else most
     if name is None:
         with open(path, "rb") as file:
-            return _array(file, path.stat().st_size, path.name, most)
+            size = path.stat().st_size
+            if size <= MAPPED:
+                return _array(file, size, path.name, most)
+            shape, by_columns, kind = _header(file, size, path.name, most)
+            return np.memmap(path, kind, "c", file.tell(), shape, "F" if by_columns else "C")
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{name}.npy")
         with archive.open(info) as file:
@@ -94,8 +99,8 @@ def _header(file, size: int, name: str, most: int) -> tuple[tuple[int, ...], boo
     return shape, by_columns, kind
 
 
-def value(path: Path, name: str):
-    """An array of an npz, or the object in it where it is one."""
+def value(path: Path, name: str | None = None):
+    """The array of an npy file, or `name` of an npz; or the object in it where it is one."""
     try:
         return load(path, name)
     except InputError as error:

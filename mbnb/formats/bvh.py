@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mbnb.files import InputError, replacing
+from mbnb.files import InputError, encoding_of, replacing
 from mbnb.formats.content import HEAD, Content, numbers_of
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import AXES, placed, turned
@@ -27,6 +27,7 @@ CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
 NAME = re.compile(
     r"^(\s*(?:ROOT|JOINT)[ \t]+)([^\n{]+)", re.IGNORECASE | re.MULTILINE
 )  # has blanks
+COMMENT = r"(?:#|//|;)[^\r\n]*"  # which some exporters write and no manual knows
 CM = 100.0
 
 
@@ -40,13 +41,15 @@ class _Joint:
 
 
 def is_it(content: Content) -> bool:
-    """Whether it begins with HIERARCHY."""
-    return bool(re.match(rb"(\xef\xbb\xbf)?\s*HIERARCHY\b", content.head, re.IGNORECASE))
+    """Whether it begins with HIERARCHY, maybe after comments."""
+    text = content.head.decode(encoding_of(content.head), "replace")
+    return bool(re.match(rf"\ufeff?(?:\s|{COMMENT}[\r\n])*HIERARCHY\b", text, re.IGNORECASE))
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
     """Joints and ends of the one skeleton that a file holds; an end is called NAME_end."""
-    text = content.text.replace("\r", "\n")
+    text = content.text.lstrip("\ufeff").replace("\r", "\n")
+    text = re.sub(rf"(?:^|[ \t]){COMMENT}$", "", text, flags=re.MULTILINE)
     if re.search(r"\d,\d", text[:HEAD]):  # decimal commas
         text = text.replace(",", ".")
     parts = re.split(r"^[ \t]*MOTION\b", text, maxsplit=1, flags=re.M | re.I)

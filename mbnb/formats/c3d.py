@@ -6,6 +6,7 @@ Not by ezc3d, which reads the same, but ends the process where a file is damaged
 import numpy as np
 
 from mbnb.files import InputError
+from mbnb.formats import people
 from mbnb.formats.content import Content
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import placed
@@ -56,8 +57,9 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         notes.append(f"the header says {told} frames, {count} are there")
     unit = next(iter(_texts(about, "UNITS")), "").lower()
     rate = float(rate) if rate > 0 else None
-    people = {"1": points}
-    return {"": placed(names, people, layout=layout, unit=unit, usual="z", rate=rate, notes=notes)}
+    markers, tracks = people.by_subject(names, points)
+    how = {"layout": layout, "unit": unit, "usual": "z", "rate": rate, "notes": notes}
+    return {"": placed(markers, tracks, **how)}
 
 
 def _floats(raw: bytes, processor: int) -> np.ndarray:

@@ -68,10 +68,19 @@ def is_number(word: str) -> bool:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises InputError for what is none or too large to be read."""
+    """What a JSON file holds; a list of its lines, where each is JSON of its own.
+
+    Raises InputError for what is none or too large to be read.
+    """
     raw = _bytes(path)
     try:
-        return json.loads(raw.decode(encoding_of(raw)))
+        text = raw.decode(encoding_of(raw))
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            if not error.msg.startswith("Extra data"):
+                raise
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from None
 

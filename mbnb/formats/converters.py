@@ -9,7 +9,7 @@ from mbnb.files import InputError
 from mbnb.formats import mediapipe33
 from mbnb.formats.layouts import LAYOUTS, sources_of
 from mbnb.formats.markers import has_pelvis, hips_of
-from mbnb.formats.names import canonical
+from mbnb.formats.names import canonical, knows_hips
 from mbnb.formats.points import mean_of_points
 from mbnb.formats.pose_file import PoseFile
 from mbnb.skeleton import load_skeleton
@@ -75,7 +75,7 @@ def named_joints(
         for middle, end in (("pelvis", "hip"), ("neck", "shoulder")):
             if {f"left_{end}", f"right_{end}"} <= set(words):
                 words = tuple("" if word == middle else word for word in words)
-    if points.shape[-1] == 3 and has_pelvis(words):
+    if points.shape[-1] == 3 and has_pelvis(words) and not knows_hips(names):
         hips = np.stack(hips_of(points, words), axis=-2)  # (..., 2, 3)
         words = (*("" if "hip" in word else word for word in words), "left_hip", "right_hip")
         points = np.concatenate([points, hips], axis=-2)

@@ -5,6 +5,7 @@ joints has are kept. Hands of its world landmarks begin at a place of their own,
 of itself; they are hung at the wrists.
 """
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
@@ -23,6 +24,8 @@ JOINTS = {"cmc": 1, "mcp": 1, "pip": 2, "dip": 3, "ip": 3, "tip": 4}  # of finge
 # Forearms between a wrist and where its hand begins, and from there to the knuckles, at most.
 NEAR, LARGE = 0.4, 1.0
 SHARES = "x and y are shares of the picture's width and height, which the file does not tell"
+PIXELS = "x and y are pixels; z, which MediaPipe guesses in a picture, was left"
+FAR, NO_DEPTH = 10.0, 3e-3  # of the middle of the hips: pixels at least, of those at most
 ELSEWHERE = "hands lie in a picture, the body in metres: they are left out"
 
 
@@ -49,7 +52,9 @@ def named_by_mediapipe(
 ) -> tuple[str, dict[str, np.ndarray]] | None:
     """The layout and the points in its order, where all 33 points of the body are among `names`."""
     words = [name.strip().lower().replace("foot_index", "big_toe") for name in names]
-    words = [re.sub(r"^(body|pose|mediapipe)[_.]", "", word) for word in words]
+    words = [re.sub(r"^(body|pose|mediapipe|poselandmark|\d+)[_. ]", "", word) for word in words]
+    if {f"{name}_world" for name in LAYOUTS[BODY]} <= set(words):  # beside those in the picture
+        words = [word[:-6] if word.endswith("_world") else f"{word} in a picture" for word in words]
     if not set(LAYOUTS[BODY]) <= set(words):
         return None
     mesh = sum(bool(FACE_NAME.fullmatch(name)) for name in names) >= min(MESHES)
@@ -100,7 +105,20 @@ def in_picture(
     }
     notes = (SHARES, "z, which MediaPipe guesses in a picture, was left")
     file = PoseFile(layout, LAYOUTS[layout], flat, depth=False, notes=notes)
+    if not file.shares and _in_pixels(layout, people):
+        return dataclasses.replace(file, notes=(PIXELS,))
     return file if file.shares else None
+
+
+def _in_pixels(layout: str, people: dict[str, np.ndarray]) -> bool:
+    """Whether places are pixels: those have z about the hips, but x and y about no joint."""
+    hips = [LAYOUTS[layout].index(f"{side}_hip") for side in ("left", "right")]
+    middles = np.concatenate([points[:, hips].mean(1) for points in people.values()])  # (T, 3)
+    middles = middles[np.isfinite(middles).all(1)]
+    if not len(middles):
+        return False
+    x, y, z = np.median(np.abs(middles), 0)
+    return bool(min(x, y) > FAR and z < NO_DEPTH * min(x, y))
 
 
 def hung(people: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

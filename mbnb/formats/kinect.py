@@ -15,10 +15,10 @@ from mbnb.formats.content import Content, is_number, numbers_of
 from mbnb.formats.layouts import LAYOUTS
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
-from mbnb.formats.space import placed
+from mbnb.formats.space import SENSOR, placed
 
 EXPECTED = "joints of a Kinect: MSR, UTKinect or NTU"
-AXES = "-x -y z"
+AXES = SENSOR["y"]
 RATE = 30.0
 MSR, UT = 20, 20
 # A body of NTU's: its number, then nine more before its joints.

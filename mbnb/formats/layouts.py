@@ -71,6 +71,8 @@ _OPENPOSE_FACE = "right_eye left_eye right_ear left_ear"
 _COCO18 = f"{_OPENPOSE_ARMS} {_OPENPOSE_LEGS} {_OPENPOSE_FACE}"
 _BODY25 = f"{_OPENPOSE_ARMS} pelvis {_OPENPOSE_LEGS} {_OPENPOSE_FACE} {FEET}"
 _BODY25B = f"{_COCO17} upper_neck head_top {FEET}"
+# OpenPose's MPI: the head's top first, the chest last.
+_MPI15 = f"head_top neck {_limbs('right', ARM)} {_limbs('left', ARM)} {_OPENPOSE_LEGS} chest"
 _H36M17 = (
     f"pelvis {_OPENPOSE_LEGS} spine neck nose head_top {_limbs('left', ARM)} {_limbs('right', ARM)}"
 )
@@ -81,6 +83,22 @@ _KINECT_LIMBS = " ".join(
 _SMPL24 = (
     "pelvis left_hip right_hip spine_1 left_knee right_knee spine_2 left_ankle right_ankle spine_3 "
     "left_foot right_foot neck left_collar right_collar head " + _both("shoulder elbow wrist hand")
+)
+# The first 22 are those of HumanML3D and AMASS; SMPL-H and SMPL-X have fingers after them.
+_SMPL22 = " ".join(_SMPL24.split()[:22])
+_SMPL_HANDS = " ".join(
+    _limbs(
+        f"{side}_finger",
+        "index_1 index_2 index_3 middle_1 middle_2 middle_3 little_1 little_2 "
+        "little_3 ring_1 ring_2 ring_3 thumb_1 thumb_2 thumb_3",
+    )
+    for side in ("left", "right")
+)
+_AZURE32 = (
+    "pelvis spine_1 spine_2 neck left_collar left_shoulder left_elbow left_wrist left_hand "
+    "left_hand_tip left_thumb right_collar right_shoulder right_elbow right_wrist right_hand "
+    f"right_hand_tip right_thumb {_limbs('left', 'hip knee ankle foot')} "
+    f"{_limbs('right', 'hip knee ankle foot')} head nose left_eye left_ear right_eye right_ear"
 )
 # The 24 joints that SPIN's data sets share: LSP's fourteen, then those of MPII and Human3.6M.
 _SPIN24 = (
@@ -132,7 +150,12 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "kinect25": f"pelvis spine upper_neck head {_KINECT_LIMBS} neck "
         "left_hand_tip left_thumb right_hand_tip right_thumb",
         "msr20": _MSR20,
+        "azure32": _AZURE32,
+        "mpi15": _MPI15,
+        "smpl22": _SMPL22,
         "smpl24": _SMPL24,
+        "smplh52": f"{_SMPL22} {_SMPL_HANDS}",
+        "smplx55": f"{_SMPL22} jaw left_eye right_eye {_SMPL_HANDS}",
         "spin24": _SPIN24,
         "mediapipe33": _MEDIAPIPE33,
         # What is kept of the holistic model's points: see `holistic`.
@@ -155,6 +178,9 @@ BY_COUNT = {
     len(LAYOUTS[name]): name
     for name in ("coco17", "coco18", "body25", "halpe26", "wholebody133", "halpe136")
 }
+# And what people in space most often have as many points of, where the file does not tell.
+IN_SPACE = {25: "kinect25", 20: "kinect20", 17: "h36m17", 22: "smpl22", 24: "smpl24"}
+IN_SPACE |= {33: "mediapipe33"}
 
 
 def points_of(layout: str) -> tuple[str, tuple[str, ...]]:

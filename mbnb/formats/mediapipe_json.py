@@ -4,6 +4,7 @@ With world landmarks (metres about the hips, y down) these are read; landmarks i
 shares of its width and height.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,14 +27,18 @@ RATE = ("tickspersecond", "fps", "framerate", "framespersecond")
 HANDS = {  # side -> the names of its landmarks in the picture and in metres
     side: (f"{side}handlandmarks", f"{side}handworldlandmarks") for side in ("left", "right")
 }
+FRAMES = ("frames", "poses", "results")
+NUMBERED = re.compile(r"\D{0,20}(\d{1,15})")  # 12, frame_12
 POINTS = 33
 
 
 def _frames(content: Content) -> list[dict] | None:
     found = content.json if content.is_json else None
-    frames = found.get("frames") if isinstance(found, dict) else found
-    if isinstance(found, dict) and frames is None and all(key.isdecimal() for key in found):
-        frames = [found[key] for key in sorted(found, key=int)]
+    frames = found
+    if isinstance(found, dict):
+        frames = next((found[key] for key in FRAMES if isinstance(found.get(key), list)), None)
+    if isinstance(found, dict) and frames is None and all(map(NUMBERED.fullmatch, found)):
+        frames = [found[key] for key in sorted(found, key=lambda k: int(NUMBERED.fullmatch(k)[1]))]
     if isinstance(frames, list) and any(_is_list_of_points(frame) for frame in frames[:10]):
         frames = [{"points": frame} for frame in frames]
     return frames if isinstance(frames, list) and frames and isinstance(frames[0], dict) else None
@@ -112,6 +117,8 @@ def _plain_list(points: Any) -> list:
     """The points of one body or hand, however deep they lie: Tasks write a list of people."""
     points = points.get("landmark", points) if isinstance(points, dict) else points
     if isinstance(points, dict):  # by name
+        if all(name.isdecimal() for name in points):
+            return [points[name] for name in sorted(points, key=int)]
         words = {plain(name): point for name, point in points.items()}
         spelled = [plain(name) for name in LAYOUTS[BODY]]
         old = [word.replace("bigtoe", "footindex") for word in spelled]

@@ -1,5 +1,6 @@
 """What joints and markers are called elsewhere, in the words of `layouts`."""
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -10,15 +11,15 @@ from mbnb.skeleton import load_skeleton
 # For each of our words those of others, the most telling first: in a skeleton with LeftArm and
 # LeftShoulder the first is the shoulder and the second the collar bone.
 SIDED = {
-    "shoulder": "upperarm uparm arm shoulder shldr acromion acrom humerus sho",
-    "elbow": "elbow forearm lowerarm lowarm elb",
-    "wrist": "wrist wri wra hand",
-    "hip": "upleg upperleg thigh hip hipjoint femur troc trochanter",
-    "knee": "knee leg lowerleg lowleg shin calf tibia kne",
-    "ankle": "ankle foot ank",
+    "shoulder": "sjc upperarm uparm uarm arm shoulder shldr acromion acrom humerus sho",
+    "elbow": "ejc elbow forearm lowerarm lowarm farm larm ulna elb lelbow",
+    "wrist": "wjc wrist wri wra lwrist hand",
+    "hip": "hjc upleg upperleg thigh hip hipjoint femur troc trochanter",
+    "knee": "kjc knee leg lowerleg lowleg shin calf shank tibia kne",
+    "ankle": "ajc ankle talus foot ank",
     "big_toe": "bigtoe toebase toes toe footindex hallux latoe",
     "small_toe": "smalltoe",
-    "heel": "heel calcaneus hee",
+    "heel": "heel calcaneus calcn calc hee",
     "eye": "eye",
     "ear": "ear",
     "asis": "asis asi ias",
@@ -35,6 +36,8 @@ MIDDLE = {
     "sacrum": "sacrum sacr",
 }
 KNOWN = {word for others in SIDED.values() for word in others.split()}
+# What may stand behind all names: hips_JNT, LeftHandPosition, lThighBend, r_knee_study.
+BEHIND = ("jnt", "joint", "pos", "position", "bend", "study")
 SIDE = {"left": "left", "l": "left", "right": "right", "r": "right"}
 WORDS = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+"
 PREFIX = r"[A-Za-z]+\d*[_ .-]+(?=[A-Za-z])"
@@ -50,6 +53,8 @@ def words_of(name: str) -> tuple[str, str]:
     """
     name = re.split(r"[:|]", name.strip())[-1]
     words = [word.casefold() for word in re.findall(WORDS, name)]
+    while len(words) > 1 and (words[-1] in BEHIND or words[0].isdigit()):  # 0_NOSE, too
+        words = words[:-1] if words[-1] in BEHIND else words[1:]
     if not any(word in SIDE for word in words):  # RKNE, ASISl
         word = "".join(words)
         for letter, rest in ((word[:1], word[1:]), (word[-1:], word[:-1])):
@@ -61,6 +66,11 @@ def words_of(name: str) -> tuple[str, str]:
     sides = ends[:1] or [i for i, word in enumerate(words) if word in ("left", "right")][:1]
     side = SIDE[words.pop(sides[0])] if sides else ""
     return side, "".join(words)
+
+
+def knows_hips(names: Sequence[str]) -> bool:
+    """Whether the centres of both hips, such as LHJC, are among the names of markers."""
+    return {("left", "hjc"), ("right", "hjc")} <= {words_of(name) for name in names}
 
 
 def _bare(names: Sequence[str]) -> list[str]:
@@ -80,12 +90,22 @@ def canonical(names: Sequence[str]) -> tuple[str, ...]:
 
     Each of our words stands there once; a name that is not known stays as it is.
     """
+    return _canonical(tuple(names))
+
+
+@functools.lru_cache(64)  # the clips of a data set have the same
+def _canonical(names: tuple[str, ...]) -> tuple[str, ...]:
     ours = dict(zip(load_skeleton().joints, LAYOUTS["h36m17"]))
     if set(ours) <= set(names):  # what mbnb writes
         return tuple(ours.get(name, name) for name in names)
     known: dict[tuple[str, str], int] = {}
-    for i, name in enumerate(_bare(names)):
-        known.setdefault(words_of(name), i)
+    called = [words_of(name) for name in _bare(names)]
+    for i, word in enumerate(called):
+        known.setdefault(word, i)
+    bare = [(side, word.rstrip("0123456789")) for side, word in called]
+    for i, word in enumerate(bare):  # Head1, Toe0, but not hip1 and hip2
+        if bare.count(word) == 1:
+            known.setdefault(word, i)
     found = list(names)
     for side in ("left", "right", ""):
         for word, others in (SIDED if side else MIDDLE).items():

@@ -7,6 +7,7 @@ has as many, or the one is taken that makes bodies of them.
 import dataclasses
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
@@ -19,18 +20,29 @@ from mbnb.formats.content import Content
 from mbnb.formats.converters import to_h36m
 from mbnb.formats.holistic import WHOLE, hung, in_picture, of_parts
 from mbnb.formats.layouts import LAYOUTS, points_of
+from mbnb.formats.pickles import header_of
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.pyskl import BODY_MODEL, BODY_MODEL_KEYS
-from mbnb.formats.space import AXES, placed
+from mbnb.formats.space import AXES, SENSOR, placed
 from mbnb.skeleton import known_skeletons, load_skeleton
 from mbnb.text import listed
 
 EXPECTED = "an array of joints (T, P, 3), or an npz of mbnb, VideoPose3D or SPIN"
+OBJECTS = "it holds Python objects: save its joints (T, P, 3) as an array of numbers"
 OWN = ("pose_3d.npy", "pose_2d.npy")  # clips in mbnb's layout
 H36M_RATE = 50.0
 BELIEFS = re.compile("score|conf|vis", re.IGNORECASE)  # in the names of arrays
 # Trunks, with room about 160 real clips: the distance of the hips is 0.5 there at most.
 HIPS, THIGH = 0.8, (0.3, 1.6)
+RATES = ("fps", "rate", "frame_rate", "framerate", "mocap_framerate", "mocap_frame_rate")
+FEWEST, COUNTS = 8, {len(points) for points in LAYOUTS.values()}  # points
+OF_BODY_MODEL = (21, 22, 23, 24, 52, 55)  # joints of SMPL, SMPL-H and SMPL-X
+INFERRED = {"boxes", "segments", "keypoints"}
+FEW_PEOPLE = 5
+FEATURES = {  # numbers of a frame
+    263: "by its 263 columns it holds HumanML3D's features: give new_joints, (T, 22, 3)",
+    322: "by its 322 columns it holds Motion-X's parameters of SMPL-X: give that model's joints",
+}
 PIXELS = 20  # more than metres of anybody before a camera
 VISIBLE = 33 * 4  # numbers of MediaPipe's points with their visibility
 WITH_MORE = (543, 553)  # MediaPipe's points: body, both hands, mesh of the face, as freemocap's
@@ -48,7 +60,9 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     if path.name in OWN and not layout:
         return {"": _ours({"1": load(path)}, flat=path.name == OWN[1])}
     if content.head[:6] == b"\x93NUMPY":
-        return {"": of_array(load(path), layout)}
+        with open(path, "rb") as file:
+            holds_objects = header_of(file)[2].hasobject
+        return {"": _ntu(path) if holds_objects else of_array(load(path), layout)}
     names = set(members(path))
     if "positions_3d" in names:
         return _positions(value(path, "positions_3d"))
@@ -58,20 +72,72 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         return _packed(content, names, layout)
     if {"imgname", "S"} <= names:
         return _spin(content, layout)
-    if BODY_MODEL_KEYS & names:
-        raise InputError(BODY_MODEL)
+    return _loose(content, names, layout)
+
+
+def _loose(content: Content, names: set[str], layout: str) -> dict[str, PoseFile]:
+    """Arrays under any names: one of joints, or of several clips each."""
+    path = content.path
+    if INFERRED <= names:
+        raise InputError(
+            "it is what VideoPose3D's inference writes: its prepare_data_2d_custom.py makes "
+            "data_2d_custom_NAME.npz of a folder of these"
+        )
     beliefs = [name for name in sorted(names) if BELIEFS.search(name)]
     arrays = {name: load(path, name) for name in sorted(names - set(beliefs))}
-    joints = [name for name, array in arrays.items() if array.ndim in (3, 4)]
-    if len(joints) != 1:
-        raise InputError(f"expected one array of joints, found {', '.join(sorted(names))}")
+    joints = [name for name, array in arrays.items() if _may_be_joints(name, array)]
+    if any("3d" in name.lower() for name in joints):  # beside the same in pictures
+        joints = [name for name in joints if "2d" not in name.lower()]
+    if BODY_MODEL_KEYS & names and not layout:  # AMASS has markers beside its parameters
+        joints = [name for name in joints if arrays[name].shape[-2] in COUNTS]
+    if not joints and BODY_MODEL_KEYS & names:
+        raise InputError(BODY_MODEL)
+    if len({arrays[name].shape[-2:] for name in joints}) != 1:
+        raise InputError(
+            f"expected one array of joints, or clips of as many joints each, found "
+            f"{', '.join(sorted(names))}"
+        )
+    told = [arrays[name].ravel() for name in RATES if name in arrays]
+    rate = float(told[0][0]) if told and told[0].size == 1 and told[0].dtype.kind in "fiu" else None
+    if len(joints) > 1:
+        return {
+            name: dataclasses.replace(of_array(arrays[name], layout), rate=rate) for name in joints
+        }
     array = arrays[joints[0]]
     belief = load(path, beliefs[0]) if len(beliefs) == 1 and array.shape[-1] == 2 else None
     if belief is not None and belief.shape == array.shape[:-1]:
         array = np.concatenate([array, belief[..., None]], axis=-1)
-    told = [arrays[name].ravel() for name in ("fps", "rate", "frame_rate") if name in arrays]
-    rate = float(told[0][0]) if told and told[0].size == 1 and told[0].dtype.kind in "fiu" else None
     return {"": dataclasses.replace(of_array(array, layout), rate=rate)}
+
+
+def _may_be_joints(name: str, array: np.ndarray) -> bool:
+    """Whether an array has places of many points, not turns of a body model's joints."""
+    if array.ndim not in (3, 4) or array.shape[-1] not in (2, 3, 4) or array.shape[-2] < FEWEST:
+        return False
+    return name not in BODY_MODEL_KEYS or array.shape[-2] not in OF_BODY_MODEL
+
+
+def _ntu(path: Path) -> PoseFile:
+    """A dictionary that NTU RGB+D's own script makes of a `.skeleton`: skel_body0, skel_body1."""
+    try:
+        found = value(path)
+    except InputError as error:
+        raise InputError(f"{OBJECTS} ({str(error).removeprefix(f'{path}: ')})") from None
+    names = (
+        sorted(name for name in found if name.startswith("skel_body"))
+        if isinstance(found, dict)
+        else []
+    )
+    bodies = {name: found[name] for name in names}
+    if not bodies:
+        raise InputError(OBJECTS)
+    tracks = {}
+    for name, body in bodies.items():
+        points = np.asarray(body, np.float32)  # (T, 25, 3)
+        absent = ~points.any((1, 2), keepdims=True)
+        tracks[name.removeprefix("skel_body")] = np.where(absent, np.nan, points)
+    how = {"layout": "kinect25", "unit": "m", "axes": SENSOR["y"], "rate": 30.0}
+    return placed(LAYOUTS["kinect25"], tracks, **how)
 
 
 def of_rows(values: np.ndarray, layout: str) -> PoseFile:
@@ -85,6 +151,8 @@ def of_rows(values: np.ndarray, layout: str) -> PoseFile:
     width = values.shape[1]
     points = len(points_of(layout)[1]) if layout else 33 if width == VISIBLE else 0
     channels = width // points if points and width % points == 0 else 3
+    if width in FEATURES and not layout:
+        raise InputError(FEATURES[width])
     if width % channels or channels not in (2, 3, 4):
         raise InputError(f"{width} columns do not tell what they are: give a layout")
     return of_array(values.reshape(len(values), -1, channels), layout)
@@ -97,13 +165,17 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
     """
     if array.dtype.kind in "fiu" and array.ndim == 2 and array.shape[1] >= 6:
         return of_rows(array, layout)
+    if array.ndim == 3 and array.shape[1:] == (33, 5):  # MediaPipe's last is a presence
+        array = array[..., :4]
     known = array.dtype.kind in "fiu" and array.ndim in (3, 4)
     if not known or array.shape[-1] > 4 or not array.size:
         raise InputError(f"expected (T, P, 2) or (T, P, 3), found {array.shape} of {array.dtype}")
     if array.ndim == 4 and len(array) == 3 and array.shape[-1] <= 2 and np.nanmax(array) < PIXELS:
         array = array.transpose(3, 1, 2, 0)  # (C, T, P, M), as ST-GCN has it -> (M, T, P, C)
+    if array.ndim == 4 and array.shape[1] <= FEW_PEOPLE < array.shape[0]:
+        array = array.swapaxes(0, 1)  # (T, M, P, C), as detectors give it -> (M, T, P, C)
     array = (array if array.ndim == 4 else array[None]).astype(np.float32)
-    if not np.isfinite(array).any():
+    if not np.isfinite(array).any() or not array.any():
         raise InputError("there is nothing in it")
     if array.shape[2] in WITH_MORE and layout in ("", WHOLE):
         array, layout = of_parts(array), WHOLE
@@ -111,6 +183,8 @@ def of_array(array: np.ndarray, layout: str) -> PoseFile:
     array = array[..., :3]
     third = array[..., 2] if array.shape[-1] == 3 else np.ones(array.shape[:-1], np.float32)
     flat = array.shape[-1] == 2 or people.is_flat(array)
+    if flat and not third.any():  # a picture that was given a third number
+        third = np.ones_like(third)
     layout, names = points_of(layout or _fitting(array, flat))
     if array.shape[2] != len(names):
         raise InputError(f"it has {array.shape[2]} points, the layout {len(names)}")

@@ -160,6 +160,30 @@ def marked(points: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return zero
 
 
+def by_subject(
+    names: Sequence[str], points: np.ndarray
+) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """Markers (T, P, 3) of the people whom names such as `Anna:LASI` tell apart.
+
+    They are of one, "1", where no marker is there twice. Points that are 0 were not found.
+    """
+    split = [name.rpartition(":") for name in names]
+    markers = tuple(dict.fromkeys(marker for *_, marker in split))
+    if len(markers) == len(names):
+        return tuple(names), {"1": np.where(marked(points, names), np.nan, points)}
+    nowhere = np.full((len(points), len(markers), 3), np.nan)
+    tracks = {who or "1": nowhere.copy() for who, *_ in split}
+    for i, (who, _, marker) in enumerate(split):
+        tracks[who or "1"][:, markers.index(marker)] = points[:, i]
+    return markers, {w: np.where(marked(p, markers), np.nan, p) for w, p in tracks.items()}
+
+
+def there(points: np.ndarray) -> dict[str, np.ndarray]:
+    """People (T, P, 3) of (M, T, P, 3) who are found in any frame, by number; else the first."""
+    seen = np.isfinite(points).all(-1).any((1, 2))
+    return {str(i + 1): points[i] for i in np.flatnonzero(seen)} or {"1": points[0]}
+
+
 def span_of(frames: Iterable[int], from_0: bool) -> tuple[range, tuple[str, ...]]:
     """From the first frame of a recording to the last, and what is to be said of it.
 

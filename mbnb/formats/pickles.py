@@ -1,5 +1,6 @@
 """Pickles of other people, read as data: arrays and plain values, nothing that runs code."""
 
+import contextlib
 import io
 import mmap
 import pickle
@@ -14,7 +15,16 @@ import numpy as np
 from mbnb.files import InputError
 
 LARGEST = 1 << 30  # bytes of objects in an npz
+BEGINNING = 1 << 12  # bytes
+LOAD_THERE = "load it there and save its joints (T, P, 3) as npy"
 LONGEST_HEADER = 1 << 16  # bytes, of an npy
+
+
+# What to do with objects of other packages.
+SAVE_AS = {
+    "pandas": ": it is a table of pandas, save it as CSV (pandas.read_pickle(…).to_csv(…))",
+    "torch": f": it is torch's, {LOAD_THERE}",
+}
 
 
 def _empty(*_: Any) -> np.ndarray:
@@ -66,17 +76,32 @@ def read_pickle(
         raise refusal(path, expected, error) from None
 
 
-def read_objects(path: Path, name: str, expected: str) -> Any:
-    """What stands in an object array `name` of an npz, which numpy keeps as a pickle.
+def plain_of(raw: bytes, expected: str) -> Any:
+    """What a pickle of so many bytes holds. Raises InputError for anything but data."""
+    try:
+        return _load(io.BytesIO(raw))
+    except Exception as error:
+        said = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise InputError(f"expected {expected}: {said}") from None
+
+
+def read_objects(path: Path, name: str | None, expected: str) -> Any:
+    """What stands in the object array of an npy, or `name` of an npz, a pickle of numpy's.
 
     Raises InputError, with what was `expected`, for anything but data.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+        with contextlib.ExitStack() as opened:
+            most = path.stat().st_size if name is None else LARGEST
+            if name is None:
+                file = opened.enter_context(open(path, "rb"))
+            else:
+                archive = opened.enter_context(zipfile.ZipFile(path))
+                file = opened.enter_context(archive.open(f"{name}.npy"))
             shape, _, kind = header_of(file)
-            content = _load(io.BytesIO(file.read(LARGEST))) if kind.hasobject else None
+            content = _load(io.BytesIO(file.read(most))) if kind.hasobject else None
             if shape != () or content is None:
-                raise InputError(f"{name} is an array of the shape {shape}, of {kind}")
+                raise InputError(f"Python objects in an array of the shape {shape}, of {kind}")
             return content.item()
     except Exception as error:
         raise refusal(path, expected, error) from None
@@ -108,6 +133,9 @@ def _load(file: IO[bytes] | mmap.mmap, others: Mapping[tuple[str, str], Any] | N
     names. So all of it is looked through first, which stops where bytes are missing.
     """
     start = file.tell()
+    if b"joblib.numpy_pickle" in file.read(BEGINNING):
+        raise InputError(f"joblib wrote it: {LOAD_THERE}")
+    file.seek(start)
     for count, (operation, argument, _) in enumerate(pickletools.genops(file), 1):
         if operation.name.endswith("PUT") and argument > count:
             raise InputError(f"it counts object {argument} after {count} steps")
@@ -125,4 +153,5 @@ class _Plain(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in self.known:
             return self.known[module, name]
-        raise InputError(f"asks for {module}.{name}, which is more than data, and is not read")
+        said = f"asks for {module}.{name}, which is more than data, and is not read"
+        raise InputError(said + SAVE_AS.get(module.partition(".")[0], ""))

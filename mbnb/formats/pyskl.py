@@ -15,7 +15,7 @@ from mbnb.files import InputError, replacing
 from mbnb.formats import people
 from mbnb.formats.content import Content
 from mbnb.formats.kinect import AXES as KINECT_AXES
-from mbnb.formats.layouts import LAYOUTS, of_count
+from mbnb.formats.layouts import IN_SPACE, LAYOUTS, of_count
 from mbnb.formats.pickles import is_pickle, read_pickle
 from mbnb.formats.pose_file import PoseFile
 from mbnb.formats.space import placed
@@ -46,6 +46,11 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         raise InputError(BODY_MODEL)
     rows = found.get("annotations") if isinstance(found, dict) else found
     rows = [found] if rows is None and "keypoint" in found else rows
+    if isinstance(rows, (list, tuple)) and [len(r) for r in rows if isinstance(r, list)][1:]:
+        raise InputError(
+            "it holds names and labels of clips, which are read with the array of joints beside "
+            "it: of train_label.pkl that is train_data.npy or train_data_joint.npy"
+        )
     if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
         keys = f"{listed(sorted(map(str, found)))}, " if isinstance(found, dict) else ""
         raise InputError(
@@ -72,19 +77,22 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
 
 def _clip(row: dict[str, Any], layout: str) -> PoseFile:
     points = np.asarray(row["keypoint"], np.float32)
+    points = points[None] if points.ndim == 3 else points  # one person
     if points.ndim != 4 or points.shape[-1] not in (2, 3):
         raise InputError(
             f"expected keypoint (people, frames, points, 2 or 3), found {points.shape}"
         )
     scores = row.get("keypoint_score")
+    if scores is not None and np.ndim(scores) == 2:
+        scores = np.asarray(scores)[None]
     if points.shape[-1] == 3 and scores is None and people.is_flat(points):
-        points, scores = points[..., :2], points[..., 2]
+        points, scores = points[..., :2], points[..., 2] if points[..., 2].any() else None
     if points.shape[-1] == 3 and scores is None:
         return _deep(points, layout, row.get("layout") == OWN)
     layout = of_count({points.shape[2]}, layout)
     scores = np.ones(points.shape[:3]) if scores is None else np.asarray(scores)
     both = np.concatenate([points[..., :2], scores[..., None]], axis=-1).astype(np.float32)
-    tracks = _there(people.found_only(both))
+    tracks = people.there(people.found_only(both))
     size = tuple(int(length) for length in row["img_shape"])[::-1] if "img_shape" in row else None
     said = people.confident(tracks)
     return PoseFile(layout, LAYOUTS[layout], tracks, depth=False, size=size, notes=tuple(said))
@@ -92,24 +100,13 @@ def _clip(row: dict[str, Any], layout: str) -> PoseFile:
 
 def _deep(points: np.ndarray, layout: str, own: bool) -> PoseFile:
     """People in space, most often NTU's, whose axes are the Kinect's."""
-    known = {25: "kinect25", 20: "kinect20", 17: "h36m17", 33: "mediapipe33"}
-    layout = layout or known.get(points.shape[2], "")
+    layout = layout or IN_SPACE.get(points.shape[2], "")
     axes = KINECT_AXES if layout.startswith("kinect") else "x y z" if own else ""
     if not layout:
         of_count({points.shape[2]}, layout)
     lost = people.marked(points, LAYOUTS[layout])
-    tracks = _there(np.where(lost, np.nan, points))
+    tracks = people.there(np.where(lost, np.nan, points))
     return placed(LAYOUTS[layout], tracks, layout=layout, axes=axes)
-
-
-def _there(points: np.ndarray) -> dict[str, np.ndarray]:
-    """People (T, P, 3) of (M, T, P, 3) who are found in any frame."""
-    found = {
-        str(i + 1): person for i, person in enumerate(points) if np.isfinite(person).all(-1).any()
-    }
-    if not found:
-        raise InputError("nobody is found in it")
-    return found
 
 
 def _3dpw(found: dict[str, Any]) -> PoseFile:

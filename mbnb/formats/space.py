@@ -5,7 +5,7 @@ whether left is left by the ways that knees bend and that noses and toes point (
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from mbnb.formats.anatomy import LOPSIDED, stance_of
 from mbnb.formats.converters import joints_of
 from mbnb.formats.layouts import renamed
 from mbnb.formats.markers import NOTE, has_pelvis
-from mbnb.formats.names import canonical
+from mbnb.formats.names import canonical, knows_hips
 from mbnb.formats.pose_file import PoseFile
 from mbnb.skeleton import load_skeleton
 
@@ -40,6 +40,8 @@ AXES = {
     "x": "y -x z",
     "-x": "-y x z",
 }
+# Those of a sensor such as the Kinect, which people face: its x goes to its left.
+SENSOR = AXES | {"y": "-x -y z"}
 MIRRORED = "knees bend, or noses and toes point, backwards: left and right are exchanged, or it is \
 a mirror image"
 OTHER_ORDER = "bones of left and right differ {:.1f}-fold: joints are called what they are not"
@@ -64,6 +66,7 @@ def placed(
     notes: Sequence[str] = (),
     bodies: Sequence[np.ndarray] = (),
     rest: np.ndarray | None = None,
+    turns: Mapping[str, str] = AXES,
 ) -> PoseFile:
     """What a reader found in space, as `PoseFile` has it, with what was found out about it.
 
@@ -71,13 +74,14 @@ def placed(
     or `SPELLED`; axes: which of its axes are ours, as in "x -y -z", where that is known; else both
     are seen by the bodies. usual: the way up where bodies do not show it. bodies: (T, P, 3) those
     of the whole file, where this is one recording of several. rest: (1, P, 3) the skeleton at rest,
-    which shows that somebody lies where the usual way is up in it.
+    which shows that somebody lies where the usual way is up in it. turns: `axes` by the way up,
+    where the format tells which way people face.
     """
     layout, names = renamed(tuple(names), layout)
     said = list(notes)
     raw = PoseFile(layout, names, dict(enumerate(bodies)) or people, depth=True)
     ours = list(joints_of(raw).values())  # (T, 17, 3) each
-    if not layout and has_pelvis(canonical(names)):
+    if not layout and has_pelvis(canonical(names)) and not knows_hips(names):
         said.append(NOTE)
     unit = SPELLED.get(unit, unit)
     fitting, why = _unit(ours)
@@ -99,7 +103,7 @@ def placed(
             at_rest = joints_of(PoseFile(layout, names, {"": rest}, depth=True))
             if (_up(list(at_rest.values()), usual) or ("",))[0] == usual:
                 up, why = usual, f"{usual} is up in the skeleton at rest: somebody lies or bends"
-        axes = AXES[up]
+        axes = turns[up]
         said.append(why)
     scale = UNITS.get(unit, 1.0)
     people = {

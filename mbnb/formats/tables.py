@@ -1,4 +1,4 @@
-"""Tables of points: one row a frame or one row a point; DeepLabCut's and SLEAP's.
+"""Tables of points: one row a frame or one row a point, as SLEAP and freemocap export them.
 
 Wide tables have columns such as nose_x, nose_y, nose_z (freemocap) or numbers (33 landmarks of
 MediaPipe with x, y, z and visibility); long ones a column for the frame and one for the point.
@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,39 +16,62 @@ import pandas as pd
 
 from mbnb.files import InputError, encoding_of, write_text
 from mbnb.formats import people
-from mbnb.formats.content import HEAD, Content
+from mbnb.formats.content import HEAD, Content, is_number
 from mbnb.formats.holistic import BODY, WHOLE, hung, in_picture, named_by_mediapipe
 from mbnb.formats.layouts import LAYOUTS, renamed
+from mbnb.formats.names import words_of
 from mbnb.formats.npz import of_array, of_rows
 from mbnb.formats.people import Detection
 from mbnb.formats.pose_file import PoseFile
-from mbnb.formats.space import placed
+from mbnb.formats.space import AXES, SENSOR, placed
 from mbnb.skeleton import load_skeleton
 from mbnb.text import plain
 
-EXPECTED = "a table of points: a row a frame or a row a point, DeepLabCut's or SLEAP's"
-FRAME = ("frame", "framenumber", "frameidx", "frameindex", "frameid", "timestamp", "time", "index")
+EXPECTED = "a table of points: a row a frame or a row a point"
+FRAME = (
+    "frame",
+    "framenumber",
+    "frameidx",
+    "frameindex",
+    "frameid",
+    "videoframe",
+    "timestamp",
+    "time",
+    "index",
+)
 POINT = ("landmark", "keypoint", "keypointname", "name", "joint", "point", "marker", "landmarkname")
-POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid")
-PERSON = ("track", "person", "personid", "trackid", "individual", "subject", "id")
+POINT += ("landmarkindex", "landmarkid", "keypointid", "pointid", "jointid", "jointname")
+POINT += ("jointtype", "bodypart", "markername", "pointname", "node")
+PERSON = ("track", "person", "personid", "trackid", "individual", "subject", "bodyid")
+PERSON += ("trackingid", "id")
+# What axes are called where each is a column; those in metres come first.
+PLACES = ("{}world", "world{}", "{}", "pos{}", "position{}", "{}pos", "{}position")
 VIDEO = ("video", "videoname", "file", "filename", "clip", "clipname", "recording", "sequence")
 TIME = ("time", "seconds", "timestamp", "times", "timestamps", "timeseconds", "timems", "ms")
-RATES = (2.0, 1000.0)  # frames a second
+RATES, USUAL = (2.0, 1000.0), (10.0, 250.0)  # frames a second
+UNITS_OF_TIME = (1, 1e-3, 1e-6, 1e-7, 1e-9)  # seconds; a tick of Windows is 1e-7
 LAST = ("likelihood", "score", "visibility", "confidence", "c", "v", "visible", "presence")
 # nose_x, nose.y, nose (z), NoseX, nose_visibility; or x_nose.
 AXIS = re.compile(
-    r"(.+?)(?:[._ -]+|(?=[(\[])|(?<=[a-z0-9])(?-i:(?=[XYZ]$)))"
+    r"(.+?)(?:[._ :/-]+|(?=[(\[])|(?<=[a-z0-9])(?-i:(?=[XYZ]$)))"
     r"[(\[]?(x|y|z|likelihood|score|visibility|confidence|conf|prob|[cvp])[)\]]?",
     re.IGNORECASE,
 )
+UNIT = re.compile(  # nose_x_mm, LWrist_X (cm), Head X [m]
+    r"(.+?)[\s._-]*(?:[(\[](mm|cm|m|in|inch|px|pixels?|[a-z]+met(?:re|er)s?)[)\]]"
+    r"|(?<=[\s._-])(mm|cm|m|px|pixels?))",
+    re.IGNORECASE,
+)
 AXIS_FIRST = re.compile(r"([xyzcv])[._ -](.+)", re.IGNORECASE)
+AXIS_ALONE = re.compile(r"[xyz]|likelihood|score|visibility|confidence|conf|prob", re.IGNORECASE)
 NUMBERED = re.compile(r"([xyzvc])_?(\d+)", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[;\t\n]\s*-?\d+,\d+\s*[;\t\n]")
 MOST = 1 << 16  # columns
+KINECT = {"spinebase", "hipcenter", "hipcentre"}  # what only its joints are called
 SMG = 25 * 11  # the columns of its skeletons: places, turns and pixels of a Kinect's joints
 
 
-def _header(content: Content) -> tuple[str, list[list[str]]]:
+def header(content: Content) -> tuple[str, list[list[str]]]:
     """The separator and the first rows of a text; none of what is no text."""
     encoding = encoding_of(content.head)
     if content.path.is_dir() or b"\0" in content.head and "16" not in encoding:
@@ -68,7 +91,7 @@ def _without_mark(text: str) -> str:
 
 def _point_and_axis(column: str) -> tuple[str, str] | None:
     """The point and the axis, or c for a confidence, that a column is named after."""
-    column = column.strip()
+    column, _ = _without_unit(column.strip())
     if match := NUMBERED.fullmatch(column):
         axis, point = match.groups()
     elif match := AXIS.fullmatch(column):
@@ -80,20 +103,72 @@ def _point_and_axis(column: str) -> tuple[str, str] | None:
     return point, axis.lower() if axis.lower() in "xyz" else "c"
 
 
+def _without_unit(column: str) -> tuple[str, str]:
+    """The name of a column without the unit behind it, and that, "" where there is none."""
+    match = UNIT.fullmatch(column)
+    return (match[1], (match[2] or match[3]).lower()) if match else (column, "")
+
+
+def _unit_of(columns: Iterable[str]) -> str:
+    """The unit that all columns name which name any, "" where there is none."""
+    units = {_without_unit(str(column).strip())[1] for column in columns} - {""}
+    return units.pop() if len(units) == 1 else ""
+
+
+def _of_two_rows(rows: list[list[str]]) -> tuple[list[str], int]:
+    """Columns with points in one row and axes in another, and how many rows that takes.
+
+    A name may stand above the first of its axes alone; units may be a third row. [] and 0, for a
+    header of another kind.
+    """
+    for points, axes in ((0, 1), (1, 0)) if len(rows) > 2 else ():
+        cells = [cell.strip() for cell in rows[axes]]
+        above = [cell.strip() for cell in rows[points]] + [""] * len(cells)
+        are_axes = [bool(AXIS_ALONE.fullmatch(cell)) for cell in cells]
+        if sum(are_axes) < 4 or any(map(is_number, filter(None, above))):
+            continue
+        under = [cell.strip() for cell in rows[2]] + [""] * len(cells)
+        units = under if any(UNIT.fullmatch(f"x_{cell}") for cell in under) else [""] * len(cells)
+        columns, last = [], ""
+        for cell, name, unit, is_axis in zip(cells, above, units, are_axes):
+            last = name or last
+            columns.append("_".join(filter(None, (last, cell, unit))) if is_axis else name or cell)
+        return columns, 3 if any(units) else 2
+    return [], 0
+
+
+def _records(content: Content) -> list[dict] | None:
+    """The rows of a table that pandas wrote as JSON; None where it is something else."""
+    rows = content.json if content.is_json else None
+    first = rows[0] if isinstance(rows, list) and rows else None
+    if not isinstance(first, dict) or sum(bool(_point_and_axis(str(key))) for key in first) < 4:
+        return None
+    return rows if all(isinstance(row, dict) for row in rows) else None
+
+
 def _kind(content: Content) -> str:
-    _, rows = _header(content)
+    if _records(content):
+        return "records"
+    _, rows = header(content)
     first = [cell.strip() for cell in rows[0]] if rows else []
-    words = {plain(cell) for cell in first}
-    if first[:1] == ["scorer"]:
-        return "deeplabcut"
-    if words & set(POINT) and {"x", "y"} <= words and words & set(FRAME):
+    words = {plain(_without_unit(cell)[0]) for cell in first}
+    if words & set(POINT) and _axes_in(words) and words & set(FRAME):
         return "long"
-    if sum(bool(_point_and_axis(cell)) for cell in first) >= 4:
+    if sum(bool(_point_and_axis(cell)) for cell in first) >= 4 or _of_two_rows(rows)[1]:
         return "wide"
     numbers = [cell for cell in first if re.fullmatch(r"[-+\d.eE]+|nan", cell, re.IGNORECASE)]
     if len(numbers) >= 6 and len(numbers) >= len(first) - 1:
         return "numbers"
     return ""
+
+
+def _axes_in(words: Collection[str]) -> list[str]:
+    """How x, y and maybe z are called in a table with a row a point; [] where they are not."""
+    for called in PLACES:
+        axes = [called.format(axis) for axis in "xyz" if called.format(axis) in words]
+        if len(axes) == 3 or [called.format(axis) for axis in "xy"] == axes:
+            return axes
+    return []
 
 
 def is_it(content: Content) -> bool:
@@ -102,18 +177,23 @@ def is_it(content: Content) -> bool:
 
 
 def read(content: Content, layout: str) -> dict[str, PoseFile]:
-    """The recordings in a table: one, or one a video of DeepLabCut's labels."""
+    """The recordings in a table: one, or one a video that a column names."""
     kind = _kind(content)
-    if kind == "deeplabcut":
-        return _deeplabcut(content, layout)
-    separator, rows = _header(content)
+    if kind == "records":
+        return {"": _wide(pd.DataFrame(_records(content)), layout)}
+    separator, rows = header(content)
     if max(map(len, rows)) > MOST:
         raise InputError(f"more than {MOST} columns")
     whole = kind == "numbers" and not _is_counted(rows)
+    columns, above = _of_two_rows(rows) if kind == "wide" else ([], 0)
+    columns = [name if name not in columns[:i] else f"column {i}" for i, name in enumerate(columns)]
     table = pd.read_csv(
         io.StringIO(_without_mark(content.text)),
         sep=separator,
-        header=None if whole else 0,
+        header=None if whole or columns else 0,
+        names=columns or None,
+        skiprows=above,
+        index_col=False if columns else None,
         skipinitialspace=True,
         low_memory=False,
         decimal="," if separator in ";\t" and DECIMAL_COMMA.search(content.text[:HEAD]) else ".",
@@ -146,7 +226,7 @@ def _numbers(table: pd.DataFrame, layout: str) -> PoseFile:
 
 def _long(table: pd.DataFrame, layout: str) -> PoseFile:
     """A row a point."""
-    columns = {plain(str(name)): name for name in table.columns}
+    columns = {plain(_without_unit(str(name).strip())[0]): name for name in table.columns}
 
     def column(names: Sequence[str]) -> str | None:
         return next((columns[name] for name in names if name in columns), None)
@@ -159,11 +239,14 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
     if (part := column(("model", "type"))) and table[part].nunique() > 1:
         # A point of a hand is called after that, too, such as left_hand_4.
         parts = table[part].astype(str).str.replace(r"^mediapipe[._]", "", regex=True)
-        named = parts.where(~parts.isin(("body", "pose")), "pose") + "_" + table[point].astype(str)
-        table = table.assign(**{point: named})
-    axes = [columns[axis] for axis in "xyz" if axis in columns]
+        called = parts.where(~parts.isin(("body", "pose")), "pose") + "_" + table[point].astype(str)
+        table = table.assign(**{point: called})
+    axes = [columns[axis] for axis in _axes_in(columns)]
     moments, places = np.unique(table[frame].to_numpy(), return_inverse=True)
-    if table[frame].dtype.kind in "iu":  # frames without any row stay in time
+    steps = np.diff(moments)[1:] if table[frame].dtype.kind in "iu" else [0.5]
+    if (
+        not len(steps) or np.median(steps) == 1
+    ):  # frames without any row stay in time; times, such as milliseconds, count none
         span, told = people.span_of(moments.tolist(), from_0=True)
         places, count = table[frame].to_numpy() - span.start, len(span)
     else:
@@ -183,7 +266,8 @@ def _long(table: pd.DataFrame, layout: str) -> PoseFile:
             third = table.loc[rows, last] if last else np.ones(rows.sum())
             values = np.column_stack([values, third])
         tracks[who][places[rows], which] = values
-    return _named(tuple(names), tracks, len(axes) == 3, layout, told, _rate(table))
+    about = {"rate": _rate(table), "unit": _unit_of(axes)}
+    return named(tuple(names), tracks, len(axes) == 3, layout, told, **about)
 
 
 def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
@@ -195,7 +279,7 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     cells = {point: axes for point, axes in cells.items() if {"x", "y"} <= set(axes)}
     columns = {plain(str(name)): name for name in table.columns}
     person = next((columns[key] for key in PERSON if key in columns), None)
-    frame = next((columns[key] for key in FRAME[:5] if key in columns), None)
+    frame = next((columns[key] for key in FRAME[:6] if key in columns), None)
     deep = all("z" in axes for axes in cells.values())
     numbers = {
         point: np.column_stack(
@@ -206,7 +290,7 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     points = np.stack(list(numbers.values()), axis=1)  # (rows, P, 3)
     whose = [None if v != v else str(v) for v in table[person]] if person else ["1"] * len(table)
     frames = table[frame].to_numpy() if frame is not None else np.arange(len(table))
-    if frames.dtype.kind not in "iu":
+    if frames.dtype.kind not in "iuf" or not (frames % 1 == 0).all():  # NaN is no number, either
         frames = np.arange(len(table))
     found = [
         Detection(int(number), body if deep else people.found_only(body), who)
@@ -214,7 +298,9 @@ def _wide(table: pd.DataFrame, layout: str) -> PoseFile:
     ]
     span, told = people.span_of([int(number) for number in frames], from_0=True)
     tracks, notes = people.by_person(found, span, points.shape[1], depth=deep)
-    return _named(tuple(cells), tracks, deep, layout, (*told, *notes), _rate(table))
+    unit = _unit_of(name for axes in cells.values() for name in axes.values())
+    about = {"rate": _rate(table), "unit": unit}
+    return named(tuple(cells), tracks, deep, layout, (*told, *notes), **about)
 
 
 def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
@@ -224,27 +310,42 @@ def _column(table: pd.DataFrame, name: str | None, axis: str) -> np.ndarray:
 
 
 def _rate(table: pd.DataFrame) -> float | None:
-    """Frames a second by a column of times, in whichever unit, where there is one."""
+    """Frames a second by a column of times, where there is one."""
     time = next((name for name in table.columns if plain(str(name)) in TIME), None)
-    stamps = pd.to_numeric(table[time], errors="coerce") if time is not None else pd.Series([0.0])
-    steps = np.diff(np.unique(stamps.dropna().to_numpy(np.float64)))
+    if time is None:
+        return None
+    stamps = pd.to_numeric(table[time], errors="coerce")
+    if stamps.isna().all():  # 10:15:00.040, a day before that or not
+        moments = pd.to_datetime(table[time].astype(str), errors="coerce", format="mixed")
+        stamps = (moments - moments.min()).dt.total_seconds()
+    return rate_of(stamps.dropna().to_numpy(np.float64))
+
+
+def rate_of(stamps: np.ndarray) -> float | None:
+    """Frames a second by times in whichever unit; None where none makes a rate that is usual."""
+    steps = np.diff(np.unique(stamps))
     if not len(steps) or (steps == 1).all():  # it counts frames
         return None
-    step = float(np.median(steps))
-    rates = [1 / (step * unit) for unit in (1, 1e-3, 1e-6, 1e-9)]
-    rate = next((rate for rate in rates if RATES[0] <= rate <= RATES[1]), None)
+    rates = [1 / (float(np.median(steps)) * unit) for unit in UNITS_OF_TIME]
+    usual = sorted(rates, key=lambda rate: not USUAL[0] <= rate <= USUAL[1])
+    rate = next((rate for rate in usual if RATES[0] <= rate <= RATES[1]), None)
     return None if rate is None else round(rate, 3)
 
 
-def _named(
+def named(
     names: tuple[str, ...],
     tracks: dict[str, np.ndarray],
     deep: bool,
     layout: str,
     notes: Sequence[str],
     rate: float | None = None,
+    unit: str = "",
 ) -> PoseFile:
-    """Points in a picture or in space; MediaPipe's are known by their names."""
+    """Points in a picture or in space; MediaPipe's are known by their names.
+
+    tracks: (T, P, 3) by person. deep: whether the third number is a place and no confidence. rate:
+    frames a second, unit: that of places, as `placed` knows it, where the table tells them.
+    """
     layout, names = renamed(names, layout)
     names, order = _counted(names, layout)
     tracks = {who: points[:, order] for who, points in tracks.items()}
@@ -259,7 +360,9 @@ def _named(
     if layout == WHOLE:
         lost, said = hung(lost)
         notes = (*notes, *said)
-    return placed(names, lost, layout=layout, usual="-y", rate=rate, notes=notes)
+    turns = SENSOR if KINECT & {"".join(words_of(name)) for name in names} else AXES
+    how = {"unit": unit, "usual": "-y", "rate": rate, "notes": notes, "turns": turns}
+    return placed(names, lost, layout=layout, **how)
 
 
 def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list[int]]:
@@ -287,46 +390,6 @@ def _counted(names: tuple[str, ...], layout: str) -> tuple[tuple[str, ...], list
         return LAYOUTS[layout], chosen
     body = dict(zip(chosen, LAYOUTS[BODY]))
     return tuple(body.get(i, name) for i, name in enumerate(names)), whole
-
-
-def _deeplabcut(content: Content, layout: str) -> dict[str, PoseFile]:
-    """Headers scorer, individuals where there are several, bodyparts, coords; then frames."""
-    separator, _ = _header(content)
-    rows = list(csv.reader(content.text.splitlines(), delimiter=separator))
-    heads: dict[str, list[str]] = {}
-    for row in rows[:5]:
-        if row and row[0] in ("scorer", "individuals", "bodyparts", "coords"):
-            heads[row[0]] = row
-    body = [row for row in rows[len(heads) :] if any(row)]
-    first = next(
-        i for i, cell in enumerate(heads["coords"]) if cell in ("x", "y", "z", "likelihood")
-    )
-    names = list(dict.fromkeys(heads["bodyparts"][first:]))
-    whose = heads.get("individuals", [""] * first + ["1"] * (len(heads["coords"]) - first))
-    pictures = ["/".join(cell for cell in row[:first] if cell) for row in body]
-    recordings = people.numbered(pictures) or {
-        content.path.stem: dict(zip(pictures, range(len(body))))
-    }
-    found: dict[str, list[Detection]] = {name: [] for name in recordings}
-    home = {picture: name for name, numbers in recordings.items() for picture in numbers}
-    for row, picture in zip(body, pictures):
-        bodies: dict[str, np.ndarray] = {}
-        for i, cell in enumerate(row[first:], first):
-            if cell.strip():
-                there = bodies.setdefault(whose[i], np.tile([np.nan, np.nan, 1.0], (len(names), 1)))
-                axis = "xy".find(heads["coords"][i]) % 3  # z, or a likelihood, is the third
-                value = float(cell.replace(",", "."))
-                there[names.index(heads["bodyparts"][i]), axis] = value
-        number = recordings[home[picture]][picture]
-        for who, points in bodies.items():
-            points[~np.isfinite(points).all(1)] = np.nan
-            found[home[picture]].append(Detection(number, points, who))
-    deep, result = "z" in heads["coords"], {}
-    for name, numbers in recordings.items():
-        span, told = people.span_of(numbers.values(), from_0=True)
-        tracks, notes = people.by_person(found[name], span, len(names), depth=deep)
-        result[name] = _named(tuple(names), tracks, deep, layout, (*told, *notes))
-    return result
 
 
 def write_csv(path: Path, pose: np.ndarray, rate: float) -> None:

@@ -41,7 +41,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
     if not names or not numbers:
         raise InputError("there are no markers or no frames below the header")
     points = np.array(numbers).reshape(len(numbers), len(names), 3)
-    points = np.where(people.marked(points, names), np.nan, points)
+    called, tracks = people.by_subject(names, points)
     notes = []
     if (frames := told.get("NumFrames", "").strip()) and frames != str(len(points)):
         notes.append(f"the header says {frames} frames, {len(points)} are there")
@@ -49,8 +49,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
         notes.append(f"the header says {markers} markers, {len(names)} are there")
     rate = float(told.get("DataRate", "").replace(",", ".") or 0) or None
     unit = told.get("Units", "").strip().lower()
-    tracks = {"1": points}
-    return {"": placed(names, tracks, layout=layout, unit=unit, rate=rate, notes=notes)}
+    return {"": placed(called, tracks, layout=layout, unit=unit, rate=rate, notes=notes)}
 
 
 def _is_number(cells: list[str]) -> bool:

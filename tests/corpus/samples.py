@@ -16,6 +16,8 @@ from typing import Any
 
 import build
 import numpy as np
+from formats.pandas_tables import LABELS, PREDICTIONS, table
+from formats.test_variants import azure, motive, movenet, qualisys, vicon
 
 from mbnb import formats
 from mbnb.coding import describe, read_codings, write_coding
@@ -169,7 +171,20 @@ def write_h5(folder: Path) -> list[str]:
         file["point_scores"] = np.ones((1, 3, 4))
     with h5py.File(folder / "h36m.h5", "w") as file:
         file["3D_positions"] = np.random.default_rng(0).normal(0, 500, (96, 4))
-    return ["sleap.h5", "h36m.h5"]
+    for name, text in (("predictions.h5", PREDICTIONS), ("labels.h5", LABELS)):
+        (folder / name).write_bytes(table(text))
+    return ["sleap.h5", "h36m.h5", "predictions.h5", "labels.h5"]
+
+
+def write_many(folder: Path) -> list[str]:
+    """Arrays of whole data sets, and AIST++'s points; the names of all."""
+    clips = np.random.default_rng(0).normal(0, 0.3, (2, 3, 4, 25, 2)).astype(np.float32)
+    np.save(folder / "train_data.npy", clips)
+    rows = clips.transpose(0, 2, 4, 3, 1).reshape(2, 4, 150)
+    np.savez(folder / "rows.npz", x_train=rows, y_train=np.eye(9)[[3, 5]])
+    dancer = {"keypoints3d": 100 * POSE[:4]}
+    (folder / "dancer.pkl").write_bytes(pickle.dumps(dancer))
+    return ["train_data.npy", "rows.npz", "dancer.pkl"]
 
 
 def activitynet() -> dict:
@@ -192,6 +207,11 @@ TEXTS: dict[str, tuple[Reader, str]] = {
         'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n4\n<exists>\n1\n'
         '"IntervalTier"\n"head"\n0\n4\n2\n0\n1.5\n""\n1.5\n4\n"nod"\n',
     ),
+    "vicon.csv": (joints, vicon()),
+    "qualisys.tsv": (joints, qualisys()),
+    "motive.csv": (joints, motive()),
+    "azure.json": (joints, azure()),
+    "movenet.json": (joints, movenet()),
     "coco.json": (joints, json.dumps(coco())),
     "easymocap.json": (joints, json.dumps(easymocap())),
     "deeplabcut.csv": (joints, deeplabcut()),
@@ -241,7 +261,7 @@ def write_samples(folder: Path) -> dict[str, Reader]:
     (folder / "markers.c3d").write_bytes(c3d())
     rooms = {"S1": {"Walking": POSE, "Eating": POSE}}
     np.savez(folder / "rooms.npz", positions_3d=np.array(rooms, object))
-    others = ["body.pose", "markers.c3d", "rooms.npz"]
+    others = ["body.pose", "markers.c3d", "rooms.npz", *write_many(folder)]
     with contextlib.suppress(ImportError):
         others += write_h5(folder)
     readers |= dict.fromkeys(others, joints)

@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import os
+import pickle
 import struct
 
 import numpy as np
 import pytest
 from build import H36M, STANDING, posture
+from formats.pandas_tables import LABELS, PREDICTIONS, table
 
 from mbnb import formats
 from mbnb.files import InputError
@@ -351,6 +354,47 @@ def test_tables_of_trackers_keep_individuals_and_empty_cells(shared):
     sleap = formats.read(folder / "sleap_analysis_3frames.h5")
     assert sleap.points == ("top", "front", "rear")
     np.testing.assert_allclose(sleap.people["1"][0, 0, :2], (322.876, 60.3079), atol=1e-3)
+
+
+def test_tables_of_pandas_are_deeplabcuts_predictions_and_labels(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    wanted = np.arange(1.0, 25).reshape(2, 2, 2, 3)  # frames, individuals, points
+    wanted[..., 2] = 0.5
+    for text, name in ((PREDICTIONS, ""), (LABELS, "img")):
+        path = tmp_path / "videoDLC.h5"
+        path.write_bytes(table(text))
+        ((recording, file),) = formats.read_all(path).items()
+        assert recording == name and file.points == ("nose", "left_wrist") and not file.depth
+        for i, who in enumerate("ab"):
+            np.testing.assert_array_equal(file.people[who], wanted[:, i])
+    with h5py.File(path, "w") as other:
+        other.create_group("df_with_missing").attrs["pandas_type"] = "frame_table"
+        rows = np.zeros(2, [("index", "i8"), ("values_block_0", "f8", (3,))])
+        other["df_with_missing/table"] = rows
+        kind = pickle.dumps([("net", "nose", "x"), os.system], 0)
+        other["df_with_missing/table"].attrs["values_block_0_kind"] = np.bytes_(kind)
+    with pytest.raises(InputError, match=r"asks for \w+\.system, which is more than data"):
+        formats.read(path)
+
+
+def test_hdf5_of_sleap_by_frames_and_of_movement(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    places = np.arange(1.0, 49).reshape(4, 3, 2, 2)  # frames, points, x and y, people
+    with h5py.File(tmp_path / "sleap.h5", "w") as file:
+        file["tracks"], file["node_names"] = places, np.array([b"a", b"b", b"c"])
+    with h5py.File(tmp_path / "movement.nc", "w") as file:
+        file["position"] = places.swapaxes(1, 2)
+        file["confidence"] = np.full((4, 3, 2), 0.5)
+        file["keypoints"], file["individuals"] = (
+            np.array([b"a", b"b", b"c"]),
+            np.array([b"1", b"2"]),
+        )
+        file.attrs["fps"] = 25.0
+    for name, rate in (("sleap.h5", None), ("movement.nc", 25)):
+        file = formats.read(tmp_path / name)
+        assert file.points == ("a", "b", "c") and file.rate == rate
+        for i, who in enumerate("12"):
+            np.testing.assert_array_equal(file.people[who][..., :2], places[..., i])
 
 
 def test_landmarks_in_a_picture_and_dot_pose_are_read(shared):

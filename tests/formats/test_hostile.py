@@ -91,6 +91,9 @@ HOSTILE = {
     "rows.csv": (b"frame,landmark,x,y,z\n0,nose,1,2,3\n999999999999,nose,1,2,3\n", "numbers|many"),
     "endless.txt": (b",".join(b"123456" for _ in range(500)) + b",x\n", "table of points"),
     "garbage.pkl": (b"\x80\x04" + bytes(100), "pickle"),
+    "joblib.pkl": (pickle.dumps({"cjoblib.numpy_pickle": 1}), "joblib wrote it: load it there"),
+    "vicon.csv": (b"Trajectories\n100\n,,A\nFrame,Sub Frame,X,Y,Z\n,,mm,mm,mm\n", "no places"),
+    "clips.npy": (npy((10**6, 3, 300, 25, 2), 12), "does not fit into its"),
     "garbage.h5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
 }
 

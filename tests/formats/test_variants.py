@@ -1,9 +1,13 @@
 """The same person as other tools, versions and exports write them, found in the same places."""
 
+import io
 import json
 import pickle
+import tempfile
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from build import H36M
 from formats.somebody import FRAMES, points_of
@@ -12,6 +16,7 @@ from mbnb import formats
 from mbnb.files import InputError
 from mbnb.formats.bvh import write_bvh
 from mbnb.formats.layouts import LAYOUTS
+from mbnb.formats.names import canonical
 
 KNOWN = H36M.index("L_Hip", "R_Knee", "L_Ankle", "R_Shoulder", "L_Elbow", "R_Wrist")
 OURS, COCO, MEDIAPIPE = (LAYOUTS[name] for name in ("h36m17", "coco17", "mediapipe33"))
@@ -19,6 +24,8 @@ BODY = points_of(OURS) + [0.3, 0, 2]
 Y_UP, Z_UP = BODY * [1, -1, -1], BODY[..., [0, 2, 1]] * [1, 1, -1]
 LANDMARKS = points_of(MEDIAPIPE) - points_of(OURS[:1])  # about the hips
 PIXELS = 100 + 100 * points_of(COCO)[..., :2]
+BODY25 = LAYOUTS["body25"]
+FLAT25 = np.concatenate([100 + 100 * points_of(BODY25)[..., :2], np.full((FRAMES, 25, 1), 0.9)], -1)
 FLAT = np.concatenate([PIXELS, np.full((FRAMES, 17, 1), 0.9)], -1)
 
 
@@ -32,6 +39,26 @@ def csv_of(columns, rows, separator=",", comma=False):
 def wide(names, points, pattern="{}_{}", **how):
     columns = [pattern.format(name, axis) for name in names for axis in "xyz"]
     return csv_of(columns, points.reshape(FRAMES, -1), **how)
+
+
+def long_table(points, unit):
+    rows = [[t, name, *p] for t, frame in enumerate(points) for name, p in zip(OURS, frame)]
+    return csv_of(["frame", "joint", *(f"{axis} ({unit})" for axis in "XYZ")], rows)
+
+
+def two_rows(first):
+    """Names above the first of their axes, or axes above names; then seconds of a clock."""
+    names = [cell for name in OURS for cell in ((name, "", "") if first else (name,) * 3)]
+    rows = [["", *names], ["time", *"xyz" * 17]] if first else [["", *"xyz" * 17], ["time", *names]]
+    rows += [[""] + ["mm"] * 51] if first else []
+    body = [[f"10:00:0{t / 25:.2f}", *frame.ravel()] for t, frame in enumerate(1000 * Y_UP)]
+    return csv_of([], rows + body)
+
+
+def beside():
+    """World landmarks beside those in the picture."""
+    names = [*MEDIAPIPE, *(f"{name}_world" for name in MEDIAPIPE)]
+    return wide(names, np.concatenate([LANDMARKS / 4 + 0.5, LANDMARKS], 1))
 
 
 def timed(unit):
@@ -60,6 +87,139 @@ def yolo(t):
     x, y = PIXELS[t].T.tolist()
     points = {"x": x, "y": y, "visible": [0.9] * 17}
     return [{"name": "person", "confidence": 0.8, "track_id": 3, "keypoints": points}]
+
+
+def commented():
+    """A BVH with remarks, and blank lines before it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_bvh(Path(folder) / "own.bvh", BODY, 25)
+        text = (Path(folder) / "own.bvh").read_text()
+    text = text.replace("{\n", "{ # a joint\n", 1).replace("Frames:", "; in time\nFrames:")
+    return f"# made by hand\n\n  // of a person\n{text}"
+
+
+# Markers in the centres of joints, as Vicon's model names them, and bones as Motive does.
+CENTRES = {
+    f"{s}{word}JC": f"{side}_{joint}"
+    for s, side in (("L", "left"), ("R", "right"))
+    for word, joint in zip("HKASEW", "hip knee ankle shoulder elbow wrist".split())
+}
+BONES = {
+    f"{s}{word}": f"{side}_{joint}"
+    for s, side in (("L", "left"), ("R", "right"))
+    for word, joint in zip(
+        "Thigh Shin Foot UArm FArm Hand".split(), "hip knee ankle shoulder elbow wrist".split()
+    )
+}
+
+
+def optical(points, before="", first=1):
+    """Rows of frames: a number, a second column, and all places."""
+    rows = [[t + first, t / 100, *frame.ravel()] for t, frame in enumerate(points)]
+    return before + csv_of([], rows)
+
+
+def vicon():
+    points = 1000 * (points_of(CENTRES.values()) + BODY[:1, :1])[..., [0, 2, 1]] * [1, 1, -1]
+    names = ",,".join(f",Anna:{name}" for name in CENTRES)
+    axes, units = ",X,Y,Z" * len(CENTRES), ",mm" * 3 * len(CENTRES)
+    head = f"\n\nTrajectories\n100\n,{names},,\nFrame,Sub Frame{axes}\n,{units}\n"
+    return optical(points, head) + "\n\nDevices\n1000\n"
+
+
+def qualisys():
+    points = 1000 * (points_of(CENTRES.values()) + BODY[:1, :1])[..., [0, 2, 1]] * [1, 1, -1]
+    head = "NO_OF_FRAMES\t4\nFREQUENCY\t100\nDATA_INCLUDED\t3D\nMARKER_NAMES\t"
+    rows = ["\t".join(map(str, frame.ravel())) for frame in points]
+    return head + "\t".join(CENTRES) + "\n" + "\n".join(rows)
+
+
+def motive():
+    points = (points_of(BONES.values()) + BODY[:1, :1]) * [1, -1, -1]
+    turned = np.concatenate([np.zeros((FRAMES, len(BONES), 4)), points], -1)
+    head = "Format Version,1.23,Export Frame Rate,100.0,Length Units,Meters\n\n"
+    for word, cells in (("Type", ["Bone"]), ("Name", BONES), ("ID", ["7"])):
+        head += (
+            f",{word},"
+            + ",".join(
+                cell if word != "Name" else f"Skeleton 001:{cell}"
+                for cell in cells
+                for _ in range(7 * len(BONES) // len(cells))
+            )
+            + "\n"
+        )
+    head += ",," + ",".join((["Rotation"] * 4 + ["Position"] * 3) * len(BONES)) + "\n"
+    head += "Frame,Time (Seconds)," + ",".join([*"XYZW", *"XYZ"] * len(BONES)) + "\n"
+    return optical(turned, head, first=0)
+
+
+SENSED = points_of(LAYOUTS["kinect25"]) * [-1, -1, 1] + [-0.3, 0, 2]
+JOINTS_V2 = [f"{name.title().replace('_', '')}" for name in LAYOUTS["kinect25"]]
+JOINTS_V2 = ["SpineBase", "SpineMid", "Neck", *JOINTS_V2[3:20], "SpineShoulder", *JOINTS_V2[21:]]
+
+
+def kinect_in_rows():
+    """A row a joint, the body by a number, seconds in ticks of Windows."""
+    rows = [
+        [t * 333333, 72057594037931101, name, *p]
+        for t, frame in enumerate(SENSED)
+        for name, p in zip(JOINTS_V2, frame)
+    ]
+    return csv_of(["Timestamp", "BodyId", "JointType", "PosX", "PosY", "PosZ"], rows)
+
+
+def azure():
+    names = LAYOUTS["azure32"]
+    points = 1000 * (points_of(names) + BODY[:1, :1])
+    frames = [
+        {
+            "timestamp_usec": 33333 * t,
+            "num_bodies": 1,
+            "bodies": [{"body_id": 4, "joint_positions": frame}],
+        }
+        for t, frame in enumerate(points.tolist())
+    ]
+    spelled = [name.upper().replace("LEFT_EYE", "EYE_LEFT") for name in names]
+    return json.dumps({"joint_names": spelled, "frames": frames})
+
+
+def movenet():
+    """An array of poses a frame, each point with a name."""
+    return json.dumps(
+        [
+            [
+                {
+                    "score": 0.9,
+                    "id": 1,
+                    "keypoints": [
+                        {"x": x, "y": y, "score": score, "name": name}
+                        for (x, y, score), name in zip(frame, COCO)
+                    ],
+                }
+            ]
+            for frame in FLAT.tolist()
+        ]
+    )
+
+
+def openpose(**more):
+    frames = [
+        {
+            "people": [
+                {"pose_keypoints_2d": frame.ravel().tolist()}
+                | {key: value[t] for key, value in more.items()}
+            ]
+        }
+        for t, frame in enumerate(FLAT25)
+    ]
+    return "\n".join(map(json.dumps, frames))  # a line a frame
+
+
+def in_space():
+    points = np.concatenate(
+        [1000 * (points_of(BODY25) + BODY[:1, :1]), np.ones((FRAMES, 25, 1))], -1
+    )
+    return openpose(pose_keypoints_3d=[frame.ravel().tolist() for frame in points])
 
 
 def mmpose_in_space():
@@ -102,6 +262,26 @@ TEXTS = {
     "commas.csv": (wide(MEDIAPIPE, LANDMARKS, separator=";", comma=True), True, None),
     "seconds.csv": (timed(1), True, 25),
     "milliseconds.csv": (timed(1e-3), True, 25),
+    "unit.csv": (wide(OURS, 1000 * Y_UP, "{}_{}_mm"), True, None),
+    "unit_apart.csv": (wide(OURS, 100 * Y_UP, "{} {} (cm)"), True, None),
+    "unit_of_points.csv": (long_table(1000 * Y_UP, "mm"), True, None),
+    "names_above.csv": (two_rows(True), True, 25),
+    "axes_above.csv": (two_rows(False), True, 25),
+    "vicon.csv": (vicon(), True, 100),
+    "qualisys.tsv": (qualisys(), True, 100),
+    "motive.csv": (motive(), True, 100),
+    "kinect_rows.csv": (kinect_in_rows(), True, 30.0),
+    "azure.json": (azure(), True, 30.0),
+    "movenet.json": (movenet(), False, None),
+    "lines.jsonl": (openpose(), False, None),
+    "openpose_in_space.json": (in_space(), True, None),
+    "records.json": (
+        pd.read_csv(io.StringIO(wide(OURS, BODY))).to_json(orient="records"),
+        True,
+        None,
+    ),
+    "world_beside.csv": (beside(), True, None),
+    "comments.bvh": (commented(), True, 25),
     "excel.csv": ("sep=;\n" + wide(OURS, BODY, separator=";"), True, None),
     "unicode.csv": (wide(OURS, BODY).encode("utf-16"), True, None),
     "by_frame.json": (landmarks(), True, None),
@@ -122,7 +302,11 @@ TEXTS = {
 
 def check(file, depth, rate=None):
     (pose,) = formats.joints_of(file).values()
-    assert (file.depth, file.rate) == (depth, rate) and len(pose) == FRAMES and not file.doubts
+    assert (
+        (file.depth, file.rate and round(file.rate)) == (depth, rate)
+        and len(pose) == FRAMES
+        and not file.doubts
+    )
     if depth:  # about the pelvis: some of these begin there
         found, wanted = pose - pose[:, :1], BODY - BODY[:, :1]
     else:
@@ -163,6 +347,72 @@ def test_arrays_in_every_arrangement(tmp_path):
     shares = np.concatenate([LANDMARKS[..., :2] / 4 + 0.5, LANDMARKS[..., 2:]], -1)
     np.save(tmp_path / "shares.npy", shares)
     assert formats.read(tmp_path / "shares.npy").shares
+
+
+def test_arrays_of_detectors_of_clips_by_name_and_of_ntus_script(tmp_path):
+    several = np.stack([np.tile(FLAT, (2, 1, 1)), np.tile(FLAT + [60, 0, 0], (2, 1, 1))], axis=1)
+    np.save(tmp_path / "people.npy", several)  # (T, M, P, C), as rtmlib gives it frame by frame
+    file = formats.read(tmp_path / "people.npy", "coco17")
+    np.testing.assert_allclose(file.people["2"][:FRAMES], FLAT + [60, 0, 0], atol=1e-4)
+    np.save(tmp_path / "padded.npy", FLAT * [1, 1, 0])  # no depth, no confidence
+    assert np.isfinite(formats.read(tmp_path / "padded.npy", "coco17").people["1"]).all()
+    np.savez(tmp_path / "clips.npz", walk=BODY, sit=BODY[:3], fps=25)
+    files = formats.read_all(tmp_path / "clips.npz")
+    assert {name: len(file.people["1"]) for name, file in files.items()} == {"walk": 4, "sit": 3}
+    check(files["walk"], True, 25)
+    humans = (points_of(LAYOUTS["smpl22"]) + 1) * [1, -1, -1]
+    np.savez(tmp_path / "amass.npz", poses=np.zeros((FRAMES, 156)), joints=humans)
+    check(formats.read(tmp_path / "amass.npz"), True)
+    bodies = {"nbodys": [2] * FRAMES, "skel_body0": SENSED, "skel_body1": 0 * SENSED + SENSED[:1]}
+    np.save(tmp_path / "S001.skeleton.npy", np.array(bodies, object))
+    file = formats.read(tmp_path / "S001.skeleton.npy")
+    assert list(file.people) == ["0", "1"] and file.rate == 30 and file.layout == "kinect25"
+    np.save(tmp_path / "nothing.npy", 0 * BODY)
+    with pytest.raises(InputError, match="there is nothing in it"):
+        formats.read(tmp_path / "nothing.npy")
+
+
+def test_two_people_in_one_file_of_markers_stay_apart(tmp_path):
+    points = points_of(CENTRES.values()) * [1, -1, -1]
+    both = np.concatenate([points, points + [0.8, 0, 0]], axis=1)
+    names = [f"{who}:{name}" for who in ("Anna", "Ben") for name in CENTRES]
+    (tmp_path / "two.trc").write_text(trc(both, names=names))
+    file = formats.read(tmp_path / "two.trc")
+    assert list(file.people) == ["Anna", "Ben"] and file.points == tuple(CENTRES)
+    apart = file.people["Ben"] - file.people["Anna"]
+    np.testing.assert_allclose(apart, np.broadcast_to([0.8, 0, 0], apart.shape), atol=1e-5)
+
+
+def test_pixels_of_mediapipe_are_no_places_in_space(tmp_path):
+    seen = points_of(MEDIAPIPE) * [200, 200, 200] + [320, 240, 0]
+    (tmp_path / "pixels.csv").write_text(wide(MEDIAPIPE, seen))
+    file = formats.read(tmp_path / "pixels.csv")
+    assert not file.depth and not file.shares and "pixels" in str(file.notes)
+    np.testing.assert_allclose(file.people["1"][..., :2], seen[..., :2], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    {
+        "hips_JNT": "pelvis",
+        "LeftHandPosition": "left_wrist",
+        "lThighBend": "left_hip",
+        "LUArm": "left_shoulder",
+        "RFArm": "right_elbow",
+        "RHJC": "right_hip",
+        "r_shank": "right_knee",
+        "talus_l": "left_ankle",
+        "r_lelbow_study": "right_elbow",
+        "Head1": "head",
+        "0_NOSE": "nose",
+    }.items(),
+)
+def test_names_of_more_programs_are_known(name, word):
+    assert canonical((name,)) == (word,)
+
+
+def test_a_number_behind_a_name_is_no_side():
+    assert canonical(("hip1", "hip2", "head")) == ("hip1", "hip2", "head")
 
 
 def test_skeletons_of_every_studio_are_known_by_their_names(tmp_path):
