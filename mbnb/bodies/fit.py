@@ -112,9 +112,7 @@ def fit_person(
     bones, limits = body.skeleton_only(), Limits(body)
     joints = torch.cat(list(clips))
     picture = joined(seen) if seen else None
-    told = torch.zeros(len(joints), len(body))
-    if seen and picture.has_tips:
-        told[:, [body.names.index(tip) for tip in TIPS]] = picture.belief[:, JOINTS:]
+    told = _told(body, picture, len(joints))
     calm, still = (LIFTED_CALM, LIFTED_AT_REST) if seen else (1.0, 1.0)
     lengths = [len(clip) for clip in clips]
     shape = torch.zeros(1, sizes, requires_grad=True)
@@ -155,6 +153,14 @@ def fit_person(
         list((shift + posed.joints[:, 0]).split(lengths)),
         1000 * off.mean(0).numpy(),
     )
+
+
+def _told(body: Body, picture: Seen | None, frames: int) -> Tensor:
+    """(T, K) for `Limits.loss`."""
+    told = torch.zeros(frames, len(body))
+    if picture and picture.has_tips:
+        told[:, [body.names.index(tip) for tip in TIPS]] = picture.belief[:, JOINTS:]
+    return told
 
 
 def build(body: Body, shape: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def _draw_seen(figure: Figure, axes: np.ndarray, table: pd.DataFrame) -> None:
 def worst_clips(
     table: pd.DataFrame, data: DataSet, config: Config, count: int = 6
 ) -> tuple[Figure, str]:
-    """The `count` clips with the lowest scores, and what lowers them; what to say of faces in it.
+    """The `count` clips with the lowest scores and what lowers them; what to say of faces in it.
 
     They are drawn over their videos where `config.videos`, or the run, has all of them, what was
     found in them lies beside the data, and `config.faces` does not leave pictures out; else as
