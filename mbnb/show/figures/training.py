@@ -70,6 +70,8 @@ def curves(history: pd.DataFrame, regions: pd.DataFrame | None = None) -> Figure
         _draw_region_confusions(axes[2, 1], axes[2, 2], regions)
     for axis in axes.flat[:8]:
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if len(history) == 1:
+            axis.set_xlim(0.5, 1.5)
     return figure
 
 
