@@ -674,7 +674,8 @@ def detect(
         click.echo(
             "".join(f"{one.coding.name}: {n}\n" for n in one.coding.notes), nl=False, err=True
         )
-        click.echo(f"{one.folder.path}: {len(one.coding)} segments")
+        hint = f"; {one.folder.predictions.name} says how likely each class was, and when"
+        click.echo(f"{one.folder.path}: {len(one.coding)} segments{hint * (not len(one.coding))}")
     click.echo(f"statistics: {out}")
 
 
