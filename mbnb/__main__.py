@@ -109,8 +109,8 @@ class _Commands(click.Group):
                 raise
             click.echo(f"error: {said}", err=True)
             sys.exit(2)
-        except KeyboardInterrupt:
-            click.echo(f"\nCtrl-C: {KEPT}", err=True)
+        except KeyboardInterrupt as stopped:
+            click.echo(f"\nCtrl-C: {f'{stopped}' or KEPT}", err=True)
             sys.exit(INTERRUPTED)
 
 
@@ -389,8 +389,9 @@ def convert(
     classes = read_classes(config.class_table)
     labels = ROOT / config.video_labels if config.video_labels else None
     sources = conversion.find_sources(source, classes, labels, config.video_person)
+    secret = ""
     if pseudonyms:
-        sources = conversion.pseudonymous(sources, pseudonyms, out)
+        sources, secret = conversion.pseudonymous(sources, pseudonyms, out)
     pose_of = None
     if config.video_depth != "mediapipe" and any(one.is_video for one in sources):
         from mbnb.wild.depth import chosen_depth  # which takes seconds to import
@@ -400,7 +401,7 @@ def convert(
         fps=config.fps,
         pose_model=ROOT / config.pose_model if config.pose_model else None,
         pose_of=pose_of,
-        secret=pseudonyms is not None,
+        secret=secret,
         skeleton=config.skeleton,
         **how,
     )

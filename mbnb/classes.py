@@ -118,6 +118,11 @@ def read_classes(source: str | Path) -> ClassTable:
     )
 
 
+def called(classes: ClassTable) -> str:
+    """The name of a built-in class table, or that it is somebody's own."""
+    return next((name for name in BUILT_IN if read_classes(name) == classes), "of your own")
+
+
 def _has_mirror(numbered: list[tuple[int, dict[str, str]]]) -> bool:
     return any(row.get("mirror") for _, row in numbered)
 

@@ -208,6 +208,8 @@ def read_text(path: Path, kind: str = "text") -> str:
     except UnicodeDecodeError:
         wanted = "it is in neither UTF-8 nor UTF-16 nor code page 1252"
         raise InputError(f"{path}: cannot be read as {kind} ({wanted})") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
     # Files put together keep the marks of each one's beginning.

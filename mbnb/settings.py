@@ -201,7 +201,7 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.5) -> str | None:
 @functools.cache
 def say_once(line: str) -> None:
     """Tell the user something about the settings given, however often they are read."""
-    print(line, file=sys.stderr)  # standard output may be a table of predictions
+    print(line, file=sys.stderr, flush=True)  # standard output may be a table of predictions
 
 
 def short(value: Any) -> str:

@@ -20,22 +20,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mbnb.classes import ClassTable, write_classes
+from mbnb.classes import ClassTable, called, write_classes
 from mbnb.clips import SPLITS, UNLABELLED
 from mbnb.data.convert import FLAT, LIFT, Found, Source
 from mbnb.data.layout import DataFolder
 from mbnb.data.missing import complete
+from mbnb.data.quality import VISIBILITY
 from mbnb.data.write import write_frames
 from mbnb.files import replacing, write_text
 from mbnb.formats import WRITERS
 from mbnb.formats.pyskl import write_pyskl
 from mbnb.skeleton import load_skeleton
-from mbnb.text import safe_names
+from mbnb.text import listed, safe_names
 
 QUALITY, FAILURES = "quality.csv", "failures.csv"
 FORMS = ("npy", "npz", "pkl", *WRITERS)
 BESIDE = f"{FLAT}, beside clips with depth: convert them into a folder of their own, or {LIFT}"
 FIRST = ("clip", "file", "split", "recording", "person")  # columns
+SAID = ("remarks", "reason")  # columns that a column a joint would hide
+OTHERS = "where they are others, -p class_table FILE names them"
+PSEUDONYMS = "pseudonyms of key "  # before its number, as what a stamp calls the names of clips
 
 
 class Clip(NamedTuple):
@@ -76,6 +80,12 @@ class Folder:
     def stamp_of(self, source: Source) -> dict[str, Any] | None:
         """The stamp under which a source was converted last, None where it was not."""
         return self.read(source.name)["stamp"] or None
+
+    def made_with(self) -> str | None:
+        """The number of the key of its pseudonyms, '' if no stamp tells it; None without a key."""
+        stamps = (self.read(name)["stamp"] for name in self.known())
+        names = next((stamp["names"] for stamp in stamps if stamp), "own")
+        return None if names == "own" else names.removeprefix(PSEUDONYMS)
 
     def is_empty(self, source: Source) -> bool:
         """Whether there is no clip of a source."""
@@ -213,9 +223,9 @@ class Folder:
                     folder.rmdir()
         columns = dict.fromkeys(itertools.chain(*(one.row for one in self.clips(sources))))
         ordered = [key for key in FIRST if key in columns]
-        rest = [key for key in columns if key not in (*FIRST, "reason")]
-        # A column a joint hides what else there is, remarks above all.
-        ordered += [*sorted(rest, key=lambda key: key.startswith("visibility_")), "reason"]
+        rest = [key for key in columns if key not in (*FIRST, *SAID)]
+        joints = [key for key in rest if key.startswith(VISIBILITY)]
+        ordered += [*(key for key in rest if key not in joints), *SAID, *joints]
         rows = (one.row for one in self.clips(sources))
         _write_table(self.out / QUALITY, ordered, rows)
         self.failures(sources)
@@ -228,9 +238,10 @@ class Folder:
             self._pickle([one for one in self.clips(sources) if one.name])
 
     def failures(self, sources: Sequence[Source]) -> None:
-        """Write what could not be used, and why."""
-        failed = (one.row for one in self.clips(sources) if not one.name)
-        _write_table(self.out / FAILURES, ["file", "reason"], failed)
+        """Write what could not be used, of files with several which recording and who, and why."""
+        failed = [one.row for one in self.clips(sources) if not one.name]
+        columns = [key for key in ("recording", "person") if any(key in row for row in failed)]
+        _write_table(self.out / FAILURES, ["file", *columns, "reason"], failed)
 
     def _lists(self, sources: Sequence[Source], classes: ClassTable) -> None:
         """Labels, subjects and the class table."""
@@ -247,6 +258,33 @@ class Folder:
             else:
                 data.labels(split).unlink(missing_ok=True)
         write_classes(_enough(classes, most + 1), data.classes)
+
+    def taken_for_granted(self, sources: Sequence[Source], classes: ClassTable) -> list[str]:
+        """What was supposed of labels and of people where a data set was written, a line each."""
+        if self.form in WRITERS:
+            return []
+        labels, of_itself, count = set(), 0, 0
+        for clip in self.clips(sources):
+            if clip.name:
+                labels.add(clip.label)
+                of_itself, count = of_itself + (clip.subject == clip.name), count + 1
+        said, table = [], f"ids of the class table {called(classes)!r}, {len(classes)} classes"
+        if labels == {UNLABELLED}:
+            said.append(f"{self.out}: no clip has a label, so all are in the split test")
+        elif max(labels) < len(classes):
+            known = [f"{i} is {classes.titles[i]}" for i in sorted(labels - {UNLABELLED})]
+            said.append(f"{self.out}: labels are {table}: {listed(known)}; {OTHERS}")
+        else:
+            said.append(
+                f"{self.out}: labels up to {max(labels)} are no {table}, so classes.csv makes up "
+                f"names; {OTHERS}"
+            )
+        if of_itself == count > 1:
+            said.append(
+                f"{self.out}: each clip counts as of a person of its own; a list's column subject, "
+                "or -p video_person, tells who is in which"
+            )
+        return said
 
     def _pack(self, split: str, clips: Sequence[Clip]) -> None:
         path, clips = DataFolder(self.out).packed(split), [one for one in clips if one.name]

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mbnb.convert.folder import Folder
+from mbnb.convert.folder import PSEUDONYMS, Folder
 from mbnb.data.convert import FLAT, LIFT, Found, Source, people_in, refused
 from mbnb.files import DiskError, InputError, fingerprint
 from mbnb.video.convert import PoseOf, clips_of
@@ -15,7 +15,7 @@ from mbnb.video.frames import FPS
 from mbnb.video.landmarks import VERSION
 
 MADE_BY = ("av", "mediapipe")  # other versions place landmarks elsewhere
-SKELETONS = 3  # version of what is made of files of skeletons
+SKELETONS = 4  # version of what is made of files of skeletons
 NOT_FLAT = f"{FLAT}, which are written as npy alone; {LIFT}"
 
 
@@ -26,8 +26,9 @@ class How:
     fps: frames a second of every clip. form: npy or npz, the documented layout; pkl, one file for
     pyskl; or one of `WRITERS`, a file a clip. pose_model, pose_of: see `clips_of`; the text of
     `pose_of` names what it does. layout, rate, swap_sides: see `people_in`. person: see both;
-    without it whom MediaPipe finds first, and all in files of skeletons. secret: names of files and
-    people are not written. skeleton: the joints of clips. size: see `people_in`.
+    without it whom MediaPipe finds first, and all in files of skeletons. secret: the number of a
+    key of pseudonyms; with one, names of files and people are not written. skeleton: the joints of
+    clips. size: see `people_in`.
     """
 
     fps: float = FPS
@@ -38,7 +39,7 @@ class How:
     rate: float | None = None
     swap_sides: bool = False
     person: str = ""
-    secret: bool = False
+    secret: str = ""
     skeleton: str = "h36m17"
     size: tuple[float, float] | None = None
 
@@ -63,7 +64,7 @@ def stamp(source: Source, how: How) -> dict[str, Any]:
         "fps": how.fps,
         "form": how.form,
         "skeleton": how.skeleton,
-        "names": "pseudonyms" if how.secret else "own",
+        "names": f"{PSEUDONYMS}{how.secret}" if how.secret else "own",
         "from": source.start,
         "to": str(source.end),
     }
@@ -137,5 +138,6 @@ def _hidden(source: Source, found: list[Found]) -> list[Found]:
         alone = len(found) == 1
         name = source.name if alone else f"{source.name}_{i}"
         who = "" if alone else str(i)
+        row |= {"person": who} if who else {}
         hidden.append(one._replace(name=name, row=row, who=who, subject=""))
     return hidden

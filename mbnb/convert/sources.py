@@ -1,9 +1,12 @@
 """What is to be converted: the videos or the files of skeletons of a folder, or a list of them."""
 
+import difflib
 import math
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from mbnb.classes import ClassTable
 from mbnb.clips import SPLITS, UNLABELLED
@@ -23,10 +26,11 @@ from mbnb.text import (
     safe_names,
     whole_number,
 )
-from mbnb.video.convert import find_videos, person_in, readable
+from mbnb.video.convert import find_videos, people_in_names, person_in, readable
 from mbnb.video.folder import is_video
 
 CLIPS = ("pose_3d.npy", "pose_2d.npy")  # of our own, called as their folders are
+NEAR = 0.75  # of two names of columns, one of which is probably mistyped
 COLUMNS = ("file", "clip", "label", "subject", "split", "start", "end", "person")
 
 
@@ -45,8 +49,9 @@ def find_sources(
         raise InputError(f"{path}: no such file or folder")
     if path.is_file() and _is_list(path):
         return _listed(path, classes, person)
+    person_in(person, "")  # what is no pattern is refused before anything is searched
     if path.is_file() and path.suffix.lower() in VIDEO_ENDINGS:
-        return [_source(path, path.name, path.stem, person)]
+        return [_source(path, path.name, path.stem, person_in(person, path.stem))]
     folders = [path, *(path / split for split in SPLITS)]
     if any(one.suffix.lower() in VIDEO_ENDINGS for f in folders if f.is_dir() for one in _files(f)):
         return find_videos(path, classes, label_file, person)
@@ -61,17 +66,21 @@ def find_sources(
     paths = [one for one in paths if one not in sounds]
     shown = [one.relative_to(path).as_posix() if one != path else one.name for one in paths]
     own = [one.parent.name if one.name in CLIPS else _stem(one) for one in paths]
+    shown = [readable(name) for name in shown]
+    if not paths:
+        raise InputError(f"{path}: not one clip can be made: there is no file in it")
+    people = people_in_names(person, shown, own, path)
     return [
         Source(
             one,
             name,
             labels.get(stem, UNLABELLED),
-            person_in(person, stem),
+            who,
             "train" if stem in labels else "",
-            shown=readable(said),
+            shown=said,
             is_video=False,
         )
-        for one, name, stem, said in zip(paths, unique(own), own, shown)
+        for one, name, stem, who, said in zip(paths, unique(own), own, people, shown)
     ]
 
 
@@ -79,11 +88,11 @@ def _files(folder: Path) -> Iterator[Path]:
     return (one for one in folder.iterdir() if one.is_file())
 
 
-def _source(path: Path, shown: str, name: str, person: str) -> Source:
+def _source(path: Path, shown: str, name: str, subject: str) -> Source:
     """A file by what it is."""
     (safe,) = unique([clip_name(name)])
     video = path.is_file() and is_video(path)
-    return Source(path, safe, subject=person_in(person, name), shown=shown, is_video=video)
+    return Source(path, safe, subject=subject, shown=shown, is_video=video)
 
 
 def _stem(path: Path) -> str:
@@ -121,56 +130,93 @@ def _exists(path: Path) -> bool:
 
 
 def _is_list(path: Path) -> bool:
-    """Whether a table names files, and has no numbers of joints."""
+    """Whether a table names files, and has no numbers of joints.
+
+    Raises InputError for one that does so, but not in a column `file`.
+    """
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         return False
     try:
         with open(path, "rb") as file:  # tables of joints may be large
-            if b"file" not in file.read(1000).lower():
-                return False
-        _, ((_, header), *_) = read_rows(path, COLUMNS)
+            head = file.read(1000).lower()
+        if not any(name.encode() in head for name in COLUMNS):
+            return False
+        _, ((_, header), *rows) = read_rows(path, COLUMNS)
     except (InputError, ValueError):
         return False
-    return "file" in map(plain, header) and len(header) < 20
+    names = [plain(name) for name in header]
+    if "file" in names or len(names) >= 20:
+        return "file" in names and len(names) < 20
+    cells = dict(zip(names, rows[0][1])) if rows else {}
+    files = [cell for cell in cells.values() if cell.strip(".") and _exists(path.parent / cell)]
+    numbers = {name for name, cell in cells.items() if cell and _seconds(cell) is not None}
+    coded = {"start", "end", "label"} <= set(names)  # intervals, which another command reads
+    if files or (not coded and set(names) & set(COLUMNS) and numbers <= set(COLUMNS)):
+        found = ", ".join(filter(None, header))
+        raise InputError(f"{path}: a list needs a column `file`; found {found}")
+    return False
 
 
 def _listed(path: Path, classes: ClassTable, person: str) -> list[Source]:
     """The sources of a list, see `COLUMNS`. Raises InputError with every faulty line."""
     faults: list[str] = []
     rows = read_table(path, ("file",), faults)
-    known = {key for _, row in rows[:1] for key in row}
-    if more := [key for key in known if key not in COLUMNS]:
-        say_once(f"{path}: columns that are not used: {listed(sorted(more), 10)}")
+    faults += _mistyped(path, {key for _, row in rows[:1] for key in row})
     there = [(line, row) for line, row in rows if row["file"]]
-    sources = []
+    unnamed = [
+        (line, readable(row["file"]), row.get("clip") or _stem(Path(row["file"])))
+        for line, row in there
+        if not row.get("subject")
+    ]
+    lines, *about = zip(*unnamed) if unnamed else ((), (), ())
+    subjects = dict(zip(lines, people_in_names(person, *about, path)))
+    sources: list[Source] = []
+    known: dict[tuple[Any, ...], int] = {}
     for line, row in there:
         file = path.parent / row["file"]
         if not _exists(file):
             faults.append(fault_line(path, line, f"{row['file']}: no such file"))
             continue
-        one = _source(file, readable(row["file"]), row.get("clip") or _stem(file), person)
+        subject, name = subjects.get(line) or row.get("subject", ""), row.get("clip") or _stem(file)
+        one = _source(file, readable(row["file"]), name, subject)
         label, said = _label(row.get("label", ""), classes)
         start, end = _seconds(row.get("start", "")), _seconds(row.get("end", ""))
         split = row.get("split", "").lower() or ("test" if label == UNLABELLED else "train")
         faults += [fault_line(path, line, said)] * bool(said)
+        part = (os.path.abspath(file), start, end, row.get("person", ""))
+        if (other := known.setdefault(part, line)) != line:
+            twice = f"{row['file']}: stands on line {other}, too, with the same start and end"
+            faults.append(fault_line(path, line, twice))
         if split not in SPLITS:
             wrong = f"expected one of {', '.join(SPLITS)} as split, found {row['split']!r}"
             faults.append(fault_line(path, line, wrong))
-        if split != "test" and label == UNLABELLED and not said:
+        elif split != "test" and label == UNLABELLED and not said:
             faults.append(fault_line(path, line, f"no label, which clips of {split} need"))
         if start is None or end is None or not (start or 0) < (end or math.inf):
             wrong = f"expected seconds from start to end, found {row.get('start')!r} and "
             faults.append(fault_line(path, line, f"{wrong}{row.get('end')!r}"))
             continue
         about = {"label": label, "split": split, "start": start, "end": end or math.inf}
-        about |= {"subject": row.get("subject") or one.subject, "person": row.get("person", "")}
-        sources.append(one._replace(**about))
+        sources.append(one._replace(**about, person=row.get("person", "")))
     if not there:
         faults.append(f"{path}: names no file")
     if faults:
         raise InputError("\n".join(faults))
     names = unique([source.name for source in sources])
     return [source._replace(name=name) for source, name in zip(sources, names)]
+
+
+def _mistyped(path: Path, columns: Collection[str]) -> list[str]:
+    """Faults of columns of a list whose names are probably mistyped; others unknown are said."""
+    more, lacking = sorted(set(columns) - set(COLUMNS)), set(COLUMNS) - set(columns)
+    meant = {key: difflib.get_close_matches(key, lacking, 1, NEAR) for key in more}
+    if unused := [key for key in more if not meant[key]]:
+        say_once(f"{path}: columns that are not used: {listed(unused, 10)}")
+    return [
+        f"{path}: there is no column {key!r}, did you mean {one!r}? Rename it, or leave it out"
+        for key in meant
+        for one in meant[key]
+    ]
 
 
 def _label(text: str, classes: ClassTable) -> tuple[int, str]:

@@ -6,6 +6,7 @@ need the same folders.
 """
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -70,14 +71,16 @@ def convert(
             _work(todo, len(sources), folder, how, workers)
         except KeyboardInterrupt:
             done = len(sources) - len(_todo(sources, folder, how, quiet=True))
-            say_once(f"stopped: {done} of {len(sources)} are done; the same command goes on")
             folder.tables(sources, classes)
-            raise
+            said = f"{done} of {len(sources)} are done, whole; the same command goes on"
+            raise KeyboardInterrupt(said) from None
         folder.separate(sources)
         if not any(clip.name for clip in folder.clips(sources)):
             _refuse(folder, sources)
         folder.forget(known - {source.name for source in sources})
         folder.tables(sources, classes)
+        for line in folder.taken_for_granted(sources, classes):
+            say_once(line)
     return read_quality(folder.out)
 
 
@@ -116,10 +119,13 @@ def summary(table: pd.DataFrame, out: Path, key: Path | None = None) -> list[str
             lines.append(f"{files}: {f'left out: {reason}' if reason else said or 'read'}")
     if len(lines) > MANY:
         lines = [*lines[:MANY], f"and {len(lines) - MANY} more, see {out / QUALITY}"]
-    clips = int((table["clip"] != "").sum())
+    clips, files = int((table["clip"] != "").sum()), table["file"].nunique()
+    several = f" (people or recordings, in {files} file{'s' * (files > 1)})"
     lines.append(
-        f"{out}: {clips} of {len(table)} became clips; {QUALITY} says what to know of them"
-        + f", {FAILURES} why the others did not" * (clips < len(table))
+        f"{out}: {clips} of {len(table)} became clips{several * (files < len(table))}; "
+        f"{QUALITY} says what to know of them"
+        + f", {FAILURES} why the others did not"
+        * (clips < len(table))
     )
     kept = [f"places of joints in {out}"]
     landmarks = landmark_file(out, "x").parent
@@ -144,6 +150,13 @@ def _faults(sources: Sequence[Source], out: Path, classes: ClassTable, how: How)
         faults.append(f"expected one of {', '.join(FORMS)} as form, found {how.form!r}")
     if how.form in SEVENTEEN and how.skeleton != OURS:
         faults.append(f"{how.form} holds the 17 joints of {OURS}, not those of {how.skeleton}")
+    of_video = any(one.is_video and not one.person for one in sources)
+    if wanted := _person_wanted(how.person, of_video):
+        faults.append(f"person: expected {wanted}, found {how.person!r}")
+    inside = [one.path.name for one in sources if out.absolute() in one.path.absolute().parents]
+    if inside:
+        holds = "clips that were made there" if Folder(out).known() else "what is to be converted"
+        faults.append(f"{out}: holds {holds} ({listed(inside)}): name another folder for the clips")
     for source in sources:
         name, expected = source.name, []
         if times[name] > 1:
@@ -152,11 +165,8 @@ def _faults(sources: Sequence[Source], out: Path, classes: ClassTable, how: How)
             expected.append(("a clip name without blanks and slashes", repr(name)))
         if not UNLABELLED <= source.label < len(classes):
             expected.append((f"a class id from 0 to {len(classes) - 1}, or -1", source.label))
-        if out.absolute() in source.path.absolute().parents:
-            expected.append((f"files outside {out}", "one of what it made"))
-        person = source.person or how.person
-        if source.is_video and not _is_rule(person):
-            expected.append((f"of a video {', '.join(RULES)}, a number or a box", repr(person)))
+        if wanted := _person_wanted(source.person, source.is_video):
+            expected.append((wanted, repr(source.person)))
         if source.split not in ("", *SPLITS):
             expected.append((f"one of {', '.join(SPLITS)} as split", repr(source.split)))
         if not 0 <= source.start < source.end:
@@ -165,9 +175,18 @@ def _faults(sources: Sequence[Source], out: Path, classes: ClassTable, how: How)
     return faults
 
 
-def _is_rule(person: str) -> bool:
-    """Whether somebody in a video may be chosen so, before anybody is searched for."""
-    return person in ("", *RULES) or person.isdecimal() or bool(box_of(person))
+def _person_wanted(person: str, is_video: bool) -> str:
+    """What should stand in place of a rule for choosing somebody, '' where it may do."""
+    box = box_of(person)
+    if is_video and not (box or person in ("", *RULES) or person.isdecimal()):
+        return f"of a video {', '.join(RULES)}, a number or a box"
+    left, top, right, bottom = box or (0, 0, 2, 2)
+    pixels = is_video and max(right, bottom) > 1  # not shares of the picture
+    ordered = left < right and top < bottom and all(map(math.isfinite, box))
+    if ordered and (pixels or not is_video):
+        return ""
+    unit = " in pixels" * is_video
+    return f"of a box LEFT,TOP,RIGHT,BOTTOM{unit}, LEFT before RIGHT and TOP before BOTTOM"
 
 
 def _known(folder: Folder, sources: Sequence[Source]) -> set[str]:

@@ -15,6 +15,7 @@ from mbnb.data.flat import flat_body
 from mbnb.data.keypoints import NTU
 from mbnb.data.missing import complete
 from mbnb.data.motion import at_rate
+from mbnb.data.quality import measure, score
 from mbnb.files import InputError
 from mbnb.formats import PoseFile, joints_of, read_all
 from mbnb.formats.people import chosen
@@ -27,6 +28,7 @@ LIFT = "`mbnb lift` gives them some"
 FLAT_NOTE = f"{FLAT}, for the setting `without_depth: true`; {LIFT}"
 NO_SIZE = "x and y are shares of a picture: give its --size WIDTH HEIGHT in pixels"
 SHORTEST = 2  # frames
+TO_SPARE = 0.1  # seconds by which times of a list may be rounded
 FEWEST = 8  # of our joints; a head with shoulders and arms has nine
 OURS = "h36m17"
 
@@ -96,6 +98,8 @@ def people_in(
             file = file.in_pixels(size)
         names, said = chosen(file, source.person or person)
         remarks = [*file.notes, *said, *([] if file.depth else [FLAT_NOTE])]
+        if not (file.rate or rate):
+            remarks.append(f"{fps:g} frames a second were supposed (--rate)")
         poses = joints_of(file, skeleton)
         for name in names:
             parts = [source.name if len(recordings) == 1 else recording]
@@ -127,10 +131,7 @@ def _clip(
     if not any(np.isfinite(points).any() for points in file.people.values()):
         reason = "nobody is seen there"
     elif len(known) < FEWEST:
-        reason = (
-            f"of our {seen.shape[1]} joints only {len(known)} are among its points "
-            f"({listed(known) or f'{listed(file.points)}; name them by --layout FILE'})"
-        )
+        reason = _too_few(known, file, skeleton)
     elif len(frames) < SHORTEST:
         reason = "one frame, which shows no movement" if len(frames) else "nobody is seen there"
     if reason:
@@ -146,6 +147,10 @@ def _clip(
     pose = at_rate(pose.astype(np.float32), row["source_fps"], row["fps"])
     share = float(np.isfinite(pose).all(-1).mean())
     row |= {"first_frame": int(frames[0]), "frames": len(pose), "seen": round(share, 3)}
+    late = too_late(source.end, len(seen) / row["source_fps"])
+    row["remarks"] = "; ".join(filter(None, [row["remarks"], late]))
+    if file.depth:
+        row["score"] = score(measure(pose, skeleton, row["fps"]) | row)
     if never := [joint for joint in skeleton.joints if joint not in known]:
         row["remarks"] = "; ".join(filter(None, [row["remarks"], f"never seen: {listed(never)}"]))
     whole = "; ".join(against) or (complete if file.depth else flat_body)(pose, skeleton)
@@ -155,6 +160,25 @@ def _clip(
     split = next((split for split in SPLITS if split in file.split.lower()), "")
     about = {"label": label, "split": split, "flat": not file.depth}
     return Found("", row | {"reason": ""}, pose, **about)
+
+
+def _too_few(known: list[str], file: PoseFile, skeleton: Skeleton) -> str:
+    """That too few of our joints are known of somebody, by whose fault."""
+    ours = f"of our {len(skeleton.joints)} joints"
+    anybody = PoseFile(
+        file.layout, file.points, {"": np.ones((1, len(file.points), 3))}, file.depth
+    )
+    if np.isfinite(joints_of(anybody, skeleton.name)[""]).all(-1).sum() >= FEWEST:
+        return f"only {len(known)} {ours} were seen ({listed(known) or 'none'})"
+    among = listed(known) or f"{listed(file.points)}; name them by --layout FILE"
+    return f"{ours} only {len(known)} are among its points ({among})"
+
+
+def too_late(wanted: float, end: float) -> str:
+    """What is said where a list names an end, in seconds, that lies behind that of its file."""
+    if math.isinf(wanted) or wanted - end < TO_SPARE:
+        return ""
+    return f"the recording ends at {end:.2f} s, before the {wanted:g} s of the list"
 
 
 def _frame(seconds: float, rate: float) -> int | None:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from mbnb.classes import ClassTable, read_classes
@@ -63,6 +63,15 @@ def read_labels(
         unclaimed = [name for name in present if name not in labels]
         faults.append((strangers[first], _absent(list(strangers), unclaimed)))
     return labels, faults
+
+
+def faulty_names(path: Path | None, faults: Iterable[tuple[int | None, str]]) -> set[str]:
+    """What may be the names of clips on the lines of a label file that `read_labels` refused."""
+    numbers = {number for number, _ in faults if number}
+    entries = [entry for number, entry in _entries(path) if number in numbers] if numbers else []
+    words = (word for entry in entries for word in (*re.split(r"[\s,;]+", entry), entry))
+    named = (parts[1] for entry in entries if (parts := ENTRY.fullmatch(entry)))
+    return {clip_name(name.strip('"')) for name in (*words, *named)}
 
 
 def _entries(path: Path) -> list[tuple[int, str]]:

@@ -54,6 +54,7 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, float], None]] = {
 # How files of other kinds begin, and what to do with them.
 PICTURE = "it is a picture; videos and joints can be converted"
 JOBLIB = f"it is compressed, as joblib does it: {LOAD_THERE}"
+MATROSKA = b"\x1a\x45\xdf\xa3"
 SOUND = "it is sound, in which nobody is seen"
 OTHERS = {
     b"Kaydara FBX Binary": "it is FBX: export it as BVH",
@@ -168,6 +169,15 @@ def _possible(file: PoseFile) -> PoseFile:
     return dataclasses.replace(file, people=people, rate=rate, notes=(*file.notes, *notes))
 
 
+def expected_of(path: Path) -> str:
+    """What a file holds by its content, as its reader words it; '' where none knows it."""
+    try:
+        content = Content(Path(path))
+        return next((reader.EXPECTED for reader in READERS if reader.is_it(content)), "")
+    except Exception:  # every sort of damage raises a different kind
+        return ""
+
+
 def _unknown(content: Content) -> str:
     """What is said of a file that no reader knows, by what it is instead."""
     if content.head[:4] == b"PK\x03\x04" and b"/data.pkl" in content.head[:200]:
@@ -177,6 +187,12 @@ def _unknown(content: Content) -> str:
             return said
     if content.head[:4] == b"RIFF" and content.head[8:12] == b"WAVE":
         return SOUND
+    if (
+        content.head[4:8] == b"ftyp"
+        or content.head[8:12] == b"AVI "
+        or content.head[:4] == MATROSKA
+    ):
+        return "it is a video: give its name the ending of one, such as .mp4"
     if content.path.is_dir() and not any(content.path.iterdir()):
         return "it is an empty folder"
     if {b"start", b"end", b"label"} <= set(re.split(rb"\W+", content.head.lower().split(b"\n")[0])):

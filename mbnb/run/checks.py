@@ -4,7 +4,6 @@ A notebook checks all of this, too, but maybe after an hour of others. It takes 
 torch is imported only for what needs it.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from mbnb.data.dataset import check_lists
 from mbnb.files import ROOT, InputError
 from mbnb.runs import RunFolder
 from mbnb.skeleton import load_skeleton
-from mbnb.video.convert import find_videos
+from mbnb.video.convert import find_videos, person_in
 
 NOTEBOOKS = ROOT / "notebooks"
 # Notebooks of encoders, and those that train a model of actions in their run or look at one.
@@ -150,13 +149,7 @@ def _motion(config: Config) -> None:
 
 
 def _videos(config: Config) -> None:
-    try:
-        re.compile(config.video_person)
-    except re.error as error:
-        raise InputError(
-            f"setting 'video_person': {config.video_person!r} is no regular expression ({error}); "
-            "[a-z]+ means letters, [0-9]+ digits"
-        ) from None
+    person_in(config.video_person, "")
     classes = read_classes(config.class_table)
     if config.videos:
         labels = ROOT / config.video_labels if config.video_labels else None

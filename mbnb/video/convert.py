@@ -9,14 +9,14 @@ import numpy as np
 
 from mbnb.classes import ClassTable
 from mbnb.clips import SPLITS, UNLABELLED
-from mbnb.data.convert import Found, Source
-from mbnb.data.labels import read_labels
+from mbnb.data.convert import Found, Source, too_late
+from mbnb.data.labels import faulty_names, read_labels
 from mbnb.data.quality import visibility
 from mbnb.files import InputError, fault_line
 from mbnb.formats.people import box_of, chosen
 from mbnb.settings import say_once
 from mbnb.skeleton import load_skeleton
-from mbnb.text import listed
+from mbnb.text import counted, listed
 from mbnb.video.folder import is_video, spelled, videos_in
 from mbnb.video.frames import FPS
 from mbnb.video.landmarks import (
@@ -74,15 +74,16 @@ def find_videos(
             f"{part}: clips get safe names",
             [f"{videos[name].name} -> {name}" for name in own if name != own[name]],
         )
-        there = set(own.values())
-        _say(f"{file}: labels without a video", [name for name in labels if name not in there])
-        unlabelled = [videos[name].name for name in own if own[name] not in labels]
-        if file and unlabelled:
+        _say(f"{file}: labels without a video", sorted(labels.keys() - set(own.values())))
+        known = labels.keys() | faulty_names(file, problems)
+        unlabelled = [videos[name].name for name in own if own[name] not in known]
+        if file and unlabelled and file.is_file():
             faults.append(f"{file}: no label for {_some(unlabelled)}")
-        subjects = {name: person_in(person, own[name]) for name in own}
+        shown = [videos[name].name for name in own]
+        subjects = dict(zip(own, people_in_names(person, shown, list(own.values()), part)))
         # MA-52's test videos keep their people secret.
         nobody = [videos[name].name for name in own if not subjects[name]]
-        if person and nobody and split != "test":
+        if nobody and person and split != "test":
             faults.append(
                 f"{part}: expected names that begin with a person as the setting video_person "
                 f"describes one, {person!r}; found {_some(nobody)}"
@@ -91,17 +92,52 @@ def find_videos(
             label = labels.get(own[name], UNLABELLED)
             if other := sources.get(name):
                 faults.append(f"{path}: {other.split} has a clip {name}, too: rename one of them")
-            whose = subjects[name] or name
-            sources[name] = Source(path, name, label, whose, split, shown=readable(path.name))
+            about = (label, subjects[name] or name, split)
+            sources[name] = Source(path, name, *about, shown=readable(path.name))
     if faults:
         raise InputError("\n".join(faults))
     return list(sources.values())
 
 
 def person_in(pattern: str, name: str) -> str:
-    """The beginning of a name that `pattern` describes, '' where there is none."""
-    match = re.match(pattern, name) if pattern else None
+    """The beginning of a name that `pattern` describes, '' where there is none.
+
+    Raises InputError for what is no regular expression.
+    """
+    try:
+        match = re.match(pattern, name) if pattern else None
+    except re.error as error:
+        raise InputError(
+            f"setting 'video_person': {pattern!r} is no regular expression ({error}); "
+            "[a-z]+ means letters, [0-9]+ digits"
+        ) from None
     return match[0] if match else ""
+
+
+def people_in_names(
+    pattern: str, files: Sequence[str], names: Sequence[str], about: Path
+) -> list[str]:
+    """For each name the person at its beginning, see `person_in`; who was found is said.
+
+    files: what users call them, in the same order. A pattern that ends within a word, as [a-z]+
+    does before an ö, takes several people for one, so that is said, too.
+    """
+    people = [person_in(pattern, name) for name in names]
+    if not pattern:
+        return people
+    known, setting = list(dict.fromkeys(filter(None, people))), f"video_person {pattern!r}"
+    if known:
+        told = counted(sum(map(bool, people)), len(known))
+        _say(f"{about}: by {setting} {told}", known)
+    nobody = [file for file, who in zip(files, people) if not who]
+    _say(f"{about}: {setting} finds nobody at the beginning of", nobody)
+    cut = [
+        f"{file} -> {who}"
+        for file, who, name in zip(files, people, names)
+        if who and (who[-1] + name[len(who) : len(who) + 1]).isalpha() and name != who
+    ]
+    _say(f"{about}: {setting} ends amid a word, [^_. ]+ would take all of it", cut)
+    return people
 
 
 def _some(names: Sequence[str]) -> str:
@@ -155,7 +191,7 @@ def clips_of(
     person, span = source.person or person, (source.start, source.end)
     box, whole = box_of(person), is_whole(load_skeleton(skeleton))
     if not person or box:
-        region = tuple(round(side) for side in box) if box else None
+        region = tuple(max(round(side), 0) for side in box) if box else None
         return [_clip_of(source, source.name, out, fps, pose_model, pose_of, region, whole)]
     everybody, found = find_everybody(source.path, fps, span), []
     names, said = chosen(everybody.as_file, person)
@@ -189,6 +225,9 @@ def _clip_of(
     landmarks, span = landmark_file(out, name), (source.start, source.end)
     extract(source.path, landmarks, fps, pose_model, span=span, region=region, whole=whole)
     measured, pose, reason = read_clip(landmarks, pose_of, whole)
+    end = source.start + measured["frames"] / measured["fps"]
+    said = [measured["remarks"], too_late(source.end, end)]
+    measured["remarks"] = "; ".join(filter(None, said))
     elsewhere = [] if reason else jumps(load_landmarks(landmarks))
     if len(elsewhere):
         reason = (

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from mbnb.files import InputError
+from mbnb.formats import expected_of
 
 FPS = 30.0  # frames a second of every clip, whatever the video had
 # Seconds between two frames up to which the nearer one stands for the time between. A longer time
@@ -232,6 +233,8 @@ def read_video(
             fault = "cut short: begins as MP4, but its index is missing"
         elif head and isinstance(error, av.error.EOFError):
             fault = "ends before its first frame: the video stream holds no frames"
+        elif joints := expected_of(path):
+            fault = f"its name ends in {path.suffix}, but it is {joints}"
         raise InputError(f"{path}: {fault} ({error.strerror})") from error
 
 

@@ -430,9 +430,20 @@ def _search(
     pose_model: Path | None,
     whole: bool,
 ) -> Landmarks | WholeLandmarks:
-    """What `extract_pose` finds in a region of pictures, where it is in the whole ones."""
+    """What `extract_pose` finds in a region of pictures, where it is in the whole ones.
+
+    Raises InputError for a region outside of them.
+    """
     left, top, right, bottom = region or (0, 0, None, None)
-    parts = (np.ascontiguousarray(picture[top:bottom, left:right]) for picture in pictures)
+
+    def part_of(picture: np.ndarray) -> np.ndarray:
+        part, (height, width) = picture[top:bottom, left:right], picture.shape[:2]
+        if not part.size:
+            wanted = f"LEFT,TOP,RIGHT,BOTTOM in pixels of {width} x {height}"
+            raise InputError(f"expected a box {wanted}, found {','.join(map(str, region))}")
+        return np.ascontiguousarray(part)
+
+    parts = map(part_of, pictures)
     points, corner = extract_pose(parts, pose_model, whole), np.array((left, top, 0), np.float32)
     points = points._replace(image=points.image + corner[:2])
     if whole:
