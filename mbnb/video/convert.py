@@ -56,8 +56,7 @@ def find_videos(
     else:
         split = "train" if label_file else "test"
         folders, label_files = {split: folder}, {split: label_file}
-    sources: dict[str, Source] = {}
-    faults = []
+    sources, faults = {}, []
     for split, part in folders.items():
         file = label_files[split]
         labels, problems = read_labels(file, classes) if file else ({}, [])

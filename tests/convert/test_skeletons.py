@@ -10,6 +10,7 @@ from run.headless import command_line
 
 from mbnb.convert import How, convert, find_sources
 from mbnb.data.dataset import load, verify
+from mbnb.data.quality import quality_table
 from mbnb.files import InputError
 from mbnb.formats import WRITERS, joints_of, read
 from mbnb.formats.layouts import LAYOUTS
@@ -132,12 +133,6 @@ def test_the_command_says_what_it_found_and_what_it_left_out(tmp_path):
     assert "it is in centimetres" in back.output and "became clips" in back.output
 
 
-def test_a_folder_without_any_file_is_said_to_be_empty(tmp_path):
-    (tmp_path / "none").mkdir()
-    with pytest.raises(InputError, match="not one clip can be made: there is no file"):
-        convert_all(tmp_path / "none", tmp_path / "out")
-
-
 def openpose(folder, pose):
     """Somebody (T, 17, 3) as OpenPose finds them, a file a frame, in a picture of 640 x 480."""
     folder.mkdir(parents=True)
@@ -175,6 +170,46 @@ def test_joints_in_pictures_become_clips_that_a_model_learns_from(tmp_path):
     assert np.isfinite(history["train_loss"]).all()
     with pytest.raises(InputError, match="clip0: joints in a picture.*npy alone"):
         convert_all(tmp_path / "found", tmp_path / "bvh", form="bvh")
+
+
+def test_rates_and_ends_that_files_lack_stand_in_the_remarks(tmp_path):
+    openpose(tmp_path / "flat", moving(9))
+    WRITERS["csv"](tmp_path / "deep.csv", moving(60), 30.0)
+    (tmp_path / "list.csv").write_text("file,end\nflat,\ndeep.csv,1\ndeep.csv,9\n")
+    (tmp_path / "flat.csv").write_text("file\nflat\n")
+    supposed = "30 frames a second were supposed (--rate)"
+    (remarks,) = convert_all(tmp_path / "flat.csv", tmp_path / "flat_out")["remarks"]
+    assert supposed in remarks
+    (remarks,) = convert_all(tmp_path / "flat.csv", tmp_path / "told", rate=25.0)["remarks"]
+    assert "supposed" not in remarks
+    _, short, cut = convert_all(tmp_path / "list.csv", tmp_path / "deep_out")["remarks"]
+    assert "supposed" not in cut and "recording ends" not in short
+    assert "the recording ends at 2.00 s, before the 9 s of the list" in cut
+
+
+def test_whoever_of_a_file_became_no_clip_is_named_with_a_reason_of_their_own(tmp_path):
+    openpose(tmp_path / "two", moving(9))
+    arm = [name in ("left_shoulder", "left_elbow", "left_wrist") for name in LAYOUTS["body25"]]
+    for path in (tmp_path / "two").iterdir():
+        content = json.loads(path.read_text())
+        points = np.reshape(content["people"][0]["pose_keypoints_2d"], (25, 3)) + [900, 0, 0]
+        points[~np.array(arm)] = 0
+        content["people"].append({"person_id": [-1], "pose_keypoints_2d": points.ravel().tolist()})
+        path.write_text(json.dumps(content))
+    said = command_line("convert", tmp_path / "two", tmp_path / "out").output
+    assert "1 of 2 became clips (people or recordings, in 1 file)" in said
+    (row,) = pd.read_csv(tmp_path / "out" / "failures.csv", dtype=str).to_dict("records")
+    assert (row["file"], row["recording"], row["person"]) == ("two", "two", "2")
+    assert row["reason"].startswith("only 3 of our 17 joints were seen (L_Shoulder")
+
+
+def test_a_file_of_skeletons_has_the_score_that_its_clip_gets_later(tmp_path):
+    WRITERS["trc"](tmp_path / "one.trc", moving(40), 60.0)
+    table = convert_all(tmp_path / "one.trc", tmp_path / "out")
+    data = load(config(data_root=tmp_path / "out"))
+    later = quality_table(tmp_path / "out", data.splits, H36M, 30.0)
+    assert 0 < table["score"][0] < 1
+    np.testing.assert_allclose(table["score"], later["score"], rtol=1e-5)
 
 
 def test_a_data_set_has_depth_or_none(tmp_path):

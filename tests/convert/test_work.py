@@ -188,10 +188,11 @@ def test_pseudonyms_leave_no_name_and_stay_the_same(tmp_path):
 
 
 def test_every_fault_of_a_list_is_told(tmp_path):
-    skeletons(tmp_path / "files", 1)
+    skeletons(tmp_path / "files", 4)
     (tmp_path / "files" / "list.csv").write_text(
         "file;label;split;start;end\nilse_0.csv;sneezing;train;;\nnobody.csv;0;;;\n"
-        "ilse_0.csv;;val;;\nilse_0.csv;0;validation;;\nilse_0.csv;0;;9;3\n"
+        "ilse_1.csv;;val;;\nilse_2.csv;;validation;;\nilse_3.csv;0;;9;3\n"
+        "ilse_3.csv;0;;1,0;3\nilse_3.csv;1;;1;3.0\nilse_3.csv;1;;1;2\n"
     )
     with pytest.raises(InputError) as raised:
         find_sources(tmp_path / "files" / "list.csv", DOCUMENT)
@@ -202,4 +203,78 @@ def test_every_fault_of_a_list_is_told(tmp_path):
         "line 4: no label, which clips of val need",
         "line 5: expected one of train, val, test as split, found 'validation'",
         "line 6: expected seconds from start to end, found '9' and '3'",
+        "line 8: ilse_3.csv: stands on line 7, too, with the same start and end",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("video,label\nilse_0.csv,0\n", "a list needs a column `file`; found video, label"),
+        ("subject,label\nilse,0\n", "a list needs a column `file`; found subject, label"),
+        ("file,lable\nilse_0.csv,0\n", "no column 'lable', did you mean 'label'"),
+        ("file,label,subjct\nilse_0.csv,0,a\n", "no column 'subjct', did you mean 'subject'"),
+        ("start,end,label\n0.5,2,nod\n", "it holds coded intervals, which `mbnb coding` reads"),
+    ],
+)
+def test_columns_that_a_list_lacks_are_named(text, said, tmp_path):
+    path = skeletons(tmp_path / "files", 1) / "list.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        convert(find_sources(path, DOCUMENT), tmp_path / "out", DOCUMENT)
+
+
+def test_tables_of_joints_are_no_lists(tmp_path):
+    rows = ["frame,person,label,x,y,z", *(f"{t},1,{n},1,2,3" for t in range(3) for n in "ab")]
+    (tmp_path / "long.csv").write_text("\n".join(rows))
+    (one,) = find_sources(tmp_path / "long.csv", DOCUMENT)
+    assert one.name == "long" and not one.is_video
+
+
+def test_a_conversion_begins_with_its_own_key_or_not_at_all(tmp_path):
+    files, out, key = skeletons(tmp_path / "files", 3), tmp_path / "out", tmp_path / "key.csv"
+    command = ["convert", files, out, "--pseudonyms"]
+    assert command_line(*command, key).exit_code == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    away = key.rename(tmp_path / "safe.csv")
+    refused = command_line(*command, key)
+    assert refused.exit_code == 2 and "put it back there, or name where it lies" in refused.output
+    assert not key.exists()
+    assert command_line("convert", files, tmp_path / "other", "--pseudonyms", key).exit_code == 0
+    assert "is another key than the one" in command_line(*command, key).output
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert "3 of 3 are done already" in command_line(*command, away).output
+
+
+def test_an_out_folder_that_holds_the_files_is_named_and_so_is_an_empty_one(tmp_path):
+    files = skeletons(tmp_path / "files", 2)
+    with pytest.raises(InputError, match="files: holds what is to be converted .ilse_0.csv, ilse"):
+        convert(find_sources(files, DOCUMENT), files, DOCUMENT)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="none: not one clip can be made: there is no file"):
+        find_sources(tmp_path / "none", DOCUMENT)
+
+
+@pytest.mark.parametrize("person", ["900,200,200,1296", "0.1,0.1,0.9,0.9", "nan,0,5,5", "0,5,9,5"])
+def test_a_box_that_cannot_be_is_refused_once_before_any_video_is_opened(person, tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").touch()
+    with pytest.raises(InputError) as refused:
+        convert(find_sources(tmp_path, DOCUMENT), tmp_path / "o", DOCUMENT, How(person=person))
+    wanted = "expected of a box LEFT,TOP,RIGHT,BOTTOM in pixels, LEFT before RIGHT"
+    (said,) = str(refused.value).splitlines()
+    assert wanted in said and said.endswith(f"found {person!r}")
+
+
+def test_what_was_taken_for_granted_of_labels_and_people_is_said(tmp_path):
+    files = skeletons(tmp_path / "files", 2)
+    said = command_line("convert", files, tmp_path / "one").output
+    assert "no clip has a label, so all are in the split test" in said
+    assert "each clip counts as of a person of its own" in said
+    (tmp_path / "labels.txt").write_text("ilse_0 0\nilse_1 8\n")
+    labels = ["-p", "video_labels", tmp_path / "labels.txt", "-p", "video_person", "[a-z]+"]
+    said = command_line("convert", files, tmp_path / "two", *labels).output
+    assert "labels are ids of the class table 'document', 52 classes: 0 is A1 Shaking body" in said
+    assert "by video_person '[a-z]+' 2 clips of 1 person: ilse" in said and "own;" not in said
+    named = command_line("convert", files, tmp_path / "two", *labels, "-p", "class_table", "ma52")
+    assert "the class table 'ma52'" in named.output

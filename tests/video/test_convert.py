@@ -267,6 +267,38 @@ def test_videos_without_labels_are_for_predicting_and_missing_labels_are_all_nam
         find_videos(tmp_path / "nowhere", DOCUMENT)
 
 
+def test_a_label_file_that_is_missing_or_has_a_fault_is_one_fault(tmp_path):
+    for name in ("anna 1", "bert"):
+        (tmp_path / f"{name}.mp4").touch()
+    labels = tmp_path / "labels.txt"
+    with pytest.raises(InputError) as raised:
+        find_videos(tmp_path, DOCUMENT, labels)
+    assert str(raised.value) == f"{labels}: no such file"
+    labels.write_text("anna 1 99\nbert nodding\n")
+    with pytest.raises(InputError) as raised:
+        find_videos(tmp_path, DOCUMENT, labels)
+    assert [said.split(": ")[0] for said in str(raised.value).splitlines()] == [
+        f"{labels}, line 1",
+        f"{labels}, line 2",
+    ]
+
+
+def test_who_was_found_in_names_is_said_and_so_is_a_pattern_that_cuts_names_off(tmp_path, capsys):
+    for name in ("jörg_01", "jürgen_02", "Anna_01", "bert_1", "bert2"):
+        (tmp_path / f"{name}.mp4").touch()
+    find_videos(tmp_path, DOCUMENT, person="[a-z]+")
+    said = capsys.readouterr().err
+    assert "by video_person '[a-z]+' 4 clips of 2 people: bert, j\n" in said
+    assert "'[a-z]+' finds nobody at the beginning of: Anna_01.mp4\n" in said
+    assert (
+        "amid a word, [^_. ]+ would take all of it: jörg_01.mp4 -> j, jürgen_02.mp4 -> j\n" in said
+    )
+    find_videos(tmp_path, DOCUMENT, person="[^_. ]+")
+    assert "amid a word" not in capsys.readouterr().err
+    with pytest.raises(InputError, match="setting 'video_person': '\\(' is no regular expression"):
+        find_videos(tmp_path, DOCUMENT, person="(")
+
+
 def test_a_name_without_its_person_is_named_instead_of_making_a_person_of_its_own(tmp_path):
     for name in ("anna_01.mp4", "Bert_01.mp4", "01_anna.mp4"):
         (tmp_path / name).touch()
@@ -317,8 +349,9 @@ def test_unsafe_names_make_safe_clips_and_keep_their_labels_and_people(tmp_path,
     assert made[2] == ("clip_CON", "CON") and made[3] == ("clip_con.1", "con")
     assert made[4] == ("x", "-x") and made[5] == ("ä_ö", "ä,") and made[6] == ("clip", "…")
     assert made[7] == ("jürgen_1", "jürgen") and len(made[8][0]) == 150
-    said = capsys.readouterr().err
-    assert "safe names" in said and "anna b (1).mp4 -> anna_b_1_2" in said and "jürgen" not in said
+    said = capsys.readouterr().err.splitlines()
+    (safe,) = (line for line in said if "safe names" in line)
+    assert "anna b (1).mp4 -> anna_b_1_2" in safe and "jürgen" not in safe
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
