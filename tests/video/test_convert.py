@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from build import DOCUMENT, H36M
+from build import DOCUMENT, H36M, person
 from PIL import Image
 from video.films import DAMAGED, grain, stamped, tilt, write
 
@@ -22,6 +22,7 @@ from mbnb.config import Config
 from mbnb.convert import How, convert
 from mbnb.data.convert import Source
 from mbnb.files import InputError
+from mbnb.formats import WRITERS, read
 from mbnb.video.convert import find_videos, landmark_file
 from mbnb.video.folder import videos_in
 from mbnb.video.landmarks import load_landmarks
@@ -118,6 +119,10 @@ def remarked(extractor, tmp_path_factory, pictures, portrait):
     sources = [source(path, name) for name, path in videos.items()]
     sources.append(source(videos["two"], "all", person="all"))
     sources.append(source(write(folder / "other.mp4", changing), "other"))
+    sources.append(source(videos["two"], "outside", person="2000,0,3000,500"))
+    sources.append(source(videos["still"], "late")._replace(end=9.0))
+    WRITERS["bvh"](folder / "joints.mp4", person(1, 3), 30.0)
+    sources.append(source(folder / "joints.mp4", "joints"))
     table = convert(sources, folder / "set", DOCUMENT, workers=1).set_index("file")
     table.attrs["out"] = folder / "set"
     return table
@@ -130,7 +135,11 @@ def test_one_bad_video_is_refused_with_its_reason_and_the_others_go_on(remarked)
     assert remarked.loc["hour", "frames"] == 60, "not an hour of a frozen person"
     assert reasons["lapse"].startswith("1.00 frames a second are too few")
     assert reasons["ends"] == "expected at least 2 frames, found none"
-    assert (reasons.drop(["one", "hour", "lapse", "ends", "other"]) == "").all()
+    wanted = "expected a box LEFT,TOP,RIGHT,BOTTOM in pixels of 1024 x 600, found 2000,0,3000,500"
+    assert reasons["outside"] == wanted
+    assert reasons["joints"].startswith("its name ends in .mp4, but it is BVH, a HIERARCHY")
+    refused = ["one", "hour", "lapse", "ends", "other", "outside", "joints"]
+    assert (reasons.drop(refused) == "").all()
 
 
 def test_what_makes_an_answer_doubtful_is_said(remarked):
@@ -139,7 +148,9 @@ def test_what_makes_an_answer_doubtful_is_said(remarked):
     assert set(said.index[said.str.contains("second person")]) == {"two", "all"}
     assert "nothing moves: it is a still picture" in said["still"]
     assert re.search(r"nothing moves from 0\.[78] to 2\.7 s", said["frozen"])
-    assert said.str.contains("nothing moves").sum() == 2
+    assert said["late"].endswith("the recording ends at 0.67 s, before the 9 s of the list")
+    assert said.str.contains("nothing moves").sum() == 3
+    assert said.str.contains("recording ends").sum() == 1
     assert said["long"].startswith("5.3 s are long for one movement")
     assert said.str.contains("are long").sum() == 1
     assert "one frame left out, 9.0 s from the others" in said["alone"]
@@ -157,6 +168,13 @@ def test_everybody_in_view_becomes_a_clip_and_nobody_becomes_somebody_else(remar
     alone = tilt(load_landmarks(landmark_file(folder, "good")).image)[:20]
     assert np.corrcoef(tilts[0], alone)[0, 1] > 0.9 < np.corrcoef(-tilts[1], alone)[0, 1]
     assert "the person is suddenly elsewhere, first at 0.3" in remarked.loc["other", "reason"]
+
+
+def test_a_video_that_is_called_a_file_of_skeletons_is_told_to_be_one(tmp_path):
+    for container in ("mp4", "matroska", "avi"):
+        path = write(tmp_path / "some.bvh", grain(2), format=container)
+        with pytest.raises(InputError, match="it is a video: give its name the ending of one"):
+            read(path)
 
 
 def test_clips_of_other_videos_are_not_replaced(converted, tmp_path, pictures):
