@@ -84,7 +84,7 @@ class Folder:
     def made_with(self) -> str | None:
         """The number of the key of its pseudonyms, '' if no stamp tells it; None without a key."""
         stamps = (self.read(name)["stamp"] for name in self.known())
-        names = next((stamp["names"] for stamp in stamps if stamp), "own")
+        names = next((stamp.get("names", "own") for stamp in stamps if stamp), "own")
         return None if names == "own" else names.removeprefix(PSEUDONYMS)
 
     def is_empty(self, source: Source) -> bool:
@@ -239,9 +239,10 @@ class Folder:
 
     def failures(self, sources: Sequence[Source]) -> None:
         """Write what could not be used, of files with several which recording and who, and why."""
-        failed = [one.row for one in self.clips(sources) if not one.name]
-        columns = [key for key in ("recording", "person") if any(key in row for row in failed)]
-        _write_table(self.out / FAILURES, ["file", *columns, "reason"], failed)
+        known = set(itertools.chain(*(one.row for one in self.clips(sources) if not one.name)))
+        columns = [key for key in ("file", "recording", "person") if key in {"file", *known}]
+        failed = (one.row for one in self.clips(sources) if not one.name)
+        _write_table(self.out / FAILURES, [*columns, "reason"], failed)
 
     def _lists(self, sources: Sequence[Source], classes: ClassTable) -> None:
         """Labels, subjects and the class table."""

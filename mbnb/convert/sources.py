@@ -30,6 +30,8 @@ from mbnb.video.convert import find_videos, people_in_names, person_in, readable
 from mbnb.video.folder import is_video
 
 CLIPS = ("pose_3d.npy", "pose_2d.npy")  # of our own, called as their folders are
+FIRST = 20  # rows of a table that show what it is
+NUMBER = re.compile(r"[-+]?[.,]?\d+[.,]?\d*(e[-+]?\d+)?|nan", re.IGNORECASE)
 NEAR = 0.75  # of two names of columns, one of which is probably mistyped
 COLUMNS = ("file", "clip", "label", "subject", "split", "start", "end", "person")
 
@@ -147,11 +149,12 @@ def _is_list(path: Path) -> bool:
     names = [plain(name) for name in header]
     if "file" in names or len(names) >= 20:
         return "file" in names and len(names) < 20
-    cells = dict(zip(names, rows[0][1])) if rows else {}
-    files = [cell for cell in cells.values() if cell.strip(".") and _exists(path.parent / cell)]
-    numbers = {name for name, cell in cells.items() if cell and _seconds(cell) is not None}
+    cells = [cell for _, row in rows[:FIRST] for cell in zip(names, row)]
+    files = any(cell.strip(".") and _exists(path.parent / cell) for _, cell in cells)
+    numbers = {name for name, cell in cells if NUMBER.fullmatch(cell)}
     coded = {"start", "end", "label"} <= set(names)  # intervals, which another command reads
-    if files or (not coded and set(names) & set(COLUMNS) and numbers <= set(COLUMNS)):
+    like_ours = files or (not coded and set(names) & set(COLUMNS))
+    if like_ours and numbers <= set(COLUMNS):  # others may be places of joints
         found = ", ".join(filter(None, header))
         raise InputError(f"{path}: a list needs a column `file`; found {found}")
     return False

@@ -21,7 +21,7 @@ from mbnb.clips import SPLITS, UNLABELLED
 from mbnb.convert.child import Died, in_child, stop_children
 from mbnb.convert.folder import FAILURES, FORMS, QUALITY, Folder
 from mbnb.convert.one import How, convert_one, stamp
-from mbnb.data.convert import OURS, Found, Source
+from mbnb.data.convert import OURS, SUPPOSED, Found, Source
 from mbnb.files import InputError
 from mbnb.formats import WRITERS
 from mbnb.formats.people import RULES, box_of
@@ -119,14 +119,13 @@ def summary(table: pd.DataFrame, out: Path, key: Path | None = None) -> list[str
             lines.append(f"{files}: {f'left out: {reason}' if reason else said or 'read'}")
     if len(lines) > MANY:
         lines = [*lines[:MANY], f"and {len(lines) - MANY} more, see {out / QUALITY}"]
+        guessed = int(table["remarks"].str.contains(SUPPOSED, regex=False).sum())
+        lines += [f"{guessed} of {len(table)}: their {SUPPOSED}"] * (guessed > 0)
     clips, files = int((table["clip"] != "").sum()), table["file"].nunique()
+    more = f", {FAILURES} why the others did not" * (clips < len(table))
     several = f" (people or recordings, in {files} file{'s' * (files > 1)})"
-    lines.append(
-        f"{out}: {clips} of {len(table)} became clips{several * (files < len(table))}; "
-        f"{QUALITY} says what to know of them"
-        + f", {FAILURES} why the others did not"
-        * (clips < len(table))
-    )
+    made = f"{clips} of {len(table)} became clips{several * (files < len(table))}"
+    lines.append(f"{out}: {made}; {QUALITY} says what to know of them{more}")
     kept = [f"places of joints in {out}"]
     landmarks = landmark_file(out, "x").parent
     kept += [f"raw landmarks of videos in {landmarks}"] * landmarks.is_dir()

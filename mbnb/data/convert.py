@@ -26,6 +26,7 @@ from mbnb.text import listed
 FLAT = "joints in a picture, without depth"
 LIFT = "`mbnb lift` gives them some"
 FLAT_NOTE = f"{FLAT}, for the setting `without_depth: true`; {LIFT}"
+SUPPOSED = "frames a second were supposed (--rate)"
 NO_SIZE = "x and y are shares of a picture: give its --size WIDTH HEIGHT in pixels"
 SHORTEST = 2  # frames
 TO_SPARE = 0.1  # seconds by which times of a list may be rounded
@@ -99,7 +100,7 @@ def people_in(
         names, said = chosen(file, source.person or person)
         remarks = [*file.notes, *said, *([] if file.depth else [FLAT_NOTE])]
         if not (file.rate or rate):
-            remarks.append(f"{fps:g} frames a second were supposed (--rate)")
+            remarks.append(f"{fps:g} {SUPPOSED}")
         poses = joints_of(file, skeleton)
         for name in names:
             parts = [source.name if len(recordings) == 1 else recording]
@@ -165,9 +166,9 @@ def _clip(
 def _too_few(known: list[str], file: PoseFile, skeleton: Skeleton) -> str:
     """That too few of our joints are known of somebody, by whose fault."""
     ours = f"of our {len(skeleton.joints)} joints"
-    anybody = PoseFile(
-        file.layout, file.points, {"": np.ones((1, len(file.points), 3))}, file.depth
-    )
+    # Somewhere each, since hips may be placed between markers that are not in one place.
+    anywhere = np.random.default_rng(0).normal(size=(1, len(file.points), 3))
+    anybody = PoseFile(file.layout, file.points, {"": anywhere}, file.depth)
     if np.isfinite(joints_of(anybody, skeleton.name)[""]).all(-1).sum() >= FEWEST:
         return f"only {len(known)} {ours} were seen ({listed(known) or 'none'})"
     among = listed(known) or f"{listed(file.points)}; name them by --layout FILE"

@@ -225,7 +225,7 @@ def test_columns_that_a_list_lacks_are_named(text, said, tmp_path):
 
 
 def test_tables_of_joints_are_no_lists(tmp_path):
-    rows = ["frame,person,label,x,y,z", *(f"{t},1,{n},1,2,3" for t in range(3) for n in "ab")]
+    rows = ["person,label,x,y", *(f"1,{name},,-0.5" for name in ("long.csv", "knee"))]
     (tmp_path / "long.csv").write_text("\n".join(rows))
     (one,) = find_sources(tmp_path / "long.csv", DOCUMENT)
     assert one.name == "long" and not one.is_video
