@@ -117,7 +117,9 @@ def convert_one(source: Source, folder: Folder, how: How) -> None:
         found = [refused(source, error)]
         # What nobody foresaw, such as too little memory, may be otherwise the next time.
         now = now if isinstance(error, InputError) else {}
-    folder.keep(source, now, _hidden(source, found) if how.secret else found, how.fps)
+    # The child of a command that was killed ends what it has in hand beside the next command.
+    if folder.stamp_of(source) != now:
+        folder.keep(source, now, _hidden(source, found) if how.secret else found, how.fps)
 
 
 def _without(found: Found, reason: str) -> Found:

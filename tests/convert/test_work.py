@@ -16,11 +16,13 @@ from build import DOCUMENT, config, person
 from run.headless import command_line
 
 from mbnb.convert import How, convert, find_sources, on_cluster
+from mbnb.convert.folder import Folder
+from mbnb.convert.one import convert_one
 from mbnb.convert.work import FEW
 from mbnb.data.dataset import load
 from mbnb.files import ROOT, InputError
 from mbnb.formats import WRITERS
-from mbnb.video.landmarks import require_mediapipe
+from mbnb.video.landmarks import require_mediapipe, to_joints
 from mbnb.video.portrait import sample_video
 
 
@@ -278,3 +280,24 @@ def test_what_was_taken_for_granted_of_labels_and_people_is_said(tmp_path):
     assert "by video_person '[a-z]+' 2 clips of 1 person: ilse" in said and "own;" not in said
     named = command_line("convert", files, tmp_path / "two", *labels, "-p", "class_table", "ma52")
     assert "the class table 'ma52'" in named.output
+
+
+def test_of_two_at_once_the_later_one_changes_nothing(tmp_path):
+    require_mediapipe()
+    sample_video(tmp_path / "film.mp4", 0.3)
+    (source,), out = find_sources(tmp_path / "film.mp4", DOCUMENT), tmp_path / "out"
+    folder = Folder(out)
+    folder.clean()
+    first = []
+
+    def beside(landmarks, size, fps):
+        """Joints that another process has made by the time that this one has them, too."""
+        if not first:
+            first.append("began")
+            convert_one(source, folder, how)
+            first.append(records(out))
+        return to_joints(landmarks.world)
+
+    how = How(pose_of=beside)
+    convert_one(source, folder, how)
+    assert first[1] == records(out) and np.load(out / "test" / "film" / "pose_3d.npy").any()
