@@ -341,7 +341,7 @@ def _resting_body(
     place, target = place - place_mean, target - target_mean
     trunk = target[firm[both]]
     spread = np.linalg.svd(trunk - trunk.mean(0), compute_uv=False)
-    if not np.isfinite(spread).all() or spread[1] < LINE * spread[0]:
+    if not np.isfinite(spread).all() or spread[1] <= LINE * spread[0]:
         return None
     scale = np.sqrt((weights @ target**2).sum() / (weights @ place**2).sum())
     pairs, shares = (target / scale, place), weights

@@ -22,6 +22,7 @@ from mbnb.skeleton import load_skeleton
 
 EXPECTED = "BVH, a HIERARCHY of joints and the MOTION of their channels"
 MOST = 1000  # joints
+MOST_CHANNELS = 9  # of a joint: places, turns and sizes, each along three axes
 LARGEST = 1 << 26  # numbers of a movement
 CHANNEL = re.compile(r"([XYZ])(position|rotation)", re.IGNORECASE)
 NAME = re.compile(
@@ -110,7 +111,10 @@ def _hierarchy(words: Iterator[str]) -> list[_Joint]:
         elif kind == "OFFSET" and above:
             joints[above[-1]].offset = tuple(float(next(words, "")) for _ in range(3))
         elif kind == "CHANNELS" and above:
-            joints[above[-1]].channels = [next(words, "") for _ in range(int(next(words, "")))][:9]
+            count = int(next(words, ""))
+            if count > MOST_CHANNELS:
+                raise InputError(f"a joint has {MOST_CHANNELS} channels at most, found {count:g}")
+            joints[above[-1]].channels = [next(words, "") for _ in range(count)]
         elif kind != "HIERARCHY":
             raise InputError(f"expected JOINT, OFFSET, CHANNELS or a brace, found {word[:40]}")
     if above or not joints:

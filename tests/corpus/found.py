@@ -69,6 +69,7 @@ FOUND: dict[str, tuple[str, Change]] = {
     "a rate that is none": ("joints.trc", swapped((b"\n30", b"\nnan"))),
     "a rate of hours": ("joints.trc", swapped((b"\n30", b"\n1e-300"))),
     "a rate below none": ("joints.trc", swapped((b"\n30", b"\n-30"))),
+    "channels without an end": ("joints.bvh", swapped((b"CHANNELS 6", b"CHANNELS " + b"6" * 50))),
     "a word of pages": ("joints.bvh", lambda raw: raw.rstrip()[:-8] + LONG + b"\n"),
     "a time of pages": ("talk.csv", swapped((b"2.25", b"4." + LONG))),
     "a tag of pages": ("settings.yaml", instead(b"run: !!python/module:" + LONG)),

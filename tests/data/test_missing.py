@@ -237,3 +237,9 @@ def test_what_is_told_of_many_clips_at_once_is_told_of_each():
     for pose, is_whole in zip([*poses, *spoilt], [*whole, *surely_whole(spoilt, H36M)]):
         body = complete(pose, H36M)
         assert not is_whole or (body.seen is None and body.pose is pose)
+
+
+def test_a_body_in_one_point_says_nothing_of_what_is_missing():
+    pose = np.ones((5, 17, 3))
+    pose[:, H36M.index("L_Wrist", "Head_top")] = np.nan
+    assert np.isfinite(complete(pose, H36M).pose).all()
