@@ -84,7 +84,10 @@ def _fault(one: Any) -> str:
     if not isinstance(one, Mapping) or any(key not in one for key in wanted):
         missing = [key for key in wanted if not isinstance(one, Mapping) or key not in one]
         return f"expected {', '.join(wanted)}, found none of {', '.join(missing)}"
-    keypoint, scores, shape = (np.asarray(one[key]) for key in wanted[3:] + wanted[2:3])
+    try:
+        keypoint, scores, shape = (np.asarray(one[key]) for key in wanted[3:] + wanted[2:3])
+    except ValueError as error:  # lists of different lengths
+        return f"expected arrays as {', '.join(wanted[2:])} ({error})"
     if keypoint.ndim != 4 or keypoint.shape[2:] != (POINTS, 2) or not keypoint.size:
         return f"expected keypoint of the shape (M, T, 17, 2), as COCO's, found {keypoint.shape}"
     if scores.shape != keypoint.shape[:3] or {keypoint.dtype.kind, scores.dtype.kind} != {"f"}:
@@ -108,6 +111,9 @@ def _parts(
     known: dict[str, dict[str, list[str]]] = {}
     for name, members in split.items() if isinstance(split, Mapping) else ():
         if match := PART.fullmatch(str(name)):
+            if not isinstance(members, list | tuple | np.ndarray):
+                faults.append(f"{path}: expected a list of clips as split {name}")
+                continue
             parts = known.setdefault(f"{match['name'] or ''}{match['number']}" or "all", {})
             part = "train" if match["part"] == "train" else "test"
             parts.setdefault(part, []).extend(map(str, members))

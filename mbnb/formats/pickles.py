@@ -140,7 +140,10 @@ def _load(file: IO[bytes] | mmap.mmap, others: Mapping[tuple[str, str], Any] | N
         if operation.name.endswith("PUT") and argument > count:
             raise InputError(f"it counts object {argument} after {count} steps")
     file.seek(start)
-    return _Plain(file, others).load()
+    try:
+        return _Plain(file, others).load()
+    except MemoryError:  # which numpy raises without asking for any
+        raise InputError("an array of more numbers than there can be") from None
 
 
 class _Plain(pickle.Unpickler):

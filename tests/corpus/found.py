@@ -48,6 +48,25 @@ def member(name: str, content: bytes) -> Change:
     return change
 
 
+def edited(edit: Callable[[dict], object]) -> Change:
+    """A pickle whose content was edited in place."""
+
+    def change(raw: bytes) -> bytes:
+        content = pickle.loads(raw)  # one that tests wrote
+        edit(content)
+        return pickle.dumps(content)
+
+    return change
+
+
+class Overflowing:
+    """An array of more numbers than can be counted."""
+
+    def __reduce__(self):
+        state = 1, (17,) * 60, np.dtype("f2"), False, b""
+        return np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), state
+
+
 def _array(array: np.ndarray) -> bytes:
     made = io.BytesIO()
     np.save(made, array)
@@ -97,6 +116,15 @@ FOUND: dict[str, tuple[str, Change]] = {
     "a file's name of pages": ("list.csv", swapped((b"a.npy", b"a" + LONG))),
     "a file's name with a zero": ("list.csv", swapped((b"a.npy", b"a\0.npy"))),
     "half a letter": ("labels.pkl", instead(pickle.dumps((["\ud800", "b"], [0, 1])))),
+    "a split of nothing": ("keypoints.pkl", edited(lambda c: c["split"].update(xsub_train=None))),
+    "a picture of uneven sides": (
+        "keypoints.pkl",
+        edited(lambda c: c["annotations"][0].update(img_shape=[[1, 2], [3]])),
+    ),
+    "an array past counting": (
+        "keypoints.pkl",
+        edited(lambda c: c["annotations"][0].update(keypoint=Overflowing())),
+    ),
     "a subset of pages": ("pretrain.yaml", instead(b"subset_list: [" + LONG + b"]\n")),
     "a list as a grid's name": ("grid.yaml", lambda raw: b"run: [[a]]\n" + raw),
     "a number as a grid's name": ("grid.yaml", lambda raw: b"run: 2024\n" + raw),
