@@ -119,7 +119,7 @@ def _other_side(name: str) -> str:
 
 
 def _float(array: Any) -> Tensor:
-    return torch.as_tensor(np.asarray(array), dtype=torch.float64)
+    return torch.as_tensor(np.asarray(array, np.float64))  # of any order of bytes
 
 
 class _Numbers:

@@ -130,6 +130,10 @@ FOUND: dict[str, tuple[str, Change]] = {
     "a number as a grid's name": ("grid.yaml", lambda raw: b"run: 2024\n" + raw),
     "a sample without a name": ("sample.csv", instead(b"a,0\n,0\n")),
     "answers of no clip": ("predictions.csv", lambda raw: raw[: raw.index(b"\n") + 1]),
+    "bytes the other way round": (
+        "smpl.npz",
+        member("v_template.npy", _array(np.ones((6, 3), ">f8"))),
+    ),
     "objects as a rate": ("motion.npz", member("fps.npy", npy((1,), 40, "|O"))),
     "a damaged rate": ("motion.npz", member("fps.npy", BROKEN_HEADER)),
     "two rates": ("motion.npz", member("fps.npy", _array(np.array([30.0, 60.0])))),
