@@ -306,7 +306,7 @@ def test_broken_files_are_named_with_the_line(content, message, tmp_path):
 
 
 def test_a_file_that_is_not_there_and_an_empty_one(tmp_path):
-    with pytest.raises(InputError, match="none.yaml: cannot be read"):
+    with pytest.raises(InputError, match="none.yaml: no such file"):
         read_yaml(tmp_path / "none.yaml")
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     assert read_yaml(tmp_path / "empty.yaml") == {}

@@ -25,6 +25,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHONS = [
     f"3.{minor}" for minor in range(100) if f"3.{minor}" in SpecifierSet(PROJECT["requires-python"])
 ]
+PLATFORMS = [
+    *((python, "x86_64-manylinux_2_28") for python in PYTHONS),
+    ("3.14", "x86_64-pc-windows-msvc"),
+]
 # Libraries of CUDA, which torch names by itself, each exactly.
 CUDA = re.compile(r"^(nvidia-|cuda-|triton)")
 
@@ -67,22 +71,30 @@ def test_the_lock_file_satisfies_the_ranges(python):
     assert not any(map(CUDA.match, versions))
 
 
-@pytest.mark.parametrize(
-    ("python", "platform"),
-    [
-        *((python, "x86_64-manylinux_2_28") for python in PYTHONS),
-        ("3.14", "x86_64-pc-windows-msvc"),
-    ],
-)
-def test_the_lock_file_is_whole_and_made_of_wheels(python, platform):
+@pytest.fixture(scope="module")
+def compiled():
+    """By Python and platform what uv makes of the lock file: (exit code, output, errors)."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--only-binary", ":all:"]
     command += ["--no-annotate", "--no-header", "--no-build-isolation", LOCK]
-    command += ["--python-version", python, "--python-platform", platform]
-    done = subprocess.run(command, capture_output=True, text=True, env=outside())
-    if "Failed to fetch" in done.stderr or "network was disabled" in done.stderr:
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=outside())
+    # All at once, since they wait for the index most of the time.
+    begun = {
+        (python, platform): subprocess.Popen(
+            [*command, "--python-version", python, "--python-platform", platform], **pipes
+        )
+        for python, platform in PLATFORMS
+    }
+    told = {which: process.communicate() for which, process in begun.items()}
+    return {which: (begun[which].returncode, *told[which]) for which in begun}
+
+
+@pytest.mark.parametrize("which", PLATFORMS, ids="-".join)
+def test_the_lock_file_is_whole_and_made_of_wheels(compiled, which):
+    code, output, errors = compiled[which]
+    if "Failed to fetch" in errors or "network was disabled" in errors:
         pytest.skip("no package index can be reached, which tells the wheels that there are")
-    assert done.returncode == 0, done.stderr
-    versions = dict(line.split("==") for line in done.stdout.splitlines())
+    assert code == 0, errors
+    versions = dict(line.split("==") for line in output.splitlines())
     pinned = {canonicalize_name(line.partition("==")[0]) for line in LOCK.read_text().splitlines()}
     assert [name for name in versions if name not in pinned and not CUDA.match(name)] == []
     assert versions["torch"] == "2.13.0"
