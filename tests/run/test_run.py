@@ -164,10 +164,10 @@ def test_training_by_command_with_the_documented_yaml(shared, tmp_path):
     documented, data = tmp_path / "MB_train_custom.yaml", tmp_path / "people"
     documented.write_text(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
     few = options(simulated_people=2, simulated_test_people=1, simulated_clips=3)
-    assert call("mbnb", "simulate", data, *few).returncode == 0
+    assert command_line("simulate", data, *few).exit_code == 0
     given = options(epochs=1, data_root=data, outputs=tmp_path, run="doc")
-    done = call("mbnb", "train", "-f", documented, *given)
-    assert done.returncode == 0, done.stderr
+    done = command_line("train", "-f", documented, *given)
+    assert done.exit_code == 0, done.stderr
     settings = (tmp_path / "doc" / "config.yaml").read_text()
     for line in (
         "recipe: parity",
