@@ -20,6 +20,7 @@ from mbnb.formats.space import SENSOR, placed
 EXPECTED = "joints of a Kinect: MSR, UTKinect or NTU"
 AXES = SENSOR["y"]
 RATE = 30.0
+SENSOR_RATE = f"{RATE:g} frames a second, which the sensor has"
 MSR, UT = 20, 20
 # A body of NTU's: its number, then nine more before its joints.
 BODIES = re.compile(r"^[ \t]*(\d+)(?:[ \t]+[^\s]+){9}[ \t]*\r?$", re.MULTILINE)
@@ -74,6 +75,7 @@ def read(content: Content, layout: str) -> dict[str, PoseFile]:
 
 
 def _placed(layout: str, tracks: dict[str, np.ndarray], notes: list[str]) -> PoseFile:
+    notes = [*notes, SENSOR_RATE]
     return placed(
         LAYOUTS[layout], tracks, layout=layout, unit="m", axes=AXES, rate=RATE, notes=notes
     )
