@@ -16,6 +16,7 @@ FORMATS = (  # how a time is written, and how many seconds a unit of it is
     (re.compile(r"\d+"), 0.001),
 )
 ROUNDING = 0.002  # seconds by which a duration may differ from its times
+MOST_TIMES = 12  # columns of a kind of time that are tried as begin, end and duration
 
 
 def recognises(file: File) -> bool:
@@ -27,8 +28,8 @@ def recognises(file: File) -> bool:
 def read(file: File) -> list[Coding]:
     """Its annotations by tier. Raises InputError with the lines that have no times."""
     rows, named = _rows(file), _header(file)
-    begin, end, unit = _times(rows)
-    times = [i for i in range(_width(rows)) if _format(rows, i)]
+    (begin, end, unit), width = _times(rows), _width(rows)
+    times = [i for i in range(width) if _format(rows, i)]
     if named:
         first = [i for i, name in enumerate(named) if name.startswith("tier")]
         people = [i for i, name in enumerate(named) if name.startswith("participant")]
@@ -36,10 +37,10 @@ def read(file: File) -> list[Coding]:
     else:
         before = [i for i in range(times[0])] or [None]
         first, people = before[:1], before[1:2]
-        labels = [i for i in range(times[-1] + 1, _width(rows))][:1]
+        labels = [i for i in range(times[-1] + 1, width)][:1]
     intervals, faults = [], []
     for line, cells in rows:
-        cells = cells + [""] * (_width(rows) - len(cells))
+        cells = cells + [""] * (width - len(cells))
         start, stop = (seconds(cells[i]) for i in (begin, end))
         if start is None or stop is None:
             faults.append(f"{file.path}, line {line}: expected a begin and an end time")
@@ -99,6 +100,7 @@ def _times(rows: list[tuple[int, list[str]]]) -> tuple[int, int, float] | None:
     units = {i: _format(rows, i) for i in range(_width(rows))}
     for shape, unit in FORMATS:
         columns = [i for i in units if units[i] == unit and shape.fullmatch(rows[0][1][i])]
+        columns = columns[:MOST_TIMES]
         for begin in columns:
             for end in (i for i in columns if i > begin):
                 for lasts in (i for i in columns if i > end):

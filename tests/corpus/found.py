@@ -90,6 +90,10 @@ FOUND: dict[str, tuple[str, Change]] = {
     "a rate below none": ("joints.trc", swapped((b"\n30", b"\n-30"))),
     "channels without an end": ("joints.bvh", swapped((b"CHANNELS 6", b"CHANNELS " + b"6" * 50))),
     "a word of pages": ("joints.bvh", lambda raw: raw.rstrip()[:-8] + LONG + b"\n"),
+    "hundreds of columns of times": (
+        "talk.tsv",
+        instead((b"\t".join([b"100"] * 400) + b"\n") * 3),
+    ),
     "a time of pages": ("talk.csv", swapped((b"2.25", b"4." + LONG))),
     "a tag of pages": ("settings.yaml", instead(b"run: !!python/module:" + LONG)),
     "a header of pages": ("classes.csv", instead(LONG + b",b\n1,2\n")),
