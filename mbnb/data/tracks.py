@@ -88,11 +88,11 @@ def read_posetrack(files: list[Path], findings: Findings) -> Tracks | None:
                 "expected annotations of PoseTrack18, each with image_id, track_id and 51 numbers "
                 f"as keypoints ({type(error).__name__}: {error})",
             )
-    if not (faults or points):
-        findings.error(files[0].parent, "expected annotations of PoseTrack18, found no keypoints")
-    if faults or not points:
-        return None
     lengths = [len(frames) for frames in points]
+    if not (faults or sum(lengths)):
+        findings.error(files[0].parent, "expected annotations of PoseTrack18, found no keypoints")
+    if faults or not sum(lengths):
+        return None
     track = np.repeat(np.arange(len(points)), lengths)
     return Tracks("PoseTrack18", np.concatenate(points), track, annotated=True)
 

@@ -90,6 +90,10 @@ FOUND: dict[str, tuple[str, Change]] = {
     "a rate below none": ("joints.trc", swapped((b"\n30", b"\n-30"))),
     "channels without an end": ("joints.bvh", swapped((b"CHANNELS 6", b"CHANNELS " + b"6" * 50))),
     "a word of pages": ("joints.bvh", lambda raw: raw.rstrip()[:-8] + LONG + b"\n"),
+    "keypoints of nothing": (
+        "posetrack.json",
+        instead(b'{"annotations": [{"image_id": 1, "track_id": 1, "keypoints": [[], []]}]}'),
+    ),
     "hundreds of columns of times": (
         "talk.tsv",
         instead((b"\t".join([b"100"] * 400) + b"\n") * 3),
