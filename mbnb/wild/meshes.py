@@ -179,16 +179,15 @@ def recover_person(
         [torch.as_tensor(part, dtype=torch.float32) for part in complete(joints[rows])]
         for rows in parts
     ]
-    seen, bones = [], body.skeleton_only()
+    tipped = tips is not None and set(TIPS) <= set(body.names)
+    bones = (body.with_tips() if tipped else body).skeleton_only()
+    seen = []
     for rows, (places, belief) in zip(parts, filled):
         belief[:, load_skeleton().index("Head_top")] *= CROWN
-        if tips is not None and set(TIPS) <= set(body.names):
+        if tipped:
             ends = torch.as_tensor(np.nan_to_num(tips[rows]), dtype=torch.float32)
-            places, belief = (
-                torch.cat([places, ends[..., :2]], 1),
-                torch.cat([belief, ends[..., 2]], 1),
-            )
-            bones = body.with_tips().skeleton_only()
+            places = torch.cat([places, ends[..., :2]], 1)  # (T, 21, 2)
+            belief = torch.cat([belief, ends[..., 2]], 1)
         seen.append(Seen(camera.rays(places), belief))
     turned, shape = find([places for places, _ in filled], seen)
     own_size = _size(body, shape)
