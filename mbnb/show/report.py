@@ -14,7 +14,7 @@ from mbnb.data.dataset import load
 from mbnb.evaluate.score import load_evaluation
 from mbnb.files import write_text
 from mbnb.runs import metrics_of
-from mbnb.scores.audit import audit, leaks_of
+from mbnb.scores.audit import leaks_of
 from mbnb.show.explorer import Explorer, explore
 from mbnb.show.figures import CAPTIONS, SAVED_DPI
 from mbnb.show.figures.captions import OTHER_TRAININGS
@@ -99,7 +99,7 @@ def _errors(config: Config) -> dict[str, Any]:
     explorer.close()
     return {
         "explorer": view,
-        "leaks": leaks_of(audit(data), evaluation.split),
+        "leaks": leaks_of(data, evaluation.split),
         "script": page_script(Explorer.scripts, Explorer.mount),
         "mapped": config.folder.explorer.exists(),
         "class_pages": (config.folder.class_pages / "index.html").exists(),

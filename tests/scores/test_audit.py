@@ -46,14 +46,14 @@ def test_people_and_noisy_copies_on_both_sides_are_leaks(clean):
     train, test = clean
     noise = np.random.default_rng(2).normal(0, 0.002, train[3][::2].shape).astype(np.float32)
     copy = pack([train[3][::2] + noise + 0.7], ["copied"], train.labels[3:4], ["q1"])
-    findings = audit(data_of(train, join([test, copy])))
-    assert findings["kind"].tolist() == ["copies"]
-    (leak,) = leaks_of(findings, "test")
+    data = data_of(train, join([test, copy]))
+    assert audit(data)["kind"].tolist() == ["copies"]
+    (leak,) = leaks_of(data, "test")
     assert "1 of 49" in leak and f"copied and {train.names[3]}" in leak
-    findings = audit(data_of(train, join([test, people(["p2"], 5)])))
-    assert findings["kind"].tolist() == ["people"]
-    assert leaks_of(findings, "test") == ["1 of the 3 people of test are also in train"]
-    assert leaks_of(findings, "train") == []
+    data = data_of(train, join([test, people(["p2"], 5)]))
+    assert audit(data)["kind"].tolist() == ["people"]
+    assert leaks_of(data, "test") == ["1 of the 3 people of test are also in train"]
+    assert leaks_of(data, "train") == []
 
 
 def test_without_known_people_nobody_is_said_to_be_on_both_sides(clean):
@@ -106,5 +106,5 @@ def test_a_copy_is_found_among_more_clips_than_the_sample(clean, monkeypatch):
     monkeypatch.setattr("mbnb.scores.audit.SAMPLE", 20)
     train, test = clean
     copy = pack([train[40][::2] + 0.7], ["copied"], train.labels[40:41], ["q1"])
-    (leak,) = leaks_of(audit(data_of(train, join([test, copy]))), "test")
+    (leak,) = leaks_of(data_of(train, join([test, copy])), "test")
     assert "1 of 49" in leak and f"copied and {train.names[40]}" in leak
